@@ -1,0 +1,1 @@
+"""Milepost: the service, its pages and its command line."""

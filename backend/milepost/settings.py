@@ -1,0 +1,42 @@
+"""All settings of the service, in one place; read from the environment (`MILEPOST_*`) and checked at start."""
+
+import os
+import tempfile
+from datetime import timedelta
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def runtime_dir() -> Path:
+    """Folder for sockets and pid files: `$XDG_RUNTIME_DIR/milepost`, else `$TMPDIR/milepost-<uid>`."""
+    base = os.environ.get("XDG_RUNTIME_DIR")
+    folder = Path(base) / "milepost" if base else Path(tempfile.gettempdir()) / f"milepost-{os.getuid()}"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
+
+
+class Settings(BaseSettings):
+    """What an installation decides; every value has a default that runs on one machine."""
+
+    model_config = SettingsConfigDict(env_prefix="MILEPOST_", extra="forbid")
+
+    data_dir: Path = Field(Path("milepost-data"), description="databases, spool and broker files live here")
+    database_url: str | None = Field(None, description="SQLAlchemy URL; default: SQLite in data_dir")
+    http_host: str = "127.0.0.1"
+    http_port: int = Field(8080, ge=0, le=65535, description="0 takes a free port")
+    broker_url: str | None = Field(None, description="mqtt://host:port; default: the embedded broker")
+    broker_user: str = "mp-ingest"
+    broker_password: SecretStr | None = None
+    embedded_broker_port: int = Field(0, ge=0, le=65535, description="0 takes a free port")
+    ingest_parts: str = Field("0-f", description="topic parts this process ingests, as hex digits: 0-7,a")
+    spool_sync_ms: int = Field(20, ge=1, le=1000, description="longest wait of a message for its sync")
+    session_hours: timedelta = Field(timedelta(hours=12), description="life of a browser session")
+    time_zone: str = Field("Asia/Shanghai", description="IANA zone in which people of the company read times")
+    company: str = Field("Milepost", description="name shown on pages and papers")
+
+    @property
+    def sql_url(self) -> str:
+        """The database of orders and fleet as an SQLAlchemy URL."""
+        return self.database_url or f"sqlite:///{self.data_dir / 'milepost.db'}"
