@@ -81,7 +81,7 @@ def test_the_stored_database_opens_no_session(db):
     with db.tx() as conn:
         account(conn)
         token = service.sign_in(conn, "li.na", GOOD, now=1, life_ms=500)
-        dump = "".join(db.engine.raw_connection().driver_connection.iterdump())
+    dump = "".join(db.engine.raw_connection().driver_connection.iterdump())
     assert token not in dump and GOOD not in dump
 
 
