@@ -1,5 +1,8 @@
 """Signing in: who gets a session, how long it lasts, and what guessing costs."""
 
+import sqlite3
+from contextlib import closing
+
 import pytest
 from fastapi.testclient import TestClient
 
@@ -81,7 +84,8 @@ def test_the_stored_database_opens_no_session(db):
     with db.tx() as conn:
         account(conn)
         token = service.sign_in(conn, "li.na", GOOD, now=1, life_ms=500)
-    dump = "".join(db.engine.raw_connection().driver_connection.iterdump())
+    with closing(sqlite3.connect(db.engine.url.database)) as file:
+        dump = "".join(file.iterdump())
     assert token not in dump and GOOD not in dump
 
 
