@@ -1,0 +1,1 @@
+"""Benches: what Milepost promises in figures, measured."""
