@@ -1,0 +1,166 @@
+"""The command line: `milepost VERB`. Verbs register through the entry-point group `milepost.verbs`."""
+
+import json
+import signal
+import sys
+import threading
+from importlib.metadata import entry_points
+from pathlib import Path
+
+import click
+
+from milepost.errors import MilepostError
+
+
+class Verbs(click.Group):
+    """Commands found by entry point, loaded only when one is asked for (DESIGN: Command line)."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted({verb.name for verb in entry_points(group="milepost.verbs")})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        for verb in entry_points(group="milepost.verbs", name=cmd_name):
+            return verb.load()
+        return None
+
+
+@click.command(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="milepost", message="milepost %(version)s")
+def main_group() -> None:
+    """Proves where every order is: trackers and dock-door readers, evidence, nine mileposts.
+
+    Example: milepost demo
+    """
+
+
+def main() -> None:
+    """Entry point. Exit 0 done, 1 failed, 2 usage; some verbs add their own (docs)."""
+    try:
+        main_group(standalone_mode=True)
+    except MilepostError as error:
+        click.echo(f"milepost: {error.message}", err=True)
+        sys.exit(1)
+
+
+@click.command()
+@click.option("--data", type=click.Path(path_type=Path), help="Folder of databases, spool and broker.")
+@click.option("--host", help="Address to listen on (default 127.0.0.1).")
+@click.option("--port", type=click.IntRange(0, 65535), help="HTTP port; 0 takes a free one.")
+@click.option("--broker", help="mqtt://host:port of your own broker; default: the embedded one.")
+@click.option("--database", help="SQLAlchemy URL; default: SQLite in the data folder.")
+@click.option("--json", "as_json", is_flag=True, help="Print the addresses as one JSON line.")
+def serve(
+    data: Path | None, host: str | None, port: int | None, broker: str | None, database: str | None, as_json: bool
+) -> None:
+    """Run the service: broker, ingest, detectors, pages.
+
+    Options override the environment (MILEPOST_DATA_DIR, MILEPOST_HTTP_PORT, ...).
+
+    Example: milepost serve --data /var/lib/milepost --port 8080
+    """
+    from milepost.app import Service  # noqa: PLC0415  (keeps `milepost --help` quick)
+    from milepost.settings import Settings  # noqa: PLC0415
+
+    given = {
+        "data_dir": data,
+        "http_host": host,
+        "http_port": port,
+        "broker_url": broker,
+        "database_url": database,
+    }
+    settings = Settings(**{key: value for key, value in given.items() if value is not None})
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    service = Service(settings)
+    service.start()
+    try:
+        if as_json:
+            click.echo(json.dumps({"url": service.url, "broker": service.broker_address}))
+        else:
+            click.echo(f"Milepost at {service.url}, broker at {service.broker_address}; Ctrl-C stops it")
+        stop.wait()
+    finally:
+        service.stop()
+
+
+def _parse_grant(text: str):
+    from milepost.access.model import Grant  # noqa: PLC0415
+
+    role, _, scope = text.partition("@")
+    kind, _, scope_id = scope.partition(":")
+    return Grant(role, kind or "company", scope_id)
+
+
+@click.group()
+@click.option("--data", type=click.Path(path_type=Path), help="Folder of the service's databases.")
+@click.option("--database", help="SQLAlchemy URL; default: SQLite in the data folder.")
+@click.pass_context
+def user(ctx: click.Context, data: Path | None, database: str | None) -> None:
+    """Accounts of people.
+
+    Example: milepost user add li.na --name "李娜" --grant desk@branch:SH1
+    """
+    from milepost.db import Database  # noqa: PLC0415
+    from milepost.settings import Settings  # noqa: PLC0415
+
+    given = {key: value for key, value in {"data_dir": data, "database_url": database}.items() if value}
+    db = Database(Settings(**given).sql_url)
+    db.migrate()
+    ctx.call_on_close(db.close)
+    ctx.obj = db
+
+
+@user.command("add")
+@click.argument("login")
+@click.option("--name", required=True, help="The person's name as others read it.")
+@click.option("--grant", "grants", multiple=True, required=True, help="role, or role@branch:SH1. Repeatable.")
+@click.option("--language", type=click.Choice(["zh", "en"]), default="zh", show_default=True)
+@click.password_option(help="Asked for when not given.")
+@click.pass_obj
+def user_add(db, login: str, name: str, grants: tuple[str, ...], language: str, password: str) -> None:
+    """Make an account."""
+    from milepost.access import service  # noqa: PLC0415
+    from milepost.times import now_ms  # noqa: PLC0415
+
+    with db.tx() as conn:
+        service.create_person(
+            conn,
+            login=login,
+            name=name,
+            password=password,
+            grants=[_parse_grant(text) for text in grants],
+            now=now_ms(),
+            language=language,
+        )
+    click.echo(f"account {login} made")
+
+
+@user.command("list")
+@click.option("--json", "as_json", is_flag=True)
+@click.pass_obj
+def user_list(db, as_json: bool) -> None:
+    """Show every account and what it may do."""
+    from milepost.access import service  # noqa: PLC0415
+
+    with db.read() as conn:
+        rows = service.people(conn)
+    for row in rows:
+        held = [g.role if g.scope_kind == "company" else f"{g.role}@{g.scope_kind}:{g.scope_id}" for g in row["grants"]]
+        if as_json:
+            click.echo(json.dumps({**row, "grants": held}, ensure_ascii=False))
+        else:
+            click.echo(f"{row['login']:20} {row['name']:20} {' '.join(held)}{'  (disabled)' if row['disabled'] else ''}")
+
+
+@user.command("disable")
+@click.argument("login")
+@click.option("--undo", is_flag=True, help="Open the account again.")
+@click.pass_obj
+def user_disable(db, login: str, undo: bool) -> None:
+    """Lock an account and end its sessions."""
+    from milepost.access import service  # noqa: PLC0415
+
+    with db.tx() as conn:
+        service.set_disabled(conn, login, not undo)
+    click.echo(f"account {login} {'open' if undo else 'disabled'}")

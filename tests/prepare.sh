@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# Debian packages that some tests need. Installs what it may, and says plainly what it could not.
+# With CI=true a missing one is a failure; elsewhere the tests that need it are skipped with the reason.
+set -u
+declare -A package=(
+  [/usr/bin/chromium]=chromium
+  [/usr/sbin/mosquitto]=mosquitto
+  [/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc]=fonts-noto-cjk
+)
+missing() {
+  for file in "${!package[@]}"; do [ -e "$file" ] || echo "${package[$file]}"; done
+}
+
+need=$(missing)
+if [ -n "$need" ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+  echo "installing for the tests:" $need
+  export DEBIAN_FRONTEND=noninteractive
+  apt-get update -qq >/dev/null && apt-get install -y -qq --no-install-recommends $need >/dev/null
+  need=$(missing)
+fi
+if [ -n "$need" ]; then
+  echo "NOT INSTALLED, tests that need it are skipped:" $need "(as root: apt-get install" $need")"
+  [ "${CI:-}" != true ] || exit 1
+fi
