@@ -1,0 +1,1 @@
+"""The board's state and its stream to browsers."""
