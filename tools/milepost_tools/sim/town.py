@@ -1,0 +1,51 @@
+"""The made-up town of the demo: a distribution centre with one dock door and three stores near Shanghai.
+
+No real company, yard or road: positions in metres (east, north) of an origin between fields.
+"""
+
+from dataclasses import dataclass
+
+from milepost_tools.sim.drive import Route
+from milepost_tools.sim.geo import Ground, Point
+
+GROUND = Ground(31.2680, 121.1620)
+
+YARD_CENTRE: Point = (10.0, -25.0)
+YARD_RADIUS_M = 80.0
+STORE_RADIUS_M = 60.0
+DOCK: Point = (0.0, -8.0)
+BAYS: tuple[Point, ...] = ((14.0, -22.0), (22.0, -22.0), (30.0, -22.0))
+BAY_COURSE_DEG = 180.0
+_GATE: tuple[Point, ...] = ((0.0, -30.0), (0.0, -120.0))
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """A consignee. key: stable name in code; at: where its trucks stop, metres."""
+
+    key: str
+    name: str
+    at: Point
+    road: tuple[Point, ...]
+
+    @property
+    def way_there(self) -> Route:
+        """From the dock door to the store."""
+        return Route((DOCK, *_GATE, *self.road, self.at))
+
+    def way_back(self, bay: int) -> Route:
+        """From the store to a parking bay of the yard."""
+        return Route((self.at, *reversed(self.road), *reversed(_GATE), BAYS[bay]))
+
+
+# The farthest first: its truck is loaded first, so that all three arrive at about the same time.
+STORES = (
+    Store("river", "河滨门店", (740.0, 60.0), ((680.0, -120.0), (740.0, -60.0))),
+    Store("north", "北门门店", (-470.0, 40.0), ((-410.0, -120.0), (-470.0, -60.0))),
+    Store("park", "园区门店", (230.0, -215.0), ((190.0, -120.0), (230.0, -160.0))),
+)
+
+
+def to_dock(bay: int) -> Route:
+    """From a parking bay to the dock door."""
+    return Route((BAYS[bay], (0.0, -26.0), DOCK))
