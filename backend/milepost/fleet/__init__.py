@@ -1,0 +1,1 @@
+"""Devices, vehicles, drivers, sites, doors, and which device is on what at which time."""

@@ -1,0 +1,1 @@
+"""From the broker to the sinks: a durable spool, acknowledgements, and nothing lost between."""
