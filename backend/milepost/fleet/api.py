@@ -1,0 +1,228 @@
+"""HTTP of vehicles, drivers, sites, doors and bindings; devices are in api_devices."""
+
+import json
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Request
+from pydantic import BaseModel, Field
+
+from milepost.access.deps import Me, Reader, Tx, require
+from milepost.access.model import Principal
+from milepost.errors import NotFound
+from milepost.fleet import api_devices, repository, service
+from milepost.fleet.model import plate_warning
+from milepost.fleet.track import track_of_vehicle
+from milepost.times import now_ms, parse_rfc3339, to_rfc3339
+
+router = APIRouter(prefix="/api/v1", tags=["fleet"])
+Planner = Annotated[Principal, Depends(require("dispatcher", "engineer"))]
+After = Annotated[str | None, Query(description="id of the last row of the page before")]
+Limit = Annotated[int, Query(ge=1, le=1000)]
+
+
+class Created(BaseModel):
+    id: str
+    warnings: list[str] = []
+
+
+class NewVehicle(BaseModel):
+    plate: str = Field(min_length=2, max_length=20)
+    kind: str = "truck"
+    country: str = Field("CN", pattern="^[A-Z]{2}$")
+    branch: str | None = Field(None, max_length=32)
+    carrier: str | None = Field(None, max_length=36)
+
+
+class Vehicle(NewVehicle):
+    id: str
+
+
+class NewDriver(BaseModel):
+    name: str = Field(min_length=1, max_length=80)
+    phone: str | None = Field(None, max_length=32)
+    person_id: str | None = Field(None, max_length=36)
+    branch: str | None = Field(None, max_length=32)
+    carrier: str | None = Field(None, max_length=36)
+
+
+class Driver(NewDriver):
+    id: str
+
+
+class NewSite(BaseModel):
+    code: str = Field(min_length=1, max_length=32)
+    name_zh: str = Field(min_length=1, max_length=80)
+    name_en: str = Field(min_length=1, max_length=80)
+    kind: str = Field(description="shipper, origin, hub, terminal or consignee")
+    shape: dict[str, Any] = Field(
+        description='{"type":"circle","lat","lon","radius_m"} or {"type":"polygon","points":[[lat,lon],…]}'
+    )
+    dwell_s: int = Field(60, description="seconds of standing after which a vehicle counts as stopped here")
+    time_zone: str = "Asia/Shanghai"
+    branch: str | None = Field(None, max_length=32)
+    customer: str | None = Field(None, max_length=36)
+
+
+class Site(NewSite):
+    id: str
+
+
+class NewDoor(BaseModel):
+    site: str
+    number: str = Field(min_length=1, max_length=16)
+    sgln: str | None = Field(None, max_length=64)
+    gates: bool = Field(True, description="the door has an inner and an outer light gate")
+    rssi_floor_dbm: float = Field(-60.0, description="peak level from which on a tag counts as passing")
+
+
+class Door(NewDoor):
+    id: str
+
+
+class NewBinding(BaseModel):
+    device: str
+    target_kind: str = Field(description="vehicle or door")
+    target_id: str
+    from_: str | None = Field(None, alias="from", description="RFC 3339; default: now")
+    to: str | None = Field(None, description="RFC 3339; default: open")
+
+
+class Binding(BaseModel):
+    id: str
+    device: str
+    target_kind: str
+    target_id: str
+    from_: str = Field(serialization_alias="from")
+    to: str | None
+
+
+class Ending(BaseModel):
+    at: str | None = Field(None, description="RFC 3339; default: now")
+
+
+@router.post("/vehicles", status_code=201)
+def create_vehicle(body: NewVehicle, conn: Tx, _: Planner) -> Created:
+    """Enter a vehicle. A plate that looks wrong for its country is taken with a warning."""
+    vehicle_id = service.add_vehicle(conn, **body.model_dump())
+    warning = plate_warning(body.plate, body.country)
+    return Created(id=vehicle_id, warnings=[warning] if warning else [])
+
+
+@router.get("/vehicles")
+def list_vehicles(conn: Reader, me: Me, after: After = None, limit: Limit = 500) -> list[Vehicle]:
+    """Vehicles you may see."""
+    return [Vehicle(**row) for row in repository.listing(conn, "vehicle", me, after=after, limit=limit)]
+
+
+@router.get("/vehicles/{vehicle_id}")
+def get_vehicle(vehicle_id: str, conn: Reader, me: Me) -> Vehicle:
+    """One vehicle."""
+    return Vehicle(**service.get(conn, "vehicle", vehicle_id, me))
+
+
+@router.get("/vehicles/{vehicle_id}/track")
+def get_track(
+    vehicle_id: str,
+    request: Request,
+    conn: Reader,
+    me: Me,
+    from_: Annotated[str, Query(alias="from", description="RFC 3339")],
+    to: Annotated[str, Query(description="RFC 3339, exclusive")],
+    limit: Annotated[int, Query(ge=1, le=20_000)] = 5000,
+) -> dict[str, Any]:
+    """Fixes of a vehicle in [from, to), from whatever device was on it at each event time."""
+    service.get(conn, "vehicle", vehicle_id, me)
+    store = getattr(request.app.state, "telemetry", None)
+    if store is None:
+        raise NotFound("no telemetry store runs here; start the service")
+    span = parse_rfc3339(from_, "from"), parse_rfc3339(to, "to")
+    fixes = track_of_vehicle(conn, store, vehicle_id, *span, limit)
+    return {"vehicle": vehicle_id, "fixes": fixes, "complete": len(fixes) < limit}
+
+
+@router.post("/drivers", status_code=201)
+def create_driver(body: NewDriver, conn: Tx, _: Planner) -> Created:
+    """Enter a driver."""
+    return Created(id=service.add_driver(conn, **body.model_dump()))
+
+
+@router.get("/drivers")
+def list_drivers(conn: Reader, me: Me, after: After = None, limit: Limit = 500) -> list[Driver]:
+    """Drivers you may see."""
+    return [Driver(**row) for row in repository.listing(conn, "driver", me, after=after, limit=limit)]
+
+
+@router.post("/sites", status_code=201)
+def create_site(body: NewSite, conn: Tx, _: Planner) -> Created:
+    """Enter a site with its fence."""
+    return Created(id=service.add_site(conn, **body.model_dump()))
+
+
+@router.get("/sites")
+def list_sites(conn: Reader, me: Me, after: After = None, limit: Limit = 500) -> list[Site]:
+    """Sites you may see."""
+    return [_site(row) for row in repository.listing(conn, "site", me, after=after, limit=limit)]
+
+
+@router.get("/sites/{site_id}")
+def get_site(site_id: str, conn: Reader, me: Me) -> Site:
+    """One site."""
+    return _site(service.get(conn, "site", site_id, me))
+
+
+@router.post("/doors", status_code=201)
+def create_door(body: NewDoor, conn: Tx, _: Planner) -> Created:
+    """Enter a dock door."""
+    values = body.model_dump()
+    return Created(id=service.add_door(conn, site_id=values.pop("site"), **values))
+
+
+@router.get("/doors")
+def list_doors(conn: Reader, me: Me, after: After = None, limit: Limit = 500) -> list[Door]:
+    """Dock doors you may see. What happens at one: GET /api/v1/doors/{id}."""
+    rows = repository.listing(conn, "door", me, after=after, limit=limit)
+    return [Door(site=row["site_id"], **row) for row in rows]
+
+
+@router.post("/bindings", status_code=201)
+def create_binding(body: NewBinding, conn: Tx, me: Planner) -> Created:
+    """Mount a device on a vehicle or at a door, from now or from an earlier time on."""
+    start = parse_rfc3339(body.from_, "from") if body.from_ else now_ms()
+    end = parse_rfc3339(body.to, "to") if body.to else None
+    binding_id = service.bind(conn, body.device, body.target_kind, body.target_id, start, end, by=me.id)
+    return Created(id=binding_id)
+
+
+@router.get("/bindings")
+def list_bindings(
+    conn: Reader, _: Planner, device: str | None = None, target_id: str | None = None
+) -> list[Binding]:
+    """Bindings by device or by what it was mounted on."""
+    equal = {"device_id": device, "target_id": target_id}
+    rows = repository.bindings(conn, **{name: value for name, value in equal.items() if value is not None})
+    return [_binding(row) for row in rows]
+
+
+@router.post("/bindings/{binding_id}/end")
+def end_binding(binding_id: str, body: Ending, conn: Tx, _: Planner) -> Binding:
+    """Unmount."""
+    at = parse_rfc3339(body.at, "at") if body.at else now_ms()
+    return _binding(service.unbind(conn, binding_id, at))
+
+
+def _site(row: repository.Row) -> Site:
+    return Site(**{**row, "shape": json.loads(row["shape"])})
+
+
+def _binding(row: repository.Row) -> Binding:
+    return Binding(
+        id=row["id"],
+        device=row["device_id"],
+        target_kind=row["target_kind"],
+        target_id=row["target_id"],
+        from_=to_rfc3339(row["from_ms"]) or "",
+        to=to_rfc3339(row["to_ms"]),
+    )
+
+
+router.include_router(api_devices.router)

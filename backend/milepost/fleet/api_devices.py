@@ -1,0 +1,197 @@
+"""HTTP of devices: register, configure, command, and how they are."""
+
+import json
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request
+from pydantic import BaseModel, Field
+from sqlalchemy import Connection, select
+
+from milepost.access.deps import Reader, Tx, require
+from milepost.access.model import Principal
+from milepost.db import metadata
+from milepost.fleet import devices, repository
+from milepost.times import now_ms, parse_rfc3339, to_rfc3339
+
+router = APIRouter(tags=["devices"])
+Engineer = Annotated[Principal, Depends(require("engineer"))]
+Crew = Annotated[Principal, Depends(require("engineer", "dispatcher", "keeper", "auditor"))]
+
+
+class NewDevice(BaseModel):
+    id: str = Field(description="1 to 12 of a-z, 0-9, -; by default the MAC in hex")
+    role: str = Field(description="tracker or reader")
+    name: str = Field(min_length=1, max_length=80)
+
+
+class NewCredentials(BaseModel):
+    id: str
+    part: str
+    password: str = Field(description="of the broker account; shown this once")
+
+
+class Target(BaseModel):
+    kind: str
+    id: str
+
+
+class Device(BaseModel):
+    id: str
+    role: str
+    part: str
+    name: str
+    created: str
+    target: Target | None = Field(description="what it is mounted on now")
+    config: dict[str, Any] = Field(description="desired configuration with its version")
+    applied: dict[str, Any] | None = Field(description="what the device last answered about its configuration")
+    contact: dict[str, Any] | None = Field(description="online, firmware, last record, acknowledged seq")
+
+
+class NewCommand(BaseModel):
+    verb: str = Field(description="locate or reboot")
+    args: dict[str, Any] = {}
+    not_after: str | None = Field(None, description="RFC 3339; default: in 5 minutes")
+
+
+class Command(BaseModel):
+    id: str
+    device: str
+    verb: str
+    args: dict[str, Any]
+    not_after: str
+    state: str = Field(description="queued, sent, done, failed or expired")
+    sent: str | None
+    sent_count: int
+    done: str | None
+    result: dict[str, Any] | None
+
+
+@router.post("/devices", status_code=201)
+def create_device(body: NewDevice, request: Request, conn: Tx, _: Engineer) -> NewCredentials:
+    """Register a device; its broker account exists when this answers."""
+    made = devices.register_device(
+        conn, device_id=body.id, role=body.role, name=body.name, accounts=_accounts(request)
+    )
+    return NewCredentials(id=made.device, part=made.part, password=made.password)
+
+
+@router.get("/devices")
+def list_devices(conn: Reader, _: Crew) -> list[Device]:
+    """Every device in service."""
+    return [_device(conn, row) for row in repository.devices(conn)]
+
+
+@router.get("/devices/{device_id}")
+def get_device(device_id: str, conn: Reader, _: Crew) -> Device:
+    """One device."""
+    return _device(conn, devices.known(conn, device_id))
+
+
+@router.delete("/devices/{device_id}", status_code=204)
+def remove_device(device_id: str, request: Request, conn: Tx, _: Engineer) -> None:
+    """Take a device out of service."""
+    devices.remove_device(conn, device_id, _accounts(request))
+
+
+@router.post("/devices/{device_id}/password")
+def rotate_password(device_id: str, request: Request, conn: Tx, _: Engineer) -> NewCredentials:
+    """A new password; the old one ends now."""
+    made = devices.rotate_password(conn, device_id, _accounts(request))
+    return NewCredentials(id=made.device, part=made.part, password=made.password)
+
+
+@router.put("/devices/{device_id}/config")
+def put_config(device_id: str, body: dict[str, Any], request: Request, conn: Tx, _: Engineer) -> dict[str, Any]:
+    """Desired configuration under a new version; the device answers with an event once it applies it."""
+    desired = devices.set_config(conn, device_id, body)
+    # Sent before the commit: should that fail, the device answers a version that the next PUT takes again.
+    _publish(request, device_id, "cfg", desired, retain=True)
+    return desired
+
+
+@router.get("/devices/{device_id}/config")
+def get_config(device_id: str, conn: Reader, _: Crew) -> dict[str, Any]:
+    """Desired configuration with its version."""
+    return _desired(devices.known(conn, device_id))
+
+
+@router.post("/devices/{device_id}/commands", status_code=201)
+def create_command(device_id: str, body: NewCommand, request: Request, conn: Tx, me: Engineer) -> Command:
+    """Queue a command; it is repeated until the device answers or its time is over."""
+    until = parse_rfc3339(body.not_after, "not_after") if body.not_after else now_ms() + 300_000
+    row = devices.command(conn, device_id, body.verb, body.args, until, by=me.id)
+    if _publish(request, device_id, "cmd", devices.message_of(row), retain=False):
+        devices.mark_sent(conn, row["id"], now_ms())
+    return _command(repository.commands(conn, id=row["id"])[0])
+
+
+@router.get("/devices/{device_id}/commands")
+def list_commands(device_id: str, conn: Reader, _: Crew) -> list[Command]:
+    """Commands of a device, newest first."""
+    devices.known(conn, device_id)
+    return [_command(row) for row in reversed(repository.commands(conn, device_id=device_id))]
+
+
+def _accounts(request: Request) -> devices.Accounts | None:
+    return getattr(request.app.state, "accounts", None)
+
+
+def _publish(request: Request, device_id: str, channel: str, payload: dict[str, Any], *, retain: bool) -> bool:
+    """Hand a message to the running service; False where none runs (it is stored and goes out later)."""
+    running = getattr(request.app.state, "service", None)
+    if running is None:
+        return False
+    running.ingest.publish(device_id, channel, json.dumps(payload).encode(), retain=retain)
+    return True
+
+
+def _device(conn: Connection, row: repository.Row) -> Device:
+    bound = repository.binding_at(conn, row["id"], now_ms())
+    applied = None
+    if row["applied_at"] is not None:
+        applied = {
+            "version": row["applied_version"],
+            "ok": row["applied_ok"],
+            "reason": row["applied_reason"],
+            "at": to_rfc3339(row["applied_at"]),
+        }
+    return Device(
+        id=row["id"],
+        role=row["role"],
+        part=row["part"],
+        name=row["name"],
+        created=to_rfc3339(row["created_at"]) or "",
+        target=Target(kind=bound["target_kind"], id=bound["target_id"]) if bound else None,
+        config=_desired(row),
+        applied=applied,
+        contact=_contact(conn, row["id"]),
+    )
+
+
+def _desired(row: repository.Row) -> dict[str, Any]:
+    return {"version": row["config_version"], **json.loads(row["config"])}
+
+
+def _contact(conn: Connection, device_id: str) -> dict[str, Any] | None:
+    """What ingest knows of the device's connection; its table belongs to ingest and may not be there."""
+    table = metadata.tables.get("device_contact")
+    if table is None:
+        return None
+    key = table.c["device"] if "device" in table.c else table.c["device_id"]
+    row = conn.execute(select(table).where(key == device_id)).mappings().first()
+    return dict(row) if row else None
+
+
+def _command(row: repository.Row) -> Command:
+    return Command(
+        id=row["id"],
+        device=row["device_id"],
+        verb=row["verb"],
+        args=json.loads(row["args"]),
+        not_after=to_rfc3339(row["not_after"]) or "",
+        state=row["state"],
+        sent=to_rfc3339(row["sent_at"]),
+        sent_count=row["sent_count"],
+        done=to_rfc3339(row["done_at"]),
+        result=json.loads(row["result"]) if row["result"] else None,
+    )

@@ -1,0 +1,123 @@
+"""Plain data and rules of the fleet: plates, shapes of sites, identities of devices. No I/O."""
+
+import json
+import re
+import unicodedata
+from dataclasses import dataclass
+from typing import Any
+
+from shapely import Polygon
+from shapely.validation import explain_validity
+
+from milepost.errors import Invalid
+from milepost_device.wire import part_of
+
+DEVICE_ID = re.compile(r"[a-z0-9-]{1,12}")
+DEVICE_ROLES = ("tracker", "reader")
+VEHICLE_KINDS = ("truck", "van", "tractor", "trailer", "other")
+SITE_KINDS = ("shipper", "origin", "hub", "terminal", "consignee")
+VERBS = ("locate", "reboot")
+COMMAND_STATES = ("queued", "sent", "done", "failed", "expired")
+MAX_CONFIG_BYTES = 2048
+MAX_RADIUS_M = 50_000
+MAX_POINTS = 500
+
+_PROVINCE = "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼"
+_LETTER = "A-HJ-NP-Z"  # I and O never occur on a plate
+_PLATE = re.compile(
+    f"[{_PROVINCE}][{_LETTER}](?:"
+    f"[{_LETTER}0-9]{{5}}"  # ordinary
+    f"|[A-HJK][{_LETTER}0-9][0-9]{{4}}"  # new energy, small
+    f"|[0-9]{{5}}[A-HJK]"  # new energy, large
+    f"|[{_LETTER}0-9]{{4}}[挂学警港澳])"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What a new device needs for the broker; the password is shown once and stored nowhere by us."""
+
+    device: str
+    part: str
+    password: str
+
+
+def check_device_id(device_id: str) -> str:
+    """The part (one hex digit) of a well-formed device id (DESIGN §3). Raises Invalid."""
+    if not DEVICE_ID.fullmatch(device_id):
+        raise Invalid(f"device id {device_id!r}: use 1 to 12 of a-z, 0-9 and -; by default the MAC in hex")
+    return part_of(device_id)
+
+
+def plate_key(plate: str) -> str:
+    """The form in which plates are compared: upper case, full width folded, no blanks, dots or dashes."""
+    return re.sub(r"[\s·•・.\-_]", "", unicodedata.normalize("NFKC", plate)).upper()
+
+
+def plate_warning(plate: str, country: str) -> str | None:
+    """Why a plate looks wrong for its country, or None (cases W03). Only Chinese plates have rules here:
+    a warning, never a refusal, because authorities invent new series."""
+    if country != "CN" or _PLATE.fullmatch(plate_key(plate)):
+        return None
+    return (
+        f"{plate!r} does not look like a Chinese plate (province, letter, 5 or 6 places without I and O); "
+        "check it, or give its country"
+    )
+
+
+def parse_shape(shape: Any) -> dict[str, Any]:
+    """Check the fence of a site and return it in its stored form.
+
+    `{"type": "circle", "lat": deg, "lon": deg, "radius_m": m}` or
+    `{"type": "polygon", "points": [[lat, lon], …]}` (3 to 500 corners, closed or not). Raises Invalid.
+    """
+    if not isinstance(shape, dict):
+        raise Invalid("shape: give an object with type circle or polygon")
+    if shape.get("type") == "circle":
+        lat, lon = _position([shape.get("lat"), shape.get("lon")], "shape")
+        radius = shape.get("radius_m")
+        if not _number(radius) or not 0 < radius <= MAX_RADIUS_M:
+            raise Invalid(f"shape: radius_m {radius!r} must lie above 0 and up to {MAX_RADIUS_M} m")
+        return {"type": "circle", "lat": lat, "lon": lon, "radius_m": float(radius)}
+    if shape.get("type") == "polygon":
+        return {"type": "polygon", "points": _corners(shape.get("points"))}
+    raise Invalid(f"shape: type {shape.get('type')!r} is neither circle nor polygon")
+
+
+def _corners(points: Any) -> list[list[float]]:
+    if not isinstance(points, list) or len(points) > MAX_POINTS:
+        raise Invalid(f"shape: points must be a list of at most {MAX_POINTS} pairs [lat, lon]")
+    corners = [list(_position(point, f"shape: point {number}")) for number, point in enumerate(points, 1)]
+    if len(corners) > 1 and corners[0] == corners[-1]:
+        corners.pop()
+    if len(corners) < 3:
+        raise Invalid("shape: a polygon needs at least 3 corners")
+    polygon = Polygon([(lon, lat) for lat, lon in corners])
+    if not polygon.is_valid:
+        raise Invalid(f"shape: the outline is not a simple polygon ({explain_validity(polygon)}); redraw it")
+    if polygon.area == 0:
+        raise Invalid("shape: the corners lie on one line")
+    return corners
+
+
+def _position(pair: Any, name: str) -> tuple[float, float]:
+    if not isinstance(pair, list | tuple) or len(pair) != 2 or not all(_number(value) for value in pair):
+        raise Invalid(f"{name}: give latitude and longitude as two numbers")
+    lat, lon = round(float(pair[0]), 6), round(float(pair[1]), 6)
+    if not (-90 <= lat <= 90 and -180 <= lon <= 180):
+        raise Invalid(f"{name}: {lat}, {lon} is not a position; latitude comes first")
+    return lat, lon
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e9
+
+
+def check_config(config: dict[str, Any]) -> str:
+    """A desired configuration as the JSON text to keep. Raises Invalid above 2 kB (a device's message limit)."""
+    if "version" in config:
+        raise Invalid("config: version is counted by the service; leave it out")
+    text = json.dumps(config, sort_keys=True, separators=(",", ":"))
+    if len(text.encode()) > MAX_CONFIG_BYTES:
+        raise Invalid(f"config: more than {MAX_CONFIG_BYTES} bytes")
+    return text
