@@ -194,17 +194,18 @@ class Nmea:
         lat = lon = speed = course = _EMPTY
         valid = status == 65 and mode != 78  # A; a mode of N takes the A back
         if valid:
-            lat = _angle(line, commas[2] + 1, commas[3], commas[4], 90, 78, 83)
-            lon = _angle(line, commas[4] + 1, commas[5], commas[6], 180, 69, 87)
+            lat = _angle(line, commas[2] + 1, commas[3], 90)
+            lon = _angle(line, commas[4] + 1, commas[5], 180)
             speed = _number(line, commas[6] + 1, commas[7], 3)
             course = _number(line, commas[7] + 1, commas[8], 3)
-            if lat == _BAD or lon == _BAD or speed == _BAD or course == _BAD:
+            # compared one by one: a tuple would be garbage
+            if lat == _BAD or lon == _BAD or speed == _BAD or course == _BAD:  # noqa: PLR1714
                 return False
             if speed != _EMPTY and not 0 <= speed <= _MAX_MILLIKNOTS:
                 return False
             if course != _EMPTY and not 0 <= course <= 360000:
                 return False
-        elif status != 86 and status != 65:
+        elif status != 86 and status != 65:  # noqa: PLR1714
             return False
         if not self._begin(tod, True):
             return True
@@ -237,12 +238,12 @@ class Nmea:
             return False
         lat = lon = sats = hdop = alt = _EMPTY
         if quality:
-            lat = _angle(line, commas[1] + 1, commas[2], commas[3], 90, 78, 83)
-            lon = _angle(line, commas[3] + 1, commas[4], commas[5], 180, 69, 87)
+            lat = _angle(line, commas[1] + 1, commas[2], 90)
+            lon = _angle(line, commas[3] + 1, commas[4], 180)
             sats = _number(line, commas[6] + 1, commas[7], 0)
             hdop = _number(line, commas[7] + 1, commas[8], 2)
             alt = _number(line, commas[8] + 1, commas[9], 1)
-            if lat == _BAD or lon == _BAD or sats == _BAD or hdop == _BAD or alt == _BAD:
+            if lat == _BAD or lon == _BAD or sats == _BAD or hdop == _BAD or alt == _BAD:  # noqa: PLR1714
                 return False
             if sats != _EMPTY and not 0 <= sats <= 255:
                 return False
@@ -322,16 +323,19 @@ def _number(line: bytearray, a: int, end: int, decimals: int) -> int:
     return -value if negative else value
 
 
-def _angle(line: bytearray, a: int, end: int, hemi_end: int, limit: int, plus: int, minus: int) -> int:
-    """Parse [d]ddmm.mmmm and its hemisphere into 1e-6 deg, rounded; _BAD when it is not one.
+def _angle(line: bytearray, a: int, end: int, limit: int) -> int:
+    """Parse [d]ddmm.mmmm at line[a:end] and the hemisphere behind it into 1e-6 deg, rounded; or _BAD.
+
+    limit: 90 for a latitude, 180 for a longitude.
 
     The last two digits before the point are minutes, whatever stands before them: some receivers
     leave leading zeros out (case G05).
     """
-    if hemi_end - end != 2 or a == end:
+    if a == end or line[end + 2] != _COMMA:
         return _BAD
     hemi = line[end + 1]
-    if hemi != plus and hemi != minus:
+    minus = 83 if limit == 90 else 87  # S, W
+    if hemi != minus and hemi != (78 if limit == 90 else 69):  # noqa: PLR1714  N, E; no tuple here
         return _BAD
     value = 0
     while a < end:
