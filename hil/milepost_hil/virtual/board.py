@@ -18,7 +18,7 @@ from milepost_hil.virtual import flash, registry
 from milepost_hil.virtual.child import Child
 from milepost_hil.virtual.console import Cooker, Terminal
 from milepost_hil.virtual.link import NetworkLink
-from milepost_hil.virtual.loop import call, loop, wait
+from milepost_hil.loop import call, loop, wait
 from milepost_hil.virtual.page import Page
 from milepost_hil.virtual.requests import Requests
 from milepost_hil.virtual.shim import layout

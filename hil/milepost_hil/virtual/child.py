@@ -8,13 +8,15 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from milepost_hil.virtual import elf
 from milepost_hil.virtual.console import inner_pty
-from milepost_hil.virtual.loop import loop
+from milepost_hil.loop import loop
 from milepost_hil.virtual.shim import layout
 
 _HERE = Path(__file__).parent
 _BOOT = _HERE / "shim" / "boot_board.py"
 _CTRL_C = 3
+_ANCHOR = "mp_sched_keyboard_interrupt"  # any function that the library exports
 
 
 class BoardUnavailable(RuntimeError):
@@ -46,7 +48,9 @@ class Child:
     ) -> None:
         self.console, slave = inner_pty(on_output)
         self._on_exit = on_exit
-        words = [interpreter(), page, flash, socket_path, _BOOT, int(raw), os.getpid(), layout.HANDLERS]
+        library = interpreter()
+        slot = elf.call_slot(library, "tcsetattr", _ANCHOR)
+        words = [library, page, flash, socket_path, _BOOT, int(raw), os.getpid(), layout.HANDLERS, slot]
         self._process = subprocess.Popen(
             [sys.executable, "-I", "-S", str(_HERE / "launcher.py"), *map(str, words)],
             stdin=slave,

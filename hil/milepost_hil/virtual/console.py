@@ -13,7 +13,7 @@ import tty
 from collections.abc import Callable
 from pathlib import Path
 
-from milepost_hil.virtual.loop import Pipe, loop
+from milepost_hil.loop import Pipe, loop
 
 READY = b"\x1e"
 _BANNER = re.compile(rb"MicroPython (\S+) on (\S+); linux \[[^\]]*\] version")

@@ -1,6 +1,6 @@
 """Runs the MicroPython interpreter of the wheel as one boot of a virtual board.
 
-Started by the supervisor as ``python -I -S launcher.py LIBRARY PAGE FLASH SOCKET BOOT RAW PARENT``.
+Started by the supervisor as ``python -I -S launcher.py LIBRARY PAGE FLASH SOCKET BOOT RAW PARENT HANDLERS SLOT``.
 It maps the shared page and the flash file, gives the interpreter's own "a UART interrupt saw Ctrl-C"
 function to SIGUSR1 (the unix port's SIGINT handler longjmps out of the garbage collector and leaves the
 heap locked for ever, notes/hil.md T1), starts the thread that turns pin edges into scheduled callbacks,
@@ -48,7 +48,7 @@ def _deliver(lib: ctypes.CDLL, handlers: mmap.mmap, first: int, path: str, main_
 
 
 def main() -> None:
-    library, page_path, flash_path, socket_path, boot, raw, parent, handlers_at = sys.argv[1:]
+    library, page_path, flash_path, socket_path, boot, raw, parent, handlers_at, slot = sys.argv[1:]
     libc = ctypes.CDLL(None)
     libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != int(parent):
@@ -59,13 +59,16 @@ def main() -> None:
     for number, handler in ((signal.SIGUSR1, lib.mp_sched_keyboard_interrupt), (signal.SIGUSR2, libc.abs)):
         libc.signal(number, ctypes.cast(handler, ctypes.c_void_p))
         libc.siginterrupt(number, 1)
+    # tcsetattr() would flush what a tool has typed ahead (elf.py); abs(0) answers 0 and does nothing
+    anchor = ctypes.cast(lib.mp_sched_keyboard_interrupt, ctypes.c_void_p).value or 0
+    ctypes.c_void_p.from_address(anchor + int(slot)).value = ctypes.cast(libc.abs, ctypes.c_void_p).value
     page, page_view = _map(page_path)
     flash, _flash_view = _map(flash_path)
     if raw == "1":
         ctypes.c_int.in_dll(lib, "pyexec_mode_kind").value = _RAW_REPL
     _thread.start_new_thread(_deliver, (lib, page_view, int(handlers_at), socket_path, _thread.get_ident()))
     # `w` before `K`: 160 Ki words, about the heap of an ESP32 without PSRAM (T9)
-    words = ["micropython", "-X", "heapsize=160wK", "-i", boot, str(page), str(flash), socket_path]
+    words = ["micropython", "-X", "heapsize=160wK", boot, str(page), str(flash), socket_path]
     argv = (ctypes.c_char_p * (len(words) + 1))(*[w.encode() for w in words], None)
     os._exit(lib.micropython_unix_main(len(words), argv) & 0xFF)
 

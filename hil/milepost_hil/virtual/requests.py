@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from milepost_hil.virtual.link import NetworkLink
-from milepost_hil.virtual.loop import loop
+from milepost_hil.loop import loop
 from milepost_hil.virtual.page import Page
 from milepost_hil.virtual.shim import layout
 from milepost_hil.virtual.uart import UartLink

@@ -2,7 +2,7 @@
 
 import socket
 
-from milepost_hil.virtual.loop import Pipe, call
+from milepost_hil.loop import Pipe, call
 
 
 class UartLink:

@@ -83,6 +83,7 @@ def _start():
     scope = globals()
     argv = sys.argv[:]
     stdout, kbd_intr = sys.stdout, micropython.kbd_intr
+    putenv = __import__("os").putenv  # of the unix port, before the board's os takes its place
     skip_main = _install(int(argv[1]), int(argv[2]), argv[3])
     sys.argv[:] = [""]
     run = _run
@@ -92,6 +93,7 @@ def _start():
     stdout.write("\x1e")  # the supervisor hides this sign: from here on Ctrl-C interrupts
     if run("boot.py", scope) and not skip_main:
         run("main.py", scope)
+    putenv("MICROPYINSPECT", "1")  # on to the prompt; SystemExit did not come here and ends the interpreter
 
 
 _start()
