@@ -6,11 +6,11 @@ import unicodedata
 from dataclasses import dataclass
 from typing import Any
 
+from milepost_device.wire import part_of
 from shapely import Polygon
 from shapely.validation import explain_validity
 
 from milepost.errors import Invalid
-from milepost_device.wire import part_of
 
 DEVICE_ID = re.compile(r"[a-z0-9-]{1,12}")
 DEVICE_ROLES = ("tracker", "reader")

@@ -1,6 +1,18 @@
 """Tables of the fleet. Times are UTC ms; intervals are half-open, an open end is NULL."""
 
-from sqlalchemy import BigInteger, Boolean, Column, Float, ForeignKey, Index, Integer, String, Table, Text, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
 
 from milepost.access.scope import scoped
 from milepost.db import metadata

@@ -32,7 +32,8 @@ def readings_of_vehicle(
     found = []
     for device, start, end in spans_of_vehicle(conn, vehicle_id, from_ms, to_ms):
         found += [reading for reading in store.track(device, start, end, limit) if start <= reading.at < end]
-    return sorted(found, key=lambda reading: (reading.at, reading.device, reading.stream, reading.seq))[:limit]
+    found.sort(key=lambda reading: (reading.at, reading.device, reading.stream, reading.seq))
+    return found[:limit]
 
 
 def track_of_vehicle(

@@ -1,0 +1,107 @@
+"""Tables of the evidence: the append-only log, dock sessions, passages, visits, states of the detectors."""
+
+from sqlalchemy import BigInteger, Column, Float, ForeignKey, Index, Integer, String, Table, Text, UniqueConstraint
+
+from milepost.access.scope import scoped
+from milepost.db import metadata
+
+fact = Table(
+    "fact",
+    metadata,
+    # The order of appending: the feed and the audit chain follow it, the fold never does.
+    Column("seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("id", String(36), nullable=False),
+    Column("rev", Integer, nullable=False),
+    Column("kind", String(40), nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("recorded_at", BigInteger, nullable=False),
+    Column("received_at", BigInteger, nullable=False),
+    Column("clock", String(8), nullable=False),
+    Column("by_role", String(32), nullable=False),
+    Column("by_id", String(64), nullable=False),
+    Column("by_branch", String(32)),
+    Column("source", String(32), nullable=False),
+    Column("subjects", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("confidence", Float, nullable=False),
+    Column("grade", String(1)),
+    Column("inputs", Text, nullable=False),
+    Column("snapshot", Text),
+    Column("rule", String(64)),
+    UniqueConstraint("id", "rev"),
+)
+
+fact_subject = Table(
+    "fact_subject",
+    metadata,
+    Column("fact_seq", BigInteger, ForeignKey("fact.seq"), primary_key=True),
+    Column("kind", String(16), primary_key=True),
+    Column("subject_id", String(64), nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Index("ix_fact_subject_subject", "kind", "subject_id", "at"),
+)
+
+dock_session = Table(
+    "dock_session",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("door_id", String(36), ForeignKey("door.id"), nullable=False),
+    Column("vehicle_id", String(36), ForeignKey("vehicle.id"), nullable=False, index=True),
+    Column("trip_id", String(36), ForeignKey("trip.id"), nullable=False, index=True),
+    Column("direction", String(8), nullable=False),
+    Column("from_ms", BigInteger, nullable=False),
+    Column("to_ms", BigInteger),
+    Column("opened_by", String(64), nullable=False),
+    Column("closed_by", String(64)),
+    Index("ix_dock_session_door", "door_id", "from_ms"),
+)
+
+# What crossed a door, as the reader and the gates saw it; which vehicle that means is joined from the session.
+passage = Table(
+    "passage",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("device_id", String(12), nullable=False),
+    Column("door_id", String(36), ForeignKey("door.id"), nullable=False),
+    Column("epc", String(124), nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("direction", String(8), nullable=False),
+    Column("level_dbm", Float, nullable=False),
+    Column("evidence", Text, nullable=False),
+    Column("withdrawn", Integer, nullable=False, server_default="0"),
+    Index("ix_passage_door", "door_id", "at"),
+    Index("ix_passage_epc", "epc", "at"),
+)
+
+# What the fence of a site saw of a vehicle; `kind` is visit (arrived) or pass (driven through or by).
+visit = Table(
+    "visit",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("vehicle_id", String(36), ForeignKey("vehicle.id"), nullable=False),
+    Column("site_id", String(36), ForeignKey("site.id"), nullable=False),
+    Column("kind", String(8), nullable=False),
+    Column("entered_at", BigInteger),
+    Column("stopped_at", BigInteger),
+    Column("left_at", BigInteger),
+    Index("ix_visit_vehicle", "vehicle_id", "entered_at"),
+    Index("ix_visit_site", "site_id", "entered_at"),
+)
+
+detector_state = Table(
+    "detector_state",
+    metadata,
+    Column("detector", String(16), primary_key=True),
+    Column("target", String(64), primary_key=True),
+    Column("state", Text, nullable=False),
+)
+
+sink_position = Table(
+    "sink_position",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("position", BigInteger, nullable=False),
+)
+
+# Whoever may see a subject may see its facts: the service checks the subject and then reads as SYSTEM.
+scoped(fact)
