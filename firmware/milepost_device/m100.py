@@ -98,7 +98,7 @@ class M100:
             if n - p < size or not self._whole(p, size):
                 self.bad_frames += 1
                 p += 1
-            elif kind == _NOTICE and (buf[p + 2] == CMD_POLL or buf[p + 2] == CMD_MULTI_POLL):  # noqa: PLR1714
+            elif kind == _NOTICE and (buf[p + 2] == CMD_POLL or buf[p + 2] == CMD_MULTI_POLL):
                 p += size if self._tag(p + 5, size - _FRAME) else 1
                 self.head = head
             else:

@@ -285,6 +285,8 @@ class Nmea:
         self._open = False
         epoch = self.epoch
         self._told = epoch.tod_ms
+        if not epoch.sats and epoch.sats is not None and not epoch.rmc and epoch.quality != 6:
+            epoch.valid = False  # a lone GGA that claims a fix from no satellite (gpsd log hemi) is none
         if not epoch.valid:
             epoch.lat_e6 = epoch.lon_e6 = None
             epoch.alt_m = epoch.speed_dmps = epoch.course_2deg = None

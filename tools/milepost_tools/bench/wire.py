@@ -135,7 +135,10 @@ def run() -> list[dict]:
                 "metric": metric,
                 "value": round(payload_bytes(fixes) / len(fixes), 2),
                 "unit": "B",
-                "baseline": {"name": "OwnTracks JSON", "value": round(owntracks_bytes(fixes) / len(fixes), 1)},
+                "baseline": {
+                    "name": "OwnTracks JSON",
+                    "value": round(owntracks_bytes(fixes) / len(fixes), 1),
+                },
             }
         )
     return results
