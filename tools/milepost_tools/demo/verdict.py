@@ -86,7 +86,7 @@ def _fault(key: str, stage: Mapping, by_id: Mapping[str, Mapping]) -> str:
 
 
 def ok(miles_seen: Sequence[Mile], orders: int, mishap: Mishap | None, accounts: Sequence[Account]) -> bool:
-    """True when every mile of `orders` orders is proven, the mishap was caught and healed, the books are even."""
+    """True when every mile of so many orders is proven, the mishap caught and healed, the books even."""
     return (
         orders >= 3
         and len(miles_seen) == orders * len(STAGES)

@@ -15,7 +15,7 @@ from milepost_tools.sim.gnss import Receiver
 from milepost_tools.sim.m100 import ROUNDS_PER_S, Module
 
 TICK_S = 0.025
-FORKLIFT_MPS = 2.6
+FORKLIFT_MPS = 2.8
 EMPTY_FORKLIFT_MPS = 3.4
 GATE_PINS = {"inner": 32, "outer": 33}
 _MAX_LAG_S = 2.0  # a machine that slept: the world goes on from there instead of racing after
@@ -101,7 +101,7 @@ class World:
             self.door.passages.append(passage)
             if inwards:
                 self.door.passages.append(
-                    Passage(None, passage.end_ms + 700, not inwards, EMPTY_FORKLIFT_MPS)
+                    Passage(None, passage.end_ms + 400, not inwards, EMPTY_FORKLIFT_MPS)
                 )
         self._wait(lambda: _now_ms() >= passage.end_ms, timeout_s, "the pallet is still under way")
         with self._changed:

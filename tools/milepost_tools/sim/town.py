@@ -14,7 +14,7 @@ YARD_CENTRE: Point = (10.0, -25.0)
 YARD_RADIUS_M = 80.0
 STORE_RADIUS_M = 60.0
 DOCK: Point = (0.0, -8.0)
-BAYS: tuple[Point, ...] = ((14.0, -22.0), (22.0, -22.0), (30.0, -22.0))
+BAYS: tuple[Point, ...] = ((10.0, -18.0), (16.0, -18.0), (22.0, -18.0))
 BAY_COURSE_DEG = 180.0
 _GATE: tuple[Point, ...] = ((0.0, -30.0), (0.0, -120.0))
 
@@ -25,6 +25,7 @@ class Store:
 
     key: str
     name: str
+    name_en: str
     at: Point
     road: tuple[Point, ...]
 
@@ -40,12 +41,12 @@ class Store:
 
 # The farthest first: its truck is loaded first, so that all three arrive at about the same time.
 STORES = (
-    Store("river", "河滨门店", (740.0, 60.0), ((680.0, -120.0), (740.0, -60.0))),
-    Store("north", "北门门店", (-470.0, 40.0), ((-410.0, -120.0), (-470.0, -60.0))),
-    Store("park", "园区门店", (230.0, -215.0), ((190.0, -120.0), (230.0, -160.0))),
+    Store("river", "河滨门店", "Riverside store", (740.0, 60.0), ((680.0, -120.0), (740.0, -60.0))),
+    Store("north", "北门门店", "North gate store", (-470.0, 40.0), ((-410.0, -120.0), (-470.0, -60.0))),
+    Store("park", "园区门店", "Park store", (230.0, -215.0), ((190.0, -120.0), (230.0, -160.0))),
 )
 
 
 def to_dock(bay: int) -> Route:
     """From a parking bay to the dock door."""
-    return Route((BAYS[bay], (0.0, -26.0), DOCK))
+    return Route((BAYS[bay], (2.0, -16.0), DOCK))
