@@ -3,6 +3,9 @@
 What runs against the direction of imports (ingest feeding sinks above it, detectors moving orders) is wired here.
 """
 
+from importlib import import_module
+from importlib.util import find_spec
+
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -11,8 +14,6 @@ from milepost.access.scope import install_guard, request_scope
 from milepost.db import Database
 from milepost.errors import MilepostError
 from milepost.settings import Settings
-from importlib import import_module
-from importlib.util import find_spec
 
 _APIS = ("access", "ingest", "telemetry", "fleet", "plan", "evidence", "orders", "alerts", "live", "web")
 

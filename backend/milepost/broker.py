@@ -53,7 +53,9 @@ class EmbeddedBroker:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not self.users_file.exists() or '"user"' not in self.users_file.read_text():
             # Without a single user nats-server would let everybody in.
-            raise BrokerError(f"{self.users_file} holds no account; write the service's own with NatsFile.service first")
+            raise BrokerError(
+                f"{self.users_file} holds no account; write the service's own with NatsFile.service first"
+            )
         self.port = self.port or self._kept_port()
         self._write_config()
         self._stopping.clear()
@@ -125,7 +127,7 @@ class EmbeddedBroker:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
-                preexec_fn=_die_with_parent,  # only async-signal-safe work: one prctl
+                preexec_fn=_die_with_parent,  # noqa: PLW1509  (only async-signal-safe work: one prctl)
             )
             self._started.set()
             if self._stopping.is_set():

@@ -36,8 +36,8 @@ class Database:
     @contextmanager
     def tx(self) -> Iterator[Connection]:
         """One transaction that may write: committed at the end, rolled back on an exception."""
-        with self.engine.connect() as conn:
-            conn = conn.execution_options(milepost_write=True)
+        with self.engine.connect() as plain:
+            conn = plain.execution_options(milepost_write=True)
             with conn.begin():
                 yield conn
 

@@ -53,11 +53,7 @@ def readable(
 def _within(principal: Principal, table: Table) -> ColumnElement[bool] | None:
     if principal.sees_all:
         return None
-    parts = [
-        column.in_(sorted(ids))
-        for kind, column in _tables[table].items()
-        if (ids := principal.scope_ids(kind))
-    ]
+    parts = [column.in_(sorted(ids)) for kind, column in _tables[table].items() if (ids := principal.scope_ids(kind))]
     return or_(*parts) if parts else false()
 
 

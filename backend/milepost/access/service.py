@@ -23,7 +23,14 @@ _NOBODY = _hasher.hash(secrets.token_hex(16))
 
 
 def create_person(
-    conn: Connection, *, login: str, name: str, password: str, grants: list[Grant], now: int, language: str = "zh"
+    conn: Connection,
+    *,
+    login: str,
+    name: str,
+    password: str,
+    grants: list[Grant],
+    now: int,
+    language: str = "zh",
 ) -> str:
     """Make an account and return its id.
 
@@ -92,9 +99,7 @@ def sign_in(conn: Connection, login: str, password: str, *, now: int, life_ms: i
     conn.execute(delete(session).where(session.c.expires_at <= now))
     token = secrets.token_urlsafe(32)
     conn.execute(
-        insert(session).values(
-            token_hash=_hash(token), person_id=row["id"], created_at=now, expires_at=now + life_ms
-        )
+        insert(session).values(token_hash=_hash(token), person_id=row["id"], created_at=now, expires_at=now + life_ms)
     )
     return token
 
@@ -114,9 +119,7 @@ def count_failure(conn: Connection, login: str, now: int) -> None:
         conn.execute(insert(login_failure).values(login=login, failures=1, last_at=now))
     else:
         failures = row["failures"] + 1 if now - row["last_at"] < _LOCK_MS else 1
-        conn.execute(
-            update(login_failure).where(login_failure.c.login == login).values(failures=failures, last_at=now)
-        )
+        conn.execute(update(login_failure).where(login_failure.c.login == login).values(failures=failures, last_at=now))
 
 
 def sign_out(conn: Connection, token: str) -> None:

@@ -8,7 +8,9 @@ from milepost.access.scope import UnscopedQuery, install_guard, readable, reques
 from milepost.db import Database
 
 _meta = MetaData()
-parcel = Table("parcel", _meta, Column("id", String, primary_key=True), Column("branch", String), Column("site", String))
+parcel = Table(
+    "parcel", _meta, Column("id", String, primary_key=True), Column("branch", String), Column("site", String)
+)
 note = Table("note", _meta, Column("id", String, primary_key=True), Column("parcel", String), Column("branch", String))
 scoped(parcel, branch=parcel.c.branch, site=parcel.c.site)
 scoped(note, branch=note.c.branch)
@@ -48,7 +50,10 @@ def test_company_scope_sees_everything(guarded):
 
 def test_a_person_sees_the_union_of_their_scopes(guarded):
     assert seen(guarded, person(Grant("desk", "branch", "north"))) == {"1"}
-    assert seen(guarded, person(Grant("desk", "branch", "north"), Grant("keeper", "site", "s2"))) == {"1", "3"}
+    assert seen(guarded, person(Grant("desk", "branch", "north"), Grant("keeper", "site", "s2"))) == {
+        "1",
+        "3",
+    }
 
 
 def test_a_scope_that_the_table_does_not_know_sees_nothing(guarded):

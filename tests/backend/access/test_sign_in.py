@@ -14,7 +14,13 @@ GOOD = "long enough 1"
 
 
 def account(conn, login="li.na", **extra):
-    values = {"login": login, "name": "Li Na", "password": GOOD, "grants": [Grant("desk", "branch", "b1")], "now": 1}
+    values = {
+        "login": login,
+        "name": "Li Na",
+        "password": GOOD,
+        "grants": [Grant("desk", "branch", "b1")],
+        "now": 1,
+    }
     return service.create_person(conn, **{**values, **extra})
 
 
