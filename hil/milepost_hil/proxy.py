@@ -96,12 +96,13 @@ class TcpProxy:
             except OSError:
                 return
             self._writers.add(far_writer)
-            down = asyncio.ensure_future(self._pump(far_reader, writer))
+            down = asyncio.ensure_future(self._pump_down(far_reader, writer))
             self._tasks.add(down)
             down.add_done_callback(self._tasks.discard)
             await self._pump(reader, far_writer)
             await asyncio.sleep(_EOF_SETTLE_S)
             down.cancel()
+            await asyncio.wait({down})
             if self._deaths != deaths:
                 with contextlib.suppress(OSError):
                     while await far_reader.read(_CHUNK_BYTES):
@@ -122,9 +123,11 @@ class TcpProxy:
                 await writer.drain()
         except OSError:
             pass
-        if writer.can_write_eof():
-            with contextlib.suppress(OSError):
-                writer.write_eof()
+
+    async def _pump_down(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await self._pump(reader, writer)
+        with contextlib.suppress(OSError):
+            writer.write_eof()
 
     async def close(self) -> None:
         """Ends every connection and listener."""

@@ -104,19 +104,17 @@ def test_pins_are_seen_driven_pulled_and_interrupt(make, run):
     assert run(board, "print(p.value())") == "1\n"
 
 
-def test_an_edge_wakes_a_sleeping_program(make):
+def test_an_edge_is_handled_while_the_program_sleeps(make):
     board = make({"main.py": (
         "import time\nfrom machine import Pin\n"
-        "hits = []\np = Pin(33, Pin.IN); p.irq(lambda pin: hits.append(time.ticks_ms()), Pin.IRQ_RISING)\n"
-        "print('sleeping')\n"
-        "while not hits: time.sleep(5)\n"
-        "print('woken', time.ticks_ms() - hits[0] < 5000)\n"
+        "p = Pin(33, Pin.IN); p.irq(lambda pin: print('edge seen'), Pin.IRQ_RISING)\n"
+        "print('sleeping'); time.sleep(30)\n"
     )})
     board.set_pin(33, 0)
     board.wait_for(b"sleeping")
     time.sleep(0.05)
     board.set_pin(33, 1)
-    board.wait_for(b"woken", 6)
+    board.wait_for(b"edge seen", 1)
 
 
 def test_a_timer_fires_periodically_and_once(make, run):

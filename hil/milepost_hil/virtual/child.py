@@ -48,6 +48,7 @@ class Child:
     ) -> None:
         self.console, slave = inner_pty(on_output)
         self._on_exit = on_exit
+        self._over = False
         library = interpreter()
         slot = elf.call_slot(library, "tcsetattr", _ANCHOR)
         words = [library, page, flash, socket_path, _BOOT, int(raw), os.getpid(), layout.HANDLERS, slot]
@@ -65,6 +66,7 @@ class Child:
         loop().add_reader(self._pidfd, self._ended)
 
     def _ended(self) -> None:
+        self._over = True
         loop().remove_reader(self._pidfd)
         os.close(self._pidfd)
         code = self._process.wait()
@@ -90,9 +92,15 @@ class Child:
             self.console.write(data[:at])
             if interruptible and self._armed():
                 os.kill(self.pid, signal.SIGUSR1)
+                loop().call_later(0.002, self._wake)
             else:
                 self.console.write(b"\x03")
             data = data[at + 1 :]
+
+    def _wake(self) -> None:
+        """SIGUSR1 may have come between the interpreter's last look and its poll(); this ends the poll."""
+        if not self._over:
+            os.kill(self.pid, signal.SIGUSR2)
 
     def _armed(self) -> bool:
         try:

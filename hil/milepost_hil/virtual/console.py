@@ -17,9 +17,9 @@ from milepost_hil.loop import Pipe, loop
 
 READY = b"\x1e"
 _BANNER = re.compile(rb"MicroPython (\S+) on (\S+); linux \[[^\]]*\] version")
+_NAME = b"MicroPython "
 _RAW = b"raw REPL; CTRL-B to exit"
 _FRIENDLY = b'Type "help()"'
-_KEEP = 4096
 
 
 class Cooker:
@@ -49,9 +49,10 @@ class Cooker:
         data = self._held + data
         self._held = b""
         data = _BANNER.sub(rb"MicroPython \1 on \2; Generic ESP32 module with ESP32", data)
-        start = data.rfind(b"MicroPython ")
-        if start >= 0 and b"\n" not in data[start:] and len(data) - start < 100:
-            data, self._held = data[:start], data[start:]  # perhaps the first half of the banner
+        start = data.rfind(b"\n") + 1
+        line = data[start:]
+        if line and (line[:12] == _NAME[: len(line)]) and len(line) < 100:
+            data, self._held = data[:start], line  # perhaps the first half of the banner
         self._follow(data)
         if self._binary:
             return data

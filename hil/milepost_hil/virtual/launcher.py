@@ -44,7 +44,9 @@ def _deliver(lib: ctypes.CDLL, handlers: mmap.mmap, first: int, path: str, main_
                     if not address or lib.mp_sched_schedule(ctypes.c_void_p(address), ctypes.c_void_p(slot << 1 | 1)):
                         break
                     time.sleep(0.001)
+            for _ in range(2):  # again: the first may fall between its last look and its poll()
                 libc.pthread_kill(ctypes.c_ulong(main_thread), signal.SIGUSR2)
+                time.sleep(0.002)
 
 
 def main() -> None:

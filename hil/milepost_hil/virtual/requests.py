@@ -34,6 +34,7 @@ class Requests:
         self._on_watchdog = on_watchdog
         self._server: socket.socket | None = None
         self._irq: socket.socket | None = None
+        self._early: list[int] = []
         self._timers: dict[int, asyncio.TimerHandle] = {}
         self._watchdog_timer: asyncio.TimerHandle | None = None
         self._feeds = -1
@@ -59,6 +60,7 @@ class Requests:
         for timer in self._timers.values():
             timer.cancel()
         self._timers.clear()
+        self._early.clear()
         if self._irq is not None:
             self._irq.close()
             self._irq = None
@@ -71,9 +73,11 @@ class Requests:
             self._interrupt(pin)
 
     def _interrupt(self, slot: int) -> None:
-        if self._irq is not None:
-            with contextlib.suppress(OSError):
-                self._irq.send(bytes([slot]))
+        if self._irq is None:
+            self._early.append(slot)  # the core's interrupt thread is still on its way
+            return
+        with contextlib.suppress(OSError):
+            self._irq.send(bytes([slot]))
 
     def _accept(self) -> None:
         assert self._server is not None
@@ -98,6 +102,9 @@ class Requests:
             self._uarts[int(words[0])].attach(peer.detach())
         elif verb == "irq":
             self._irq = peer
+            early, self._early = self._early, []
+            for slot in early:
+                self._interrupt(slot)
         elif verb == "route":
             task = loop().create_task(self._route(peer, words[0], int(words[1])))
             task.add_done_callback(lambda _: peer.close())
