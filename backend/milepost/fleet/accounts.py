@@ -18,9 +18,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import bcrypt
+from milepost_device.wire import part_of
 
 from milepost.errors import Invalid
-from milepost_device.wire import part_of
 
 DEVICE_ID = re.compile(r"[a-z0-9-]{1,12}")
 _BCRYPT_COST = 5  # about 2 ms
@@ -62,11 +62,11 @@ class NatsFile(BrokerAccounts):
             device_id,
             password,
             publish=[own + "up", own + "state"],
-            subscribe=[own + "ack", own + "cfg", own + "cmd", _DELIVERY],
+            subscribe=[own + "ack", own + "cfg", own + "cmd"],
         )
 
     def service(self, user: str, password: str) -> None:
-        self._set(user, password, publish=["mp.v1.>"], subscribe=["mp.v1.>", _DELIVERY])
+        self._set(user, password, publish=["mp.v1.>"], subscribe=["mp.v1.>"])
 
     def remove(self, device_id: str) -> None:
         with _locked(self._path):
@@ -104,10 +104,6 @@ class NatsFile(BrokerAccounts):
     def _write(self, users: dict[str, dict]) -> None:
         lines = [json.dumps(entry) for entry in users.values()]
         _replace(self._path, "\n".join(["users: [", *lines, "]", ""]))
-
-
-# Where nats-server delivers QoS 1 messages of a session; it needs no more than the name of the inbox.
-_DELIVERY = "$MQTT.sub.>"
 
 
 def _is_service(entry: dict) -> bool:

@@ -1,0 +1,119 @@
+"""The sink that keeps, per device, what was last heard of it: online or not, firmware, newest record, watermark."""
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, insert, select, update
+
+from milepost.db import Database
+from milepost.ingest.decode import batch_of, readings
+from milepost.ingest.model import STATE, SpoolItem
+from milepost.ingest.spool import Spool
+from milepost.ingest.tables import device_contact, sink_position
+from milepost_device.wire import WireError
+
+_FUTURE_MS = 300_000  # a record further ahead of its receipt has a broken clock and is no newest record
+_TEXT = 64
+_BIG = 1 << 62
+
+
+class StateSink:
+    """Writes `device_contact`; calls `on_online` after a device has come online and that is stored."""
+
+    name = "state"
+
+    def __init__(self, db: Database, spool: Spool, on_online: Callable[[str], None] | None = None) -> None:
+        """`on_online(device_id)` runs in the sink's thread, at least once for every time a device comes online."""
+        self._db = db
+        self._spool = spool
+        self._on_online = on_online
+
+    def position(self) -> int:
+        """The last item whose effect is in the database."""
+        with self._db.read() as conn:
+            return position_of(conn, self.name)
+
+    def handle(self, items: Sequence[SpoolItem]) -> None:
+        """Take some items in one transaction."""
+        changes: dict[str, dict[str, Any]] = {}
+        came: list[str] = []
+        for item in items:
+            change = changes.setdefault(item.device, {})
+            change["last_received_at"] = max(change.get("last_received_at", 0), item.received_ms)
+            if item.channel == STATE:
+                change.update(_state(item.payload))
+                if change.get("online"):
+                    came.append(item.device)
+            else:
+                self._record(item, change)
+        with self._db.tx() as conn:
+            for device, change in changes.items():
+                _store(conn, device, change)
+            store_position(conn, self.name, items[-1].id)
+        if self._on_online is not None:
+            for device in dict.fromkeys(came):
+                self._on_online(device)
+
+    def _record(self, item: SpoolItem, change: dict[str, Any]) -> None:
+        times = [each.at for each in readings(item) if each.at <= item.received_ms + _FUTURE_MS]
+        if times:
+            change["last_record_at"] = max(change.get("last_record_at", 0), *times)
+        try:
+            stream = batch_of(item.payload).stream
+        except WireError:
+            return
+        change["stream"] = stream
+        change["acknowledged"] = self._spool.coverage(item.device, stream).watermark
+
+
+def position_of(conn: Connection, name: str) -> int:
+    """The stored position of a sink whose effects are in this database; 0 when there is none yet."""
+    return conn.execute(select(sink_position.c.position).where(sink_position.c.name == name)).scalar() or 0
+
+
+def store_position(conn: Connection, name: str, position: int) -> None:
+    """Store a sink's position, in the transaction of its effects."""
+    changed = conn.execute(update(sink_position).where(sink_position.c.name == name).values(position=position))
+    if changed.rowcount == 0:
+        conn.execute(insert(sink_position).values(name=name, position=position))
+
+
+def _state(payload: bytes) -> dict[str, Any]:
+    """The fields of a state message, as far as they make sense; the last will carries `online` only."""
+    try:
+        said = json.loads(payload)
+    except ValueError:
+        return {}
+    if not isinstance(said, dict):
+        return {}
+    found: dict[str, Any] = {}
+    if isinstance(said.get("online"), bool):
+        found["online"] = said["online"]
+    for key, column in (("fw", "fw"), ("reset", "reset_reason")):
+        if isinstance(said.get(key), str):
+            found[column] = said[key][:_TEXT]
+    for key, column in (("cfg", "cfg_version"), ("boot", "boot")):
+        if isinstance(said.get(key), int) and abs(said[key]) < _BIG:
+            found[column] = int(said[key])
+    return found
+
+
+def _store(conn: Connection, device: str, change: dict[str, Any]) -> None:
+    row = conn.execute(select(device_contact).where(device_contact.c.device == device)).mappings().first()
+    if row is None:
+        conn.execute(
+            insert(device_contact).values(
+                **{"device": device, "online": False, "updated_at": change["last_received_at"], **change}
+            )
+        )
+        return
+    # Late messages must not turn a clock back: the newest of each stays.
+    for column in ("last_record_at", "last_received_at"):
+        if column in change and row[column] is not None:
+            change[column] = max(change[column], row[column])
+    conn.execute(
+        update(device_contact)
+        .where(device_contact.c.device == device)
+        .values(**change, updated_at=change["last_received_at"])
+    )

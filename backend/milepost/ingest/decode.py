@@ -1,0 +1,126 @@
+"""From the bytes of an `up` message to readings in UTC and SI units. Pure, but for a small memory of recent work."""
+
+import json
+import math
+from functools import lru_cache
+
+from milepost.ingest.model import UP, SpoolItem
+from milepost.ingest.reading import (
+    Body,
+    EventBody,
+    FixBody,
+    GateBody,
+    HealthBody,
+    Reading,
+    TagBody,
+)
+from milepost_device import wire
+
+_CLOCKS = {wire.CLOCK_NONE: "none", wire.CLOCK_RTC: "rtc", wire.CLOCK_NTP: "ntp", wire.CLOCK_GNSS: "gnss"}
+_EVENTS = {
+    wire.EV_BOOT: "boot",
+    wire.EV_ARRIVE: "arrive",
+    wire.EV_DEPART: "depart",
+    wire.EV_IGNITION: "ignition",
+    wire.EV_SUPPLY: "supply",
+    wire.EV_COMMAND: "command",
+    wire.EV_CONFIG: "config",
+    wire.EV_CLOCK_STEP: "clock_step",
+    wire.EV_GAP: "gap",
+    wire.EV_LOG: "log",
+}
+# Records placed after the fact come back through the spool in this form, so that every sink gets them like any other.
+PLACED = b"P1"
+
+
+@lru_cache(maxsize=4096)
+def batch_of(payload: bytes) -> wire.Batch:
+    """The batch held by a payload; several sinks ask for the same one. Raises wire.WireError."""
+    return wire.decode(payload)
+
+
+def readings(item: SpoolItem) -> list[Reading]:
+    """The placed records of an `up` item, repeats included.
+
+    What cannot be decoded gives none here: ingest has put it into the dead letter. Records without a clock give none
+    either; they come later, in an item of their own, once they have a place in time.
+    """
+    if item.channel != UP:
+        return []
+    if item.payload[: len(PLACED)] == PLACED:
+        return _placed(item)
+    try:
+        batch = batch_of(item.payload)
+    except wire.WireError:
+        return []
+    found = []
+    for seq, record in enumerate(batch.records, batch.first_seq):
+        if isinstance(record, wire.Unknown) or record.clock == wire.CLOCK_NONE:
+            continue
+        found.append(
+            reading(item.device, batch.stream, seq, record, utc_ms(record), _CLOCKS[record.clock], item.received_ms)
+        )
+    return found
+
+
+def utc_ms(record: wire.Fix | wire.Tag | wire.Gate | wire.Event | wire.Health) -> int:
+    """The time of a record that has a clock, in UTC ms."""
+    return (wire.EPOCH + record.t) * 1000 + record.ms
+
+
+def reading(device: str, stream: int, seq: int, record, at: int, clock: str, received_at: int) -> Reading:
+    """One record as a reading; `at` in UTC ms."""
+    kind, body = _body(record, at)
+    return Reading(device, stream, seq, kind, at, clock, received_at, body)
+
+
+def encode_placed(entries: list[tuple[int, int, int, str, int, bytes]]) -> bytes:
+    """Placed records as a spool payload; entries are (stream, seq, at, clock, received_at, standalone record)."""
+    rows = [[*entry[:5], entry[5].hex()] for entry in entries]
+    return PLACED + json.dumps(rows, separators=(",", ":")).encode()
+
+
+def _placed(item: SpoolItem) -> list[Reading]:
+    return [
+        reading(item.device, stream, seq, wire.decode_record(bytes.fromhex(record)), at, clock, received_at)
+        for stream, seq, at, clock, received_at, record in json.loads(item.payload[len(PLACED) :])
+    ]
+
+
+def _body(record, at: int) -> tuple[str, Body]:
+    kind = record.kind
+    if kind == wire.KIND_FIX:
+        if record.lat_e6 is None or record.lon_e6 is None:
+            # Nothing to draw, but a record all the same: it counts, and it says that the receiver had no position.
+            return "event", EventBody("fix_without_position", {"source": record.source, "sats": record.sats})
+        return "fix", FixBody(
+            record.lat_e6 / 1e6,
+            record.lon_e6 / 1e6,
+            record.alt_m,
+            None if record.speed_dmps is None else record.speed_dmps / 10,
+            None if record.course_2deg is None else record.course_2deg * 2.0,
+            record.sats,
+            None if record.hdop_d is None else record.hdop_d / 10,
+            record.source,
+        )
+    if kind == wire.KIND_TAG:
+        return "tag", TagBody(
+            record.epc.hex().upper(),
+            record.pc,
+            record.antenna,
+            record.rssi_max,
+            record.rssi_first,
+            record.rssi_last,
+            None if record.slope is None else record.slope / 10,
+            None if record.phase is None else record.phase / 4096 * 2 * math.pi,
+            record.channel,
+            at + record.span_ms,
+            record.count,
+        )
+    if kind == wire.KIND_GATE:
+        gate = {wire.GATE_INNER: "inner", wire.GATE_OUTER: "outer"}.get(record.gate, str(record.gate))
+        return "gate", GateBody(gate, record.state == 1, record.span_ms)
+    if kind == wire.KIND_EVENT:
+        args = {str(key): value.hex() if isinstance(value, bytes) else value for key, value in record.args.items()}
+        return "event", EventBody(_EVENTS.get(record.code, str(record.code)), args)
+    return "health", HealthBody({str(metric): value for metric, value in record.values})

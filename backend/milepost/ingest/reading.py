@@ -1,0 +1,80 @@
+"""What a device recorded, in SI units and UTC, once it has a place in time."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class FixBody:
+    """One position; None is unknown, never 0."""
+
+    lat: float  # degrees WGS-84, 6 decimals
+    lon: float
+    alt_m: float | None = None
+    speed_mps: float | None = None
+    course_deg: float | None = None
+    sats: int | None = None
+    hdop: float | None = None
+    source: int = 0  # 0 GNSS, 1 differential, 2 dead reckoning, 3 cell
+
+
+@dataclass(frozen=True, slots=True)
+class TagBody:
+    """Reads of one tag at one antenna within a window; the reading's `at` is the first, `last_at` the last read."""
+
+    epc: str  # hex, upper case
+    pc: int
+    antenna: int
+    rssi_max_dbm: float
+    rssi_first_dbm: float
+    rssi_last_dbm: float
+    slope_db_s: float | None
+    phase_rad: float | None
+    channel: int | None
+    last_at: int  # UTC ms
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class GateBody:
+    """A light gate changed; `span_ms` is how long the state before lasted (0 = not known)."""
+
+    gate: str  # "inner" (hall side) or "outer" (truck side)
+    interrupted: bool
+    span_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class EventBody:
+    """Something happened on the device; codes as in docs/wire.md, bytes in `args` as hex."""
+
+    code: str
+    args: dict
+
+
+@dataclass(frozen=True, slots=True)
+class HealthBody:
+    """State of the device by metric."""
+
+    values: dict[str, int]
+
+
+Body = FixBody | TagBody | GateBody | EventBody | HealthBody
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One record of a device, placed in time. (device, stream, seq) names it for ever."""
+
+    device: str
+    stream: int
+    seq: int
+    kind: str  # "fix", "tag", "gate", "event" or "health"
+    at: int  # UTC ms of the thing itself
+    clock: str  # "gnss", "ntp", "rtc"; "none" when `at` is estimated from boot and uptime
+    received_at: int  # UTC ms
+    body: Body
+
+
+def reading_id(reading: Reading) -> str:
+    """The name by which evidence cites a reading."""
+    return f"{reading.device}/{reading.stream}/{reading.seq}"

@@ -1,0 +1,265 @@
+"""The one thread between the broker and the spool: reads all sessions, commits in groups, acknowledges after.
+
+Order of things for every group: spool synced, then the broker is told (in the order it delivered), then the devices.
+When the spool cannot take a group, nobody is told anything: the connections are cut, and the broker, later, delivers
+it all again. That is also how a full disk holds the fleet back without losing a record.
+"""
+
+import logging
+import selectors
+import socket
+import sqlite3
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import cast
+
+from paho.mqtt.client import MQTTMessage
+
+from milepost.ingest.model import STATE, UP, device_of, topic
+from milepost.ingest.session import Broker, Session, SessionRefused
+from milepost.ingest.spool import Message, Spool
+from milepost.times import now_ms
+from milepost_device.wire import encode_ack, part_of
+
+_log = logging.getLogger(__name__)
+_GROUP = 200  # messages in one commit
+_CARE_S = 1.0
+_PAUSE_AFTER_FAILURE_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Pending:
+    session: Session
+    connection: int
+    mid: int
+    qos: int
+    message: Message | None  # None: nothing to keep, only to acknowledge
+    live: bool  # sent now, not retained from earlier
+
+
+@dataclass(frozen=True, slots=True)
+class _Outgoing:
+    device: str
+    leaf: str
+    payload: bytes
+    retain: bool
+
+
+class Receiver:
+    """Runs the sessions of some parts. `start` once, `stop` once."""
+
+    def __init__(
+        self,
+        broker: Broker,
+        parts: str,
+        spool: Spool,
+        *,
+        sync_ms: int,
+        may_store: Callable[[], str | None],
+        on_live_state: Callable[[str, bytes], None],
+    ) -> None:
+        """`sync_ms`: longest wait of a message for its sync; `may_store` says what forbids storing now (None: nothing);
+        `on_live_state(device, payload)` is called after a state message that was sent now is durable."""
+        self.failure: str | None = None
+        self.messages = 0
+        self._spool = spool
+        self._sync_s = sync_ms / 1000
+        self._may_store = may_store
+        self._on_live_state = on_live_state
+        self._sessions = [
+            Session(broker, f"mp-{name}-{part}", f"mp/v1/{part}/+/{leaf}", self._message)
+            for part in parts
+            for name, leaf in (("ingest", UP), ("state", STATE))
+        ]
+        self._by_part = {part: self._sessions[2 * n] for n, part in enumerate(parts)}
+        self._pending: list[_Pending] = []
+        self._oldest = 0.0
+        self._outgoing: deque[_Outgoing] = deque()
+        self._selector = selectors.DefaultSelector()
+        self._watched: dict[Session, tuple[socket.socket, int]] = {}
+        self._wake_in, self._wake_out = socket.socketpair()
+        self._wake_in.setblocking(False)
+        self._selector.register(self._wake_in, selectors.EVENT_READ)
+        self._stop = threading.Event()
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="ingest", daemon=True)
+
+    def start(self) -> None:
+        """Begin; connections come up in the background."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Commit and acknowledge what has arrived, leave the broker in good order, end."""
+        self._stop.set()
+        self._wake_out.send(b"x")
+        if self._thread.is_alive():
+            self._thread.join(30)
+
+    def wait_ready(self, timeout_s: float) -> bool:
+        """True as soon as every session is subscribed; False when it is not within the time or has failed for good."""
+        return self._ready.wait(timeout_s) and self.failure is None
+
+    def publish(self, device_id: str, leaf: str, payload: bytes, retain: bool) -> None:
+        """Send to a device; may be called from any thread. QoS 1 to the broker, `ack` QoS 0."""
+        self._outgoing.append(_Outgoing(device_id, leaf, payload, retain))
+        self._wake_out.send(b"x")
+
+    def troubles(self) -> list[str]:
+        """What is wrong with the sessions now, each cause once."""
+        return sorted({each.trouble for each in self._sessions if each.trouble})
+
+    # --- the thread ---
+
+    def _run(self) -> None:
+        try:
+            self._loop()
+        except SessionRefused as error:
+            self.failure = str(error)
+            _log.critical("ingest has stopped: %s", error)
+        except Exception as error:
+            self.failure = f"{type(error).__name__}: {error}"
+            _log.critical("ingest has stopped", exc_info=True)
+        finally:
+            self._ready.set()
+            for session in self._sessions:
+                session.close()
+            self._selector.close()
+
+    def _loop(self) -> None:
+        next_care = 0.0
+        while not self._stop.is_set():
+            now = time.monotonic()
+            if now >= next_care:
+                self._care()
+                next_care = now + _CARE_S
+            self._connect()
+            self._watch()
+            for key, mask in self._selector.select(self._patience(next_care)):
+                if key.data is None:
+                    self._wake_in.recv(4096)
+                    continue
+                if mask & selectors.EVENT_READ:
+                    key.data.read()
+                if mask & selectors.EVENT_WRITE:
+                    key.data.write()
+            self._send_outgoing()
+            if len(self._pending) >= _GROUP or (self._pending and time.monotonic() - self._oldest >= self._sync_s):
+                self._commit()
+            if not self._ready.is_set() and all(each.ready for each in self._sessions):
+                self._ready.set()
+        if self._pending:
+            self._commit()
+        for session in self._sessions:
+            session.write()
+
+    def _patience(self, next_care: float) -> float:
+        until = min(next_care, self._oldest + self._sync_s) if self._pending else next_care
+        if not self._ready.is_set() or any(each.socket is None for each in self._sessions):
+            until = min(until, time.monotonic() + 0.1)
+        return max(0.0, until - time.monotonic())
+
+    def _care(self) -> None:
+        for session in self._sessions:
+            session.care()
+
+    def _connect(self) -> None:
+        if self._forbidden() is not None:
+            return
+        for session in self._sessions:
+            if session.connect_if_due() is False:
+                return  # they all go to one broker: where one finds it gone, the others need not try
+
+    def _forbidden(self) -> str | None:
+        reason = self._may_store()
+        if reason is not None and any(each.socket is not None for each in self._sessions):
+            _log.error("ingest pauses, devices keep their records: %s", reason)
+            self._give_up()
+        return reason
+
+    def _watch(self) -> None:
+        """Keep the selector on the sockets there are, for writing too where something waits."""
+        for session, (sock, _) in list(self._watched.items()):
+            # Closed ones first: the number of a closed socket may already belong to another session's new one.
+            if session.socket is not sock:
+                self._selector.unregister(sock)
+                del self._watched[session]
+        for session in self._sessions:
+            if session.wants_write:
+                session.write()
+            sock = session.socket
+            if sock is None:
+                continue
+            mask = selectors.EVENT_READ | (selectors.EVENT_WRITE if session.wants_write else 0)
+            if session not in self._watched:
+                self._selector.register(sock, mask, session)
+            elif self._watched[session][1] != mask:
+                self._selector.modify(sock, mask, session)
+            self._watched[session] = (sock, mask)
+
+    def _message(self, session: Session, message: MQTTMessage) -> None:
+        if not self._pending:
+            self._oldest = time.monotonic()
+        self._pending.append(
+            _Pending(
+                session, session.connections, message.mid, message.qos, _keepable(message), live=not message.retain
+            )
+        )
+        self.messages += 1
+
+    def _commit(self) -> None:
+        group, self._pending = self._pending, []
+        try:
+            marks = self._spool.append([each.message for each in group if each.message is not None])
+        except (sqlite3.Error, OSError) as error:
+            _log.error("the spool takes nothing (%s): the broker will deliver %d messages again", error, len(group))
+            self._give_up()
+            self._stop.wait(_PAUSE_AFTER_FAILURE_S)
+            return
+        for each in group:
+            if each.qos:
+                each.session.ack(each.connection, each.mid)
+        for (device, stream), seq in marks.items():
+            self._send(device, "ack", encode_ack(stream, seq), qos=0, retain=False)
+        for each in group:
+            if each.live and each.message is not None and each.message.channel == STATE:
+                self._on_live_state(each.message.device, each.message.payload)
+
+    def _give_up(self) -> None:
+        """Forget what has arrived and is not stored; cut the connections so that it is delivered again."""
+        self._pending.clear()
+        for sock, _ in self._watched.values():
+            self._selector.unregister(sock)
+        self._watched.clear()
+        for session in self._sessions:
+            session.drop()
+
+    def _send_outgoing(self) -> None:
+        while self._outgoing:
+            each = self._outgoing.popleft()
+            self._send(each.device, each.leaf, each.payload, qos=1, retain=each.retain)
+
+    def _send(self, device: str, leaf: str, payload: bytes, *, qos: int, retain: bool) -> None:
+        # Another worker may own the device's part; any of our sessions may write to it all the same.
+        session = self._by_part.get(part_of(device)) or self._sessions[0]
+        session.publish(topic(device, leaf), payload, qos, retain)
+
+
+def _keepable(message: MQTTMessage) -> Message | None:
+    try:
+        name = message.topic
+    except UnicodeDecodeError:
+        return None
+    device = device_of(name)
+    channel = name.rsplit("/", 1)[-1]
+    payload = cast(bytes, message.payload)
+    if device is None or channel not in (UP, STATE):
+        _log.warning("a message on %r belongs to no device and is not kept", name[:80])
+        return None
+    if channel == STATE and not payload:  # a retained state was taken away
+        return None
+    return Message(device, channel, now_ms(), payload)
+
+

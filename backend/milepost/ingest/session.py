@@ -1,0 +1,171 @@
+"""One persistent MQTT session with one filter (DESIGN: Topics), driven from outside: no thread of its own.
+
+Everything here runs in the receiver's thread. A message is acknowledged by `ack`, never by the client itself.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import paho.mqtt.client as mqtt
+from paho.mqtt.client import CallbackAPIVersion, MQTTMessage
+
+_log = logging.getLogger(__name__)
+_KEEPALIVE_S = 30
+_CONNECT_S = 3.0
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 15.0
+_READS_AT_ONCE = 256
+
+
+class SessionRefused(RuntimeError):
+    """The broker refuses the subscription: without it nothing arrives, so going on would hide a loss."""
+
+
+@dataclass(frozen=True, slots=True)
+class Broker:
+    """Where the broker is and who we are there."""
+
+    host: str
+    port: int
+    user: str
+    password: str
+    tls: bool = False
+
+
+class Session:
+    """A session `client_id` on `topic_filter`; comes back by itself after every disconnect."""
+
+    def __init__(
+        self, broker: Broker, client_id: str, topic_filter: str, on_message: Callable[["Session", MQTTMessage], None]
+    ) -> None:
+        self.client_id = client_id
+        self.topic_filter = topic_filter
+        self.connections = 0  # number of the present connection; acknowledgements belong to one
+        self.ready = False  # subscribed
+        self.wants_write = False
+        self.trouble: str | None = None
+        self._broker = broker
+        self._opened = False
+        self._received = 0
+        self._pause_s = _FIRST_PAUSE_S
+        self._next_try = 0.0
+        self._on_message = on_message
+        self._client = client = mqtt.Client(
+            CallbackAPIVersion.VERSION2, client_id=client_id, clean_session=False, manual_ack=True
+        )
+        client.username_pw_set(broker.user, broker.password)
+        client.connect_timeout = _CONNECT_S
+        client.max_inflight_messages_set(1000)
+        if broker.tls:
+            client.tls_set()
+        client.on_connect = self._connected
+        client.on_disconnect = self._disconnected
+        client.on_subscribe = self._subscribed
+        client.on_message = self._message
+        # With these set, the client queues what it has to send and leaves the sending to `write`.
+        client.on_socket_register_write = self._note_write
+        client.on_socket_unregister_write = lambda *_: None
+
+    @property
+    def socket(self) -> Any:
+        """The open socket, or None."""
+        return self._client.socket()
+
+    def connect_if_due(self) -> bool | None:
+        """Open a connection; True when it was opened, False when it failed, None when there was nothing to do."""
+        if self.socket is not None or time.monotonic() < self._next_try:
+            return None
+        # Until the broker has answered, this counts as a failed try: the next one waits longer.
+        self._next_try = time.monotonic() + self._pause_s
+        self._pause_s = min(self._pause_s * 2, _LONGEST_PAUSE_S)
+        self.connections += 1
+        try:
+            if self._opened:
+                self._client.reconnect()
+            else:
+                self._client.connect(self._broker.host, self._broker.port, _KEEPALIVE_S)
+                self._opened = True
+        except OSError as error:
+            self._say(f"no connection to the broker at {self._broker.host}:{self._broker.port}: {error}")
+            return False
+        return True
+
+    def read(self) -> None:
+        """Take what the socket has. Raises SessionRefused."""
+        for _ in range(_READS_AT_ONCE):
+            before = self._received
+            self._client.loop_read()
+            if self._received == before:
+                return
+
+    def write(self) -> None:
+        """Send what waits; `wants_write` stays True when the socket takes no more."""
+        self._client.loop_write()
+        self.wants_write = self.socket is not None and self._client.want_write()
+
+    def care(self) -> None:
+        """Keepalive."""
+        self._client.loop_misc()
+
+    def ack(self, connection: int, mid: int) -> None:
+        """Acknowledge a message of `connection`; after a reconnect this is void, the broker sends it again."""
+        if connection == self.connections and self.socket is not None:
+            self._client.ack(mid, 1)
+
+    def publish(self, topic: str, payload: bytes, qos: int, retain: bool) -> None:
+        """Send a message; with QoS 1 it is repeated until the broker has it, over reconnects too."""
+        self._client.publish(topic, payload, qos=qos, retain=retain)
+
+    def drop(self) -> None:
+        """Cut the connection without a word, as a crash would: everything unacknowledged comes again."""
+        sock = self.socket
+        if sock is not None:
+            sock.close()
+            self._client.loop_read()  # lets the client notice
+            self.connections += 1
+        self.ready = False
+        self._next_try = time.monotonic() + self._pause_s
+
+    def close(self) -> None:
+        """Leave in good order; the session stays at the broker."""
+        if self.socket is not None:
+            self._client.disconnect()
+            self._client.loop_write()
+
+    def _connected(self, _client: Any, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
+        if reason.is_failure:
+            self._say(f"the broker refuses the user {self._broker.user!r}: {reason}; check MILEPOST_BROKER_PASSWORD")
+            return
+        # Always, not only for a new session: a broker may know the session and have lost the filter, and for the
+        # retained states it is the wish to hear them again.
+        self._client.subscribe(self.topic_filter, 1)
+
+    def _subscribed(self, _client: Any, _data: Any, _mid: int, codes: Any, _properties: Any) -> None:
+        if any(code.is_failure for code in codes):
+            raise SessionRefused(
+                f"the broker refuses the subscription {self.topic_filter!r} of session {self.client_id!r} (SUBACK"
+                f" 0x80); give the user {self._broker.user!r} the right to read it, and look at the broker's limits a session"
+            )
+        self.ready, self.trouble = True, None
+        self._pause_s = _FIRST_PAUSE_S
+
+    def _disconnected(self, _client: Any, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
+        if self.ready:
+            self._say(f"the connection to the broker ended: {reason}")
+        self.ready = False
+        self.wants_write = False
+        self.connections += 1
+
+    def _message(self, _client: Any, _data: Any, message: MQTTMessage) -> None:
+        self._received += 1
+        self._on_message(self, message)
+
+    def _note_write(self, *_: Any) -> None:
+        self.wants_write = True
+
+    def _say(self, trouble: str) -> None:
+        if trouble != self.trouble:
+            _log.warning("%s: %s", self.client_id, trouble)
+        self.trouble = trouble

@@ -1,0 +1,95 @@
+"""Every sink reads the spool in a thread of its own, at its own pace: a broken one holds nobody else."""
+
+import logging
+import threading
+import time
+from dataclasses import replace
+
+from milepost.ingest import dead_letters
+from milepost.ingest.model import Sink, SpoolItem
+from milepost.ingest.spool import Spool
+
+_log = logging.getLogger(__name__)
+_AT_ONCE = 256
+_TICK_S = 1.0
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 30.0
+_TRIES = 3
+# Errors of code over data, not of a database that is away: waiting does not heal them.
+_POISON = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError, AssertionError, RecursionError)
+
+
+class SinkRunner:
+    """Feeds one sink. A failing hand-over is repeated with growing pauses until it succeeds.
+
+    A single item at which the sink's own code fails again and again (not its database) is put into the dead letters
+    and handed over empty, so that the position passes it: one poison message never stops a sink for good.
+    """
+
+    def __init__(self, sink: Sink, spool: Spool) -> None:
+        self.sink = sink
+        self.position = 0
+        self.error: str | None = None
+        self._careful_until = 0
+        self._spool = spool
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"sink-{sink.name}", daemon=True)
+
+    def start(self) -> None:
+        """Begin behind the sink's own stored position."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Finish the hand-over at hand and end."""
+        self._stop.set()
+        self._spool.wake()
+        if self._thread.is_alive():
+            self._thread.join(30)
+
+    def _run(self) -> None:
+        failures = 0
+        next_tick = 0.0
+        while not self._stop.is_set():
+            try:
+                if failures or not self.position:
+                    self.position = self.sink.position()  # the sink knows best how far it got
+                tick = getattr(self.sink, "tick", None)
+                if tick is not None and time.monotonic() >= next_tick:
+                    tick()
+                    next_tick = time.monotonic() + _TICK_S
+                if self._spool.wait_beyond(self.position, _TICK_S):
+                    self._hand_over(failures)
+                failures, self.error = 0, None
+            except Exception as error:
+                failures += 1
+                self.error = f"{type(error).__name__}: {error}"
+                _log.exception("sink %s failed behind item %d (try %d)", self.sink.name, self.position, failures)
+                self._stop.wait(min(_FIRST_PAUSE_S * 2 ** min(failures, 10), _LONGEST_PAUSE_S))
+
+    def _hand_over(self, failures: int) -> None:
+        items = self._spool.after(self.position, 1 if self.position < self._careful_until else _AT_ONCE)
+        if not items:  # announced, but deleted meanwhile
+            self._stop.wait(0.05)
+            return
+        try:
+            self.sink.handle(items)
+        except _POISON as error:
+            if len(items) > 1:
+                self._careful_until = items[-1].id  # one by one until the bad one is passed
+                raise
+            if failures < _TRIES:
+                raise
+            self._set_aside(items[0], error)
+            self.sink.handle([replace(items[0], payload=b"")])
+        self.position = items[-1].id
+
+    def _set_aside(self, item: SpoolItem, error: Exception) -> None:
+        with self._spool.tx() as conn:
+            dead_letters.bury(
+                conn,
+                device=item.device,
+                channel=item.channel,
+                at=item.received_ms,
+                payload=item.payload,
+                reason="sink",
+                detail=f"sink {self.sink.name}: {type(error).__name__}: {error}",
+            )

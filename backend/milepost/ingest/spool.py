@@ -1,0 +1,299 @@
+"""The durable spool: one SQLite file between the broker and everything that reads (DESIGN: The way of the data).
+
+WAL with synchronous=FULL: when a commit returns, its messages survive a power cut. Whoever acknowledges anything,
+does it after that. Files: items (the queue), what is known of each stream, dead letters, and the screen's own state.
+"""
+
+import json
+import sqlite3
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from milepost.ingest import dead_letters, watermark
+from milepost.ingest.decode import batch_of
+from milepost.ingest.model import STATE, SpoolItem
+from milepost.ingest.watermark import Coverage
+from milepost.times import now_ms
+from milepost_device import wire
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS item (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    device TEXT NOT NULL, channel TEXT NOT NULL, received_ms INTEGER NOT NULL, payload BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS stream_state (
+    device TEXT NOT NULL, stream INTEGER NOT NULL,
+    received TEXT NOT NULL, excused TEXT NOT NULL, watermark INTEGER NOT NULL, tail INTEGER NOT NULL,
+    records INTEGER NOT NULL, duplicates INTEGER NOT NULL, dropped INTEGER NOT NULL, updated_ms INTEGER NOT NULL,
+    PRIMARY KEY (device, stream)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS cursor (name TEXT PRIMARY KEY, position INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS held (
+    device TEXT NOT NULL, stream INTEGER NOT NULL, seq INTEGER NOT NULL,
+    boot INTEGER NOT NULL, uptime_ms INTEGER NOT NULL,
+    batch_boot INTEGER NOT NULL, batch_uptime_ms INTEGER NOT NULL, received_ms INTEGER NOT NULL, record BLOB NOT NULL,
+    PRIMARY KEY (device, stream, seq)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS held_age ON held (received_ms);
+CREATE TABLE IF NOT EXISTS clock_step (
+    device TEXT NOT NULL, boot INTEGER NOT NULL, utc_ms INTEGER NOT NULL, uptime_ms INTEGER NOT NULL,
+    clock TEXT NOT NULL, received_ms INTEGER NOT NULL, PRIMARY KEY (device, boot)) WITHOUT ROWID;
+"""
+_REMEMBERED_STREAMS = 20_000
+_DELETE_AT_ONCE = 2_000
+_STATE_BYTES = 8_192
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message as it came from the broker, the device taken from its topic."""
+
+    device: str
+    channel: str
+    received_ms: int
+    payload: bytes
+
+
+class Spool:
+    """Append by one receiver, read by many sinks; every method may be called from any thread."""
+
+    def __init__(self, path: Path) -> None:
+        """Open or create the file. Item ids continue above every id ever given, even when the file is a fresh one or
+        an old copy: they start at the clock, and a sink's stored position never hides new items."""
+        self._path = Path(path)
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._local = threading.local()
+        self._all: list[sqlite3.Connection] = []
+        self._news = threading.Condition()
+        self._streams: OrderedDict[tuple[str, int], Coverage] = OrderedDict()
+        with self.tx() as conn:
+            for statement in (_SCHEMA + dead_letters.SCHEMA).split(";"):
+                conn.execute(statement)
+            row = conn.execute("SELECT seq FROM sqlite_sequence WHERE name = 'item'").fetchone()
+            first = max(row[0] if row else 0, now_ms() * 1000)
+            conn.execute("DELETE FROM sqlite_sequence WHERE name = 'item'")
+            conn.execute("INSERT INTO sqlite_sequence VALUES ('item', ?)", (first,))
+        self._last = self.last_id()
+
+    @contextmanager
+    def tx(self) -> Iterator[sqlite3.Connection]:
+        """One transaction that writes: committed and synced at the end, rolled back on an exception."""
+        conn = self.connection()
+        conn.execute("BEGIN IMMEDIATE")
+        try:
+            yield conn
+            conn.execute("COMMIT")
+        except BaseException:
+            if conn.in_transaction:
+                conn.execute("ROLLBACK")
+            raise
+
+    def connection(self) -> sqlite3.Connection:
+        """The calling thread's connection."""
+        conn = getattr(self._local, "conn", None)
+        if conn is None:
+            conn = sqlite3.connect(self._path, isolation_level=None, timeout=10, check_same_thread=False)
+            conn.execute("PRAGMA journal_mode=WAL")
+            conn.execute("PRAGMA synchronous=FULL")
+            conn.execute("PRAGMA wal_autocheckpoint=4000")
+            self._local.conn = conn
+            self._all.append(conn)
+        return conn
+
+    def close(self) -> None:
+        """Close the file; nobody may use it after."""
+        for conn in self._all:
+            conn.close()
+        self._all.clear()
+
+    # --- the receiver's side ---
+
+    def append(self, group: Sequence[Message]) -> dict[tuple[str, int], int]:
+        """Store a group of messages in one synced transaction.
+
+        A batch that cannot be trusted (short, wrong CRC) goes to the dead letters and is not acknowledged; a batch
+        that only repeats what is here is counted and not stored again. Returns the watermark of every (device,
+        stream) that a good batch came from, also when it brought nothing new: each of them wants an answer.
+        Raises sqlite3.Error when nothing of the group is stored.
+        """
+        touched: dict[tuple[str, int], Coverage] = {}
+        rows: list[tuple[str, str, int, bytes]] = []
+        last = None
+        with self.tx() as conn:
+            for message in group:
+                if message.channel == STATE:
+                    if not _is_state(message.payload):
+                        _bury(conn, message, "state", "not a JSON object of at most 8192 bytes")
+                        continue
+                elif not self._take_batch(conn, message, touched):
+                    continue
+                rows.append((message.device, message.channel, message.received_ms, message.payload))
+            last = put_items(conn, rows)
+            now = now_ms()
+            conn.executemany(
+                "INSERT OR REPLACE INTO stream_state VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                [(*key, *_to_row(coverage), now) for key, coverage in touched.items()],
+            )
+        self._remember(touched)
+        self.announce(last)
+        return {key: coverage.watermark for key, coverage in touched.items()}
+
+    def _take_batch(
+        self, conn: sqlite3.Connection, message: Message, touched: dict[tuple[str, int], Coverage]
+    ) -> bool:
+        """Count a batch in; True when it has to be stored."""
+        try:
+            _, count, stream, first, tail, _, _ = wire.header(message.payload)
+        except wire.WireError as error:
+            _bury(conn, message, error.reason, str(error))
+            return False
+        key = (message.device, stream)
+        coverage = touched.get(key) or self._stream(conn, key)
+        coverage, is_new = watermark.arrived(coverage, first, count, tail)
+        # Decoding costs a thousand times the header. A gap record can only matter while something below is missing.
+        if watermark.has_hole_below(coverage, first):
+            coverage = _excuse_gaps(coverage, message.payload)
+        touched[key] = coverage
+        return is_new
+
+    def _stream(self, conn: sqlite3.Connection, key: tuple[str, int]) -> Coverage:
+        known = self._streams.get(key)
+        return known if known is not None else _load(conn, key)
+
+    def _remember(self, touched: dict[tuple[str, int], Coverage]) -> None:
+        for key, coverage in touched.items():
+            self._streams[key] = coverage
+            self._streams.move_to_end(key)
+        while len(self._streams) > _REMEMBERED_STREAMS:
+            self._streams.popitem(last=False)
+
+    def coverage(self, device: str, stream: int) -> Coverage:
+        """What is known of one stream; an empty Coverage for an unknown one."""
+        return _load(self.connection(), (device, stream))
+
+    def streams(self, device: str) -> dict[int, Coverage]:
+        """Everything known of a device's streams."""
+        rows = self.connection().execute("SELECT stream FROM stream_state WHERE device = ?", (device,)).fetchall()
+        return {stream: self.coverage(device, stream) for (stream,) in rows}
+
+    # --- the sinks' side ---
+
+    def after(self, position: int, limit: int = 256) -> list[SpoolItem]:
+        """The next items behind a position, in order."""
+        rows = self.connection().execute(
+            "SELECT id, device, channel, received_ms, payload FROM item WHERE id > ? ORDER BY id LIMIT ?",
+            (position, limit),
+        )
+        return [SpoolItem(*row) for row in rows]
+
+    def last_id(self) -> int:
+        """The newest id given so far, whether its item is still here or not."""
+        return self.connection().execute("SELECT seq FROM sqlite_sequence WHERE name = 'item'").fetchone()[0]
+
+    def backlog(self, position: int) -> int:
+        """How many items wait behind a position."""
+        return self.connection().execute("SELECT count(*) FROM item WHERE id > ?", (position,)).fetchone()[0]
+
+    def announce(self, last: int | None) -> None:
+        """Wake the sinks: items up to `last` are committed (None: there were none)."""
+        if last is not None:
+            with self._news:
+                self._last = max(self._last, last)
+                self._news.notify_all()
+
+    def wait_beyond(self, position: int, timeout_s: float) -> bool:
+        """Wait until there may be something behind `position`; False when the time is over."""
+        with self._news:
+            return self._news.wait_for(lambda: self._last > position, timeout_s)
+
+    def wake(self) -> None:
+        """End every wait now."""
+        with self._news:
+            self._news.notify_all()
+
+    def truncate(self, position: int, keep: int) -> int:
+        """Delete items up to `position`, but never the newest `keep`; returns how many went."""
+        row = self.connection().execute("SELECT id FROM item ORDER BY id DESC LIMIT 1 OFFSET ?", (keep,)).fetchone()
+        if row is None:
+            return 0
+        upto, gone = min(position, row[0]), 0
+        while True:
+            with self.tx() as conn:  # in pieces: the receiver must not wait for a long delete
+                now_gone = conn.execute(
+                    "DELETE FROM item WHERE id IN (SELECT id FROM item WHERE id <= ? ORDER BY id LIMIT ?)",
+                    (upto, _DELETE_AT_ONCE),
+                ).rowcount
+            gone += now_gone
+            if now_gone < _DELETE_AT_ONCE:
+                return gone
+
+
+def put_items(conn: sqlite3.Connection, rows: list[tuple[str, str, int, bytes]]) -> int | None:
+    """Append items (device, channel, received_ms, payload) in the caller's transaction; returns the last id."""
+    if not rows:
+        return None
+    conn.executemany("INSERT INTO item (device, channel, received_ms, payload) VALUES (?, ?, ?, ?)", rows)
+    return conn.execute("SELECT last_insert_rowid()").fetchone()[0]
+
+
+def _bury(conn: sqlite3.Connection, message: Message, reason: str, detail: str) -> None:
+    dead_letters.bury(
+        conn,
+        device=message.device,
+        channel=message.channel,
+        at=message.received_ms,
+        payload=message.payload,
+        reason=reason,
+        detail=detail,
+    )
+
+
+def _is_state(payload: bytes) -> bool:
+    if len(payload) > _STATE_BYTES:
+        return False
+    try:
+        return isinstance(json.loads(payload), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
+def _excuse_gaps(coverage: Coverage, payload: bytes) -> Coverage:
+    """Take the gap records of a batch to account. One that cannot be decoded says nothing."""
+    try:
+        batch = batch_of(payload)
+    except wire.WireError:
+        return coverage
+    for seq, record in enumerate(batch.records, batch.first_seq):
+        if isinstance(record, wire.Event) and record.code == wire.EV_GAP:
+            first, last = record.args.get("first_seq"), record.args.get("last_seq")
+            if isinstance(first, int) and isinstance(last, int):
+                coverage = watermark.excuse(coverage, first, last, named_by=seq)
+    return coverage
+
+
+def _load(conn: sqlite3.Connection, key: tuple[str, int]) -> Coverage:
+    row = conn.execute(
+        "SELECT received, excused, watermark, tail, records, duplicates, dropped FROM stream_state"
+        " WHERE device = ? AND stream = ?",
+        key,
+    ).fetchone()
+    if row is None:
+        return Coverage()
+    return Coverage(_ranges(row[0]), _ranges(row[1]), *row[2:])
+
+
+def _to_row(coverage: Coverage) -> tuple[str, str, int, int, int, int, int]:
+    return (
+        json.dumps(coverage.received),
+        json.dumps(coverage.excused),
+        coverage.watermark,
+        coverage.tail,
+        coverage.records,
+        coverage.duplicates,
+        coverage.dropped,
+    )
+
+
+def _ranges(text: str) -> tuple[tuple[int, int], ...]:
+    return tuple((low, high) for low, high in json.loads(text))
