@@ -1,0 +1,64 @@
+"""Which facts count, and in which order: visibility, revisions, retractions, corrections (ORDERS.md §1.1-1.4)."""
+
+from collections.abc import Iterable
+from dataclasses import asdict, replace
+from typing import Any
+
+from milepost.evidence.model import Fact, canonical
+from milepost.orders.vocabulary import RANK, SUBJECT_KEYS
+
+_LAST = len(RANK)
+_TIMES = ("at", "recorded_at")
+
+
+def chosen(facts: Iterable[Fact], until: int) -> list[Fact]:
+    """The visible facts, each id once, retracted ones gone, corrected ones changed, sorted by (at, rank, id).
+
+    `until`: UTC ms; a fact is visible when neither its own time nor its receipt lies after it.
+    """
+    best: dict[str, Fact] = {}
+    amended = False
+    for fact in facts:
+        if fact.at > until or fact.received_at > until:
+            continue
+        known = best.get(fact.id)
+        if known is None or (known is not fact and _better(fact, known)):
+            best[fact.id] = fact
+        if fact.kind in ("fact.retracted", "fact.corrected"):
+            amended = True
+    if amended:
+        best = _amend(best, until)
+    rank = RANK.get
+    return sorted(best.values(), key=lambda fact: (fact.at, rank(fact.kind, _LAST), fact.id))
+
+
+def _better(new: Fact, old: Fact) -> bool:
+    if new.rev != old.rev:
+        return new.rev > old.rev
+    if new.received_at != old.received_at:
+        return new.received_at < old.received_at
+    return new != old and canonical(asdict(new)) < canonical(asdict(old))
+
+
+def _amend(facts: dict[str, Fact], until: int) -> dict[str, Fact]:
+    """Apply retractions and corrections, whatever their time; neither may target another of these two."""
+    amendments = [f for f in facts.values() if f.kind in ("fact.retracted", "fact.corrected")]
+    amendments.sort(key=lambda f: (f.at, RANK[f.kind], f.id))
+    result = dict(facts)
+    gone = {f.body.get("target") for f in amendments if f.kind == "fact.retracted"}
+    for amendment in amendments:
+        target = result.get(str(amendment.body.get("target")))
+        if target is None or target.kind in ("fact.retracted", "fact.corrected"):
+            continue
+        if target.id in gone:
+            del result[target.id]
+        elif amendment.kind == "fact.corrected":
+            result[target.id] = _corrected(target, amendment.body.get("fields") or {})
+    return {id_: fact for id_, fact in result.items() if fact.at <= until}
+
+
+def _corrected(fact: Fact, fields: dict[str, Any]) -> Fact:
+    times = {name: fields[name] for name in _TIMES if isinstance(fields.get(name), int)}
+    subjects = {name: value for name, value in fields.items() if name in SUBJECT_KEYS}
+    body = {name: value for name, value in fields.items() if name not in SUBJECT_KEYS and name not in _TIMES}
+    return replace(fact, subjects={**fact.subjects, **subjects}, body={**fact.body, **body}, **times)

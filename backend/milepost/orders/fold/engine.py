@@ -1,0 +1,81 @@
+"""The walk through the facts: `fold` (ORDERS.md §1)."""
+
+import heapq
+from collections.abc import Iterable
+
+from milepost.evidence.model import Fact
+from milepost.orders.fold import close, desk, papers, trips, units, vehicles
+from milepost.orders.fold.choose import chosen
+from milepost.orders.fold.project import project
+from milepost.orders.fold.registers import World
+from milepost.orders.model import Calendar, OrderState, Policy
+from milepost.orders.vocabulary import KINDS, RANK
+
+_OF_ORDER = {**desk.HANDLERS, **papers.HANDLERS, **close.HANDLERS}
+_OF_UNIT = {
+    "unit.bound": papers.bound,
+    "unit.unbound": papers.unbound,
+    "unit.picked": units.picked,
+    "unit.loaded": units.loaded,
+    "unit.passed_back": units.passed_back,
+    "unit.unloaded": units.unloaded,
+    "unit.seen": units.seen,
+}
+_OF_TRIP = trips.HANDLERS
+_OF_VEHICLE = vehicles.HANDLERS
+# What the clocks use but the state does not: such a fact only shows that the order exists.
+_PLANS = ("site.defined", "trip.planned", "trip.vehicle")
+_WAKE_RANK = RANK["order.postponed"]
+
+
+def fold(facts: Iterable[Fact], policy: Policy, calendar: Calendar, until: int) -> dict[str, OrderState]:
+    """State of every order that `facts` speak of, as it stood at `until` (UTC ms).
+
+    Pure: the same set of facts in any order and with any duplicates gives equal states. Facts of unknown kinds are
+    left aside. Expected lists alone make no order.
+    """
+    w = World(policy, calendar, until)
+    walk = chosen(facts, until)
+    trips.plan(w, walk)
+    for fact in walk:
+        if w.wakes:
+            _wake(w, fact.at, RANK.get(fact.kind, len(RANK)))
+        apply(w, fact)
+    _wake(w, until, len(KINDS))
+    return {order.id: project(w, order) for order in w.orders.values() if order.own}
+
+
+def apply(w: World, fact: Fact) -> None:
+    """One fact, in its turn."""
+    kind, subjects = fact.kind, fact.subjects
+    if of_order := _OF_ORDER.get(kind):
+        if order_id := subjects.get("order"):
+            order = w.order(order_id)
+            order.own = True
+            of_order(w, fact, order)
+    elif of_unit := _OF_UNIT.get(kind):
+        if unit_id := subjects.get("unit"):
+            unit = w.unit(unit_id)
+            if kind not in ("unit.loaded",) or "vehicle" in subjects:
+                of_unit(w, fact, unit)
+            if kind in ("unit.loaded", "unit.passed_back", "unit.unloaded"):
+                trips.recount(w, unit.trip, fact.at)
+        elif kind == "unit.picked" and (order_id := subjects.get("order")):
+            papers.picked_line(w, fact, w.order(order_id))
+    elif of_vehicle := _OF_VEHICLE.get(kind):
+        if vehicle := subjects.get("vehicle"):
+            of_vehicle(w, fact, vehicle)
+    elif of_trip := _OF_TRIP.get(kind):
+        if trip_id := subjects.get("trip"):
+            of_trip(w, fact, w.trip(trip_id))
+    elif kind == "load.overridden":
+        trips.overridden(w, fact)
+    elif kind not in _PLANS and (order_id := subjects.get("order")):
+        w.order(order_id).own = True
+
+
+def _wake(w: World, at: int, rank: int) -> None:
+    """Synthetic events up to (at, rank): postponed orders that wake (ORDERS.md §1.1)."""
+    while w.wakes and (w.wakes[0][0], _WAKE_RANK) <= (at, rank):
+        due, _, order_id = heapq.heappop(w.wakes)
+        desk.wake(w.orders[order_id], due)

@@ -1,0 +1,150 @@
+"""Acts on the order between confirmation and loading: units listed, picked, picked up, waybilled (T8-T12)."""
+
+from collections.abc import Callable
+from typing import Any
+
+from milepost.evidence.model import Fact
+from milepost.orders.fold.grades import Mark
+from milepost.orders.fold.registers import Order, Trip, Unit, World
+from milepost.orders.fold.units import judge, load, physical
+from milepost.orders.model import LEVEL
+
+
+def units(w: World, fact: Fact, order: Order) -> None:
+    """The handling units of the order: added, or described anew."""
+    for item in fact.body.get("units") or ():
+        if not isinstance(item, dict) or not isinstance(item.get("unit"), str):
+            continue
+        unit = w.unit(item["unit"])
+        if unit.order not in (None, order.id):
+            order.trouble("unit_of_two_orders", unit.id, fact, unit=unit.id, other=unit.order)
+            continue
+        unit.order = order.id
+        order.units[unit.id] = unit
+        unit.no = str(item.get("no") or unit.no)
+        unit.pieces = _count(item.get("pieces"), unit.pieces)
+        unit.kg = item.get("kg", unit.kg)
+        unit.line = str(item["line"]) if item.get("line") is not None else unit.line
+        if unit.loaded_by is not None and unit.aboard is not None:
+            judge(w, unit, unit.loaded_by, fact.at)
+
+
+def bound(w: World, fact: Fact, unit: Unit) -> None:
+    """An EPC was written to the unit's tag and read back."""
+    unit.epcs[str(fact.body.get("epc"))] = None
+
+
+def unbound(w: World, fact: Fact, unit: Unit) -> None:
+    """The tag left the unit."""
+    unit.epcs.pop(str(fact.body.get("epc")), None)
+
+
+def pick_issued(w: World, fact: Fact, order: Order) -> None:
+    """T8."""
+    physical(order, fact)
+    if order.papers is None:
+        order.papers = "picking"
+
+
+def picked_line(w: World, fact: Fact, order: Order) -> None:
+    """Goods of a line picked by quantity; READY when every line has what was ordered (T9)."""
+    physical(order, fact)
+    line, qty = str(fact.body.get("line")), fact.body.get("qty")
+    if isinstance(qty, int | float):
+        order.picked_qty[line] = order.picked_qty.get(line, 0) + qty
+    wanted = {str(item.get("line", n)): item.get("qty") or 0 for n, item in enumerate(order.lines, 1)}
+    if wanted and all(order.picked_qty.get(n, 0) >= qty for n, qty in wanted.items()):
+        _papers(order, "ready", fact)
+
+
+def line_short(w: World, fact: Fact, order: Order) -> None:
+    """EX-1: stock short."""
+    line = str(fact.body.get("line"))
+    qty = fact.body.get("qty")
+    if isinstance(qty, int | float):
+        order.short_qty[line] = order.short_qty.get(line, 0) + qty
+    order.trouble("line_short", line, fact, "EX-1", line=line, qty=order.short_qty.get(line, 0))
+
+
+def readied(w: World, fact: Fact, order: Order) -> None:
+    """T9 by the keeper."""
+    physical(order, fact)
+    _papers(order, "ready", fact)
+
+
+def picked_up(w: World, fact: Fact, order: Order) -> None:
+    """T11 (also by hand-in at the counter): the driver's stop at the shipper is the second witness."""
+    physical(order, fact)
+    if order.pieces is None:
+        order.pieces = fact.body.get("pieces")
+    _papers(order, "picked_up", fact)
+    stop = _stop_at_shipper(w, order, fact.at)
+    if stop is not None and not order.marks["picked"].inferred:
+        order.marks["picked"].add(stop)
+
+
+def waybilled(w: World, fact: Fact, order: Order) -> None:
+    """T12: infers that the goods were picked, or picked up."""
+    physical(order, fact)
+    order.waybill = fact.body.get("waybill") or order.waybill
+    order.pieces = fact.body.get("pieces", order.pieces)
+    order.marks.setdefault("picked", Mark(fact, inferred=True))
+    if "waybilled" in order.marks:
+        order.marks["waybilled"].add(fact)
+    else:
+        order.marks["waybilled"] = Mark(fact)
+    order.papers = "waybilled"
+
+
+def load_checked(w: World, fact: Fact, trip: Trip) -> None:
+    """T13 for goods without tags: the keeper counted them onto the trip's vehicle."""
+    vehicle = next((v for a, b, v in trip.vehicles if a <= fact.at and (b is None or fact.at < b)), None)
+    named = fact.subjects.get("order")
+    for order_id in [named] if named else list(trip.expected):
+        order = w.order(order_id)
+        if order.units:
+            continue
+        pieces = fact.body.get("pieces")
+        if named and isinstance(pieces, int) and order.pieces is not None and pieces < order.pieces:
+            data: dict[str, Any] = {"loaded": pieces, "ordered": order.pieces, "trip": trip.id}
+            order.trouble("short", trip.id, fact, "EX-22", **data)
+            continue
+        unit = order.all_units()[0]
+        order.settle("short", fact.at, trip.id)
+        load(w, unit, fact, vehicle or f"trip:{trip.id}", None, trip)
+
+
+def _papers(order: Order, step: str, fact: Fact) -> None:
+    mark = order.marks.get("picked")
+    if mark is None:
+        order.marks["picked"] = Mark(fact)
+    else:
+        mark.add(fact)
+    if order.papers is None or LEVEL[order.papers] < LEVEL[step]:
+        order.papers = step
+
+
+def _stop_at_shipper(w: World, order: Order, at: int) -> Fact | None:
+    for trip in w.trips.values():
+        if trip.kind != "pickup" or order.id not in trip.expected:
+            continue
+        for _, _, vehicle in trip.vehicles:
+            for visit in w.visits.get(vehicle, ()):
+                if visit.site == order.from_site and visit.stop and visit.stop.at <= at and visit.left is None:
+                    return visit.stop
+    return None
+
+
+def _count(value: Any, default: int) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else default
+
+
+HANDLERS: dict[str, Callable[[World, Fact, Order], None]] = {
+    "order.units": units,
+    "pick.issued": pick_issued,
+    "line.short": line_short,
+    "order.readied": readied,
+    "pickup.done": picked_up,
+    "goods.handed_in": picked_up,
+    "waybill.issued": waybilled,
+}

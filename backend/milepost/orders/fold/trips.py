@@ -1,0 +1,149 @@
+"""Trips: what is planned, what is expected, who signed for the load, what a dock session found (T13, T14)."""
+
+from collections.abc import Callable, Iterable
+
+from milepost.evidence.model import Fact
+from milepost.orders.fold.papers import load_checked
+from milepost.orders.fold.registers import Order, Trip, World
+from milepost.orders.fold.units import judge, leave_vehicle, load, review
+from milepost.orders.vocabulary import field_of
+
+
+def plan(w: World, facts: Iterable[Fact]) -> None:
+    """Read sites, trips and vehicles on trips ahead of the walk: joins are looked up at event time, whenever
+    they were written down (DESIGN §2.3). A vehicle's interval ends where the trip's next vehicle begins."""
+    for fact in facts:
+        if fact.kind == "site.defined":
+            w.sites[str(field_of(fact, "site"))] = str(fact.body.get("role"))
+        elif fact.kind == "trip.planned":
+            trip = w.trip(str(field_of(fact, "trip")))
+            trip.kind = fact.body.get("kind", trip.kind)
+            trip.stops = list(fact.body.get("stops") or ())
+        elif fact.kind == "trip.vehicle":
+            start = fact.body.get("from", fact.at)
+            trip = w.trip(str(field_of(fact, "trip")))
+            trip.vehicles.append((start, fact.body.get("to"), str(field_of(fact, "vehicle"))))
+    for trip in w.trips.values():
+        trip.vehicles.sort(key=lambda v: (v[0], v[2], v[1] or 0))
+        spans = trip.vehicles
+        for n in range(len(spans) - 1):
+            start, end, vehicle = spans[n]
+            following = spans[n + 1][0]
+            spans[n] = (start, following if end is None or end > following else end, vehicle)
+
+
+def expected(w: World, fact: Fact, trip: Trip) -> None:
+    """Change the list of a trip, and judge again what lies on its vehicles."""
+    order_id = fact.subjects.get("order")
+    if order_id is None:
+        return
+    units = fact.body.get("units")
+    named = {u for u in units if isinstance(u, str)} if isinstance(units, list) else None
+    if fact.body.get("remove"):
+        listed = trip.expected.get(order_id)
+        if named is None or (listed is not None and listed <= named):
+            trip.expected.pop(order_id, None)
+        elif order_id in trip.expected:
+            whole = set(w.order(order_id).units) if listed is None else listed
+            trip.expected[order_id] = whole - named
+    else:
+        listed = trip.expected.get(order_id, set())
+        trip.expected[order_id] = None if named is None or listed is None else listed | named
+    order = w.order(order_id)
+    if order_id in trip.expected:
+        order.trips[trip.id] = None
+    for unit in order.units.values():
+        if unit.loaded_by is not None and unit.frozen is None and not unit.departed and unit.close is None:
+            judge(w, unit, unit.loaded_by, fact.at)
+    for kind in ("short", "departed_incomplete"):
+        review(w, order, kind, fact.at)
+
+
+def signed(w: World, fact: Fact, trip: Trip) -> None:
+    """T14's guard: the driver took the load over. His count is a second witness of what is aboard."""
+    trip.signed, trip.signed_at = fact, fact.at
+    for order_id in trip.expected:
+        order = w.order(order_id)
+        order.settle("unsigned_load", fact.at, trip.id)
+    _count(w, trip, fact.at)
+
+
+def session_closed(w: World, fact: Fact, trip: Trip) -> None:
+    """The dock session says what stayed and what was too much (EX-22); it names both (G-28)."""
+    short = {u for u in fact.body.get("short") or () if isinstance(u, str)}
+    over = [u for u in fact.body.get("over") or () if isinstance(u, str)]
+    for order_id in trip.expected:
+        order = w.order(order_id)
+        missing = [u.id for u in order.units.values() if u.id in short and u.phys in (None, "waybilled")]
+        if missing:
+            nos = [order.units[u].no for u in missing]
+            data = {"trip": trip.id, "door": fact.subjects.get("door"), "missing": missing, "nos": nos, "over": over}
+            order.trouble("short", trip.id, fact, "EX-22", **data)
+        elif over and not short:
+            order.trouble("over", trip.id, fact, "EX-22", trip=trip.id, over=over)
+
+
+def overridden(w: World, fact: Fact) -> None:
+    """A person lets the trip go without these units: they count no longer."""
+    touched: dict[str, Order] = {}
+    for unit_id in fact.body.get("units") or ():
+        unit = w.units.get(unit_id) if isinstance(unit_id, str) else None
+        if unit is None or unit.order is None or unit.aboard is not None or unit.close is not None:
+            continue
+        unit.released = "short"
+        touched[unit.order] = w.order(unit.order)
+    for order in touched.values():
+        for kind in ("short", "departed_incomplete"):
+            review(w, order, kind, fact.at)
+
+
+def transferred(w: World, fact: Fact, trip: Trip) -> None:
+    """The goods of a broken-down vehicle went over to another (EX-27)."""
+    to = str(fact.body.get("to"))
+    for unit_id in fact.body.get("units") or ():
+        unit = w.units.get(unit_id) if isinstance(unit_id, str) else None
+        if unit is None or unit.aboard is None or unit.frozen is not None:
+            continue
+        departed = unit.departed
+        leave_vehicle(w, unit)
+        load(w, unit, fact, to, None, trip)
+        unit.departed = departed
+
+
+def _count(w: World, trip: Trip, at: int) -> None:
+    """Hold the driver's count against the units aboard, where the trip carries one order only.
+
+    With several orders the fold of one does not see the others' units; the command compares them instead.
+    """
+    if trip.signed is None or len(trip.expected) != 1:
+        matches = trip.signed is not None
+    else:
+        order = w.order(next(iter(trip.expected)))
+        aboard = sum(u.pieces for u in order.units.values() if u.trip == trip.id and u.moves)
+        said = trip.signed.body.get("pieces")
+        matches = not order.units or aboard == said
+        if matches:
+            order.settle("load_count", at, trip.id)
+        else:
+            order.trouble("load_count", trip.id, trip.signed, "EX-22", trip=trip.id, signed=said, aboard=aboard)
+    if matches and trip.signed is not None:
+        for order_id in trip.expected:
+            for unit in w.order(order_id).all_units():
+                if unit.trip == trip.id and unit.moves and "loaded" in unit.marks:
+                    unit.marks["loaded"].add(trip.signed)
+
+
+def recount(w: World, trip_id: str | None, at: int) -> None:
+    """After a late load or unload: does the driver's count agree now?"""
+    trip = w.trips.get(trip_id) if trip_id else None
+    if trip is not None and trip.signed is not None and trip.left_at is None:
+        _count(w, trip, at)
+
+
+HANDLERS: dict[str, Callable[[World, Fact, Trip], None]] = {
+    "trip.expected": expected,
+    "trip.transferred": transferred,
+    "load.checked": load_checked,
+    "load.signed": signed,
+    "session.closed": session_closed,
+}

@@ -1,0 +1,275 @@
+"""The units' physical register: picked, loaded, passed back, unloaded, seen (T9, T13, T15, F3.4)."""
+
+from milepost.evidence.model import Fact
+from milepost.orders.fold.grades import Mark
+from milepost.orders.fold.registers import Order, Trip, Unit, World
+from milepost.orders.model import LEVEL, SIGNED
+
+_ON_THE_ROAD = ("in_transit", "out_for_delivery")
+
+
+def physical(order: Order, fact: Fact) -> None:
+    """Say that goods moved on an order that no person has confirmed (ORDERS.md §1.5)."""
+    if order.desk != "confirmed":
+        order.trouble("out_of_sequence", "physical", fact, said=fact.kind, was=order.desk)
+
+
+def picked(w: World, fact: Fact, unit: Unit) -> None:
+    """T9 for one unit."""
+    if unit.order is not None:
+        physical(w.order(unit.order), fact)
+    if "picked" in unit.marks:
+        unit.marks["picked"].add(fact)
+    else:
+        unit.marks["picked"] = Mark(fact)
+
+
+def loaded(w: World, fact: Fact, unit: Unit) -> None:
+    """T13: a read outward, or a scan, onto a vehicle."""
+    vehicle = fact.subjects["vehicle"]
+    if unit.aboard not in (None, vehicle):
+        if fact.source not in ("scan", "person"):
+            _two_trucks(w, fact, unit, vehicle)
+            return
+        leave_vehicle(w, unit)  # a person looked: it lies where the scan says
+    if unit.frozen is not None:
+        if fact.source not in ("scan", "person"):
+            return
+        thaw(w, unit, fact.at)
+    load(w, unit, fact, vehicle, fact.subjects.get("site"), None)
+
+
+def load(w: World, unit: Unit, fact: Fact, vehicle: str, site: str | None, trip: Trip | None) -> None:
+    """Put a unit aboard and judge whether it belongs there."""
+    if unit.aboard is None:
+        unit.departed = False
+    unit.aboard, unit.last_vehicle, unit.loaded_by = vehicle, vehicle, fact
+    unit.site = site or unit.site
+    w.aboard.setdefault(vehicle, {})[unit.id] = unit
+    if unit.order is not None:
+        physical(w.order(unit.order), fact)
+        judge(w, unit, fact, fact.at, trip)
+
+
+def judge(w: World, unit: Unit, load_fact: Fact, at: int, known: Trip | None = None) -> None:
+    """Decide whether the unit belongs on the vehicle it lies on: counted, or `wrong_truck` and not counted.
+
+    `at`: the instant of judging (UTC ms): that of the load, or of the list that changed.
+    """
+    order = w.order(unit.order or "")
+    trip, right = (known, True) if known else _trip_for(w, unit, load_fact.at)
+    if not right:
+        unit.wrong = True
+        if unit.phys == "loaded":
+            _unload_mark(unit)
+        order.trouble(
+            "wrong_truck",
+            unit.id,
+            load_fact,
+            "EX-22",
+            unit=unit.id,
+            no=unit.no,
+            vehicle=unit.aboard,
+            door=load_fact.subjects.get("door"),
+            site=load_fact.subjects.get("site"),
+            trip=trip.id if trip else None,
+        )
+        return
+    if unit.wrong:
+        unit.wrong = False
+        order.settle("wrong_truck", at, unit.id)
+    unit.trip = trip.id if trip else unit.trip
+    if trip:
+        order.trips[trip.id] = None
+        if trip.kind == "pickup":
+            return
+    if unit.phys in (None, "waybilled", "loaded"):
+        unit.phys = "loaded"
+        unit.released = None if unit.released == "short" else unit.released
+        mark = unit.marks.get("loaded")
+        if mark is None:
+            unit.marks["loaded"] = Mark(load_fact)
+        else:
+            mark.add(load_fact, moves=True)
+        infer_picked(order, unit, load_fact)
+    for name in ("short", "departed_incomplete"):
+        review(w, order, name, at)
+
+
+def _trip_for(w: World, unit: Unit, at: int) -> tuple[Trip | None, bool]:
+    here = w.trips_of(unit.aboard or "", at)
+    for trip in here:
+        if trip.expects(unit):
+            return trip, True
+    planned = any(trip.expects(unit) and trip.id not in unit.past_trips for trip in w.trips.values())
+    listed = any(trip.expected for trip in here)
+    # Without any list for this vehicle or this unit there is nothing it could contradict.
+    return (here[0] if here else None), not (planned or listed)
+
+
+def passed_back(w: World, fact: Fact, unit: Unit) -> None:
+    """The unit came out of the truck again at the same door: LOADED is undone."""
+    _off(w, fact, unit)
+    unit.site = fact.subjects.get("site") or unit.site
+    if unit.phys == "loaded":
+        _unload_mark(unit)
+
+
+def unloaded(w: World, fact: Fact, unit: Unit) -> None:
+    """T15: read inward, or scanned, at a site; at its origin this undoes the load."""
+    was_aboard, departed = unit.aboard, unit.departed
+    if unit.frozen is None and fact.subjects.get("vehicle") not in (None, was_aboard):
+        was_aboard = None  # off a vehicle it was not known to be on
+    _off(w, fact, unit)
+    site = fact.subjects.get("site")
+    unit.site = site or unit.site
+    if unit.order is None:
+        return
+    order = w.order(unit.order)
+    trip = w.trips.get(unit.trip) if unit.trip else None
+    if was_aboard is not None and departed and trip is not None:
+        unit.past_trips.add(trip.id)
+    if trip is not None and trip.kind == "pickup" and was_aboard is not None:
+        return
+    physical(order, fact)
+    role = w.role(site, order)
+    if role == "consignee":
+        arrive(order, unit, fact, "at_consignee")
+    elif role in ("terminal", "hub"):
+        if unit.close not in SIGNED:
+            arrive(order, unit, fact, f"at_{role}")
+    elif role == "origin" or (unit.phys == "loaded" and not departed):
+        if unit.phys is not None and unit.close is None:
+            for key in ("departed", "in_transit", "arrived"):
+                unit.marks.pop(key, None)
+            _unload_mark(unit)
+    else:
+        order.trouble("seen_elsewhere", unit.id, fact, unit=unit.id, site=site)
+
+
+def seen(w: World, fact: Fact, unit: Unit) -> None:
+    """A read that moves nothing but may contradict what is known (F3.4)."""
+    site = fact.subjects.get("site")
+    if unit.order is None or site is None:
+        return
+    order = w.order(unit.order)
+    if unit.close in SIGNED:
+        if site != order.to_site:
+            order.trouble("signed_but_seen", unit.id, fact, unit=unit.id, site=site)
+    elif unit.phys in _ON_THE_ROAD and unit.aboard is not None:
+        here = any(visit.site == site and visit.left is None for visit in w.visits.get(unit.aboard, ()))
+        if not here:
+            order.trouble("seen_elsewhere", unit.id, fact, unit=unit.id, site=site)
+    else:
+        unit.site = site
+        order.settle("seen_elsewhere", fact.at, unit.id)
+
+
+def arrive(order: Order, unit: Unit, fact: Fact, state: str) -> None:
+    """The unit is at a hub, a terminal or its consignee; a direct proof fills what lies below it."""
+    infer_picked(order, unit, fact)
+    if "loaded" not in unit.marks:
+        unit.marks["loaded"] = Mark(fact, inferred=True)
+    if "departed" not in unit.marks:
+        unit.marks["departed"] = Mark(fact, inferred=True)
+    if unit.phys == "at_consignee" and state != "at_consignee" and unit.close is None:
+        unit.marks.pop("arrived", None)
+    unit.phys = state
+    if state == "at_hub":
+        unit.marks.pop("in_transit", None)
+        return
+    mark(unit, "in_transit", fact)
+    if state == "at_consignee":
+        mark(unit, "arrived", fact)
+        order.settle("seen_elsewhere", fact.at, unit.id)
+
+
+def mark(unit: Unit, key: str, fact: Fact, inferred: bool = False, grade: str | None = None) -> None:
+    """Reach a stage for one unit, or add a fact to what proves it."""
+    known = unit.marks.get(key)
+    if known is None:
+        unit.marks[key] = Mark(fact, inferred, grade)
+    elif not inferred:
+        known.add(fact)
+
+
+def infer_picked(order: Order, unit: Unit, fact: Fact) -> None:
+    """A fact about the unit proves that it had been picked and waybilled (never that a person decided)."""
+    if "picked" not in unit.marks and "picked" not in order.marks:
+        unit.marks["picked"] = Mark(fact, inferred=True)
+
+
+def leave_vehicle(w: World, unit: Unit) -> None:
+    """The unit is off its vehicle."""
+    if unit.aboard is not None:
+        w.aboard.get(unit.aboard, {}).pop(unit.id, None)
+    unit.aboard, unit.departed, unit.loaded_by = None, False, None
+
+
+def thaw(w: World, unit: Unit, at: int) -> None:
+    """The two claims on a unit are resolved."""
+    if unit.frozen is None:
+        return
+    for vehicle in unit.frozen:
+        w.aboard.get(vehicle, {}).pop(unit.id, None)
+    unit.frozen = None
+    if unit.order is not None:
+        w.order(unit.order).settle("two_trucks", at, unit.id)
+
+
+def _two_trucks(w: World, fact: Fact, unit: Unit, vehicle: str) -> None:
+    first = unit.frozen[0] if unit.frozen else unit.aboard or ""
+    if unit.frozen is None:
+        unit.frozen = (first, vehicle)
+        w.aboard.setdefault(vehicle, {})[unit.id] = unit
+    if unit.order is not None:
+        order = w.order(unit.order)
+        physical(order, fact)
+        order.trouble("two_trucks", unit.id, fact, "EX-22", unit=unit.id, no=unit.no, vehicles=sorted(unit.frozen))
+
+
+def _off(w: World, fact: Fact, unit: Unit) -> None:
+    """Take the unit off the vehicle a fact names (or off the one it is on), resolving what that resolves."""
+    off = fact.subjects.get("vehicle")
+    if unit.frozen is not None:
+        stays = [v for v in unit.frozen if v != off] if off in unit.frozen else []
+        thaw(w, unit, fact.at)
+        if stays and fact.kind == "unit.passed_back":
+            unit.aboard = stays[0]
+            w.aboard.setdefault(stays[0], {})[unit.id] = unit
+            if unit.order is not None and unit.loaded_by is not None:
+                judge(w, unit, unit.loaded_by, fact.at)
+            return
+        if stays and unit.aboard != stays[0]:
+            unit.aboard = off
+    elif off is not None and unit.aboard not in (None, off):
+        return
+    leave_vehicle(w, unit)
+    if unit.wrong:
+        unit.wrong = False
+        if unit.order is not None:
+            w.order(unit.order).settle("wrong_truck", fact.at, unit.id)
+
+
+def _unload_mark(unit: Unit) -> None:
+    unit.phys = "waybilled"
+    unit.marks.pop("loaded", None)
+
+
+def review(w: World, order: Order, kind: str, at: int) -> None:
+    """Close what says that units are missing once none is."""
+    for (name, key), trouble in list(order.open.items()):
+        if name != kind:
+            continue
+        missing = [u for u in trouble.data.get("missing", ()) if is_missing(w, w.unit(u), key)]
+        if not missing and "missing" in trouble.data:
+            order.settle(kind, at, key)
+        elif missing != trouble.data.get("missing"):
+            trouble.data["missing"] = missing
+
+
+def is_missing(w: World, unit: Unit, trip_id: str) -> bool:
+    trip = w.trips.get(trip_id)
+    if unit.released or unit.close or (unit.phys is not None and LEVEL[unit.phys] >= LEVEL["loaded"]):
+        return False
+    return trip is None or trip.expects(unit)

@@ -1,0 +1,149 @@
+"""Names, limits and dates of the order domain: plain data, no I/O (REQUIREMENTS F1, C7; ORDERS.md §1.12)."""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+STAGES = (
+    "requested",
+    "entered",
+    "confirmed",
+    "picked",
+    "loaded",
+    "in_transit",
+    "arrived",
+    "signed",
+    "filed",
+)
+# F1: the stage in which an order of this state is.
+STAGE_OF = {
+    "requested": 1,
+    "submitted": 2,
+    "assigned": 2,
+    "accepted": 2,
+    "confirmed": 3,
+    "postponed": 3,
+    "picking": 4,
+    "ready": 4,
+    "pickup_due": 4,
+    "picked_up": 4,
+    "waybilled": 5,
+    "loaded": 5,
+    "in_transit": 6,
+    "at_hub": 6,
+    "handed_out": 6,
+    "at_terminal": 7,
+    "out_for_delivery": 7,
+    "at_consignee": 7,
+    "delivery_failed": 8,
+    "refused": 8,
+    "signed": 8,
+    "signed_abnormal": 8,
+    "receipt_due": 9,
+    "receipt_returned": 9,
+    "archived": 9,
+    "cancelled": 1,
+}
+STATES = tuple(STAGE_OF)
+# Least advanced first: the state of an order is that of its least advanced counting unit (ORDERS.md §3).
+UNIT_STATES = (
+    "open",
+    "picking",
+    "ready",
+    "picked_up",
+    "waybilled",
+    "loaded",
+    "in_transit",
+    "at_hub",
+    "at_terminal",
+    "handed_out",
+    "out_for_delivery",
+    "at_consignee",
+    "delivery_failed",
+    "refused",
+    "signed_abnormal",
+    "signed",
+)
+LEVEL = {state: level for level, state in enumerate(UNIT_STATES)}
+SIGNED = ("signed", "signed_abnormal")
+OUTCOMES = ("signed", "signed_abnormal", "refused")
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Limits the fold needs; one versioned set of the clocks' policy later fills it (names: REQUIREMENTS B)."""
+
+    accept_from: time = time(8)  # N-03
+    accept_until: time = time(20)
+    postpone_max_days: int = 3  # N-04
+    wake_at: time = time(8)  # T6
+    presence_margin_ms: int = 10 * 60_000  # EX-42
+    silent_wait_ms: int = 24 * 3_600_000  # EX-42 with a silent tracker
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """The local days of the company (business calendars of branches come with the clocks)."""
+
+    zone: str = "Asia/Shanghai"
+
+    def local(self, at_ms: int) -> datetime:
+        """Local time of an instant (UTC ms), floored to the second; clamped to years 1…9999."""
+        seconds = min(max(at_ms // 1000, -62_135_500_000), 253_402_200_000)
+        return datetime.fromtimestamp(seconds, UTC).astimezone(ZoneInfo(self.zone))
+
+    def instant(self, day: date, at: time) -> int:
+        """UTC ms of a local time of day."""
+        local = datetime.combine(day, at, ZoneInfo(self.zone))
+        return int(local.timestamp()) * 1000
+
+
+def d0(start_ms: int, policy: Policy, calendar: Calendar) -> date:
+    """The order's business day: local date on which the first branch's acceptance clock starts (C7, N-03).
+
+    `start_ms`: when the order came to its first branch, UTC ms. Outside the acceptance window the clock starts at
+    the window's next opening, so 23:59 belongs to the next day.
+    """
+    local = calendar.local(start_ms)
+    return local.date() + timedelta(days=1) if local.time() >= policy.accept_until else local.date()
+
+
+def too_late(to: date, day0: date, max_days: int) -> bool:
+    """True when a shipment postponed to `to` lies more than `max_days` after D0 (N-04)."""
+    return (to - day0).days > max_days
+
+
+@dataclass(frozen=True, slots=True)
+class OrderState:
+    """What the fold says of one order at one instant. Lists and dicts hold plain JSON values, times are UTC ms."""
+
+    id: str
+    state: str
+    stage: int
+    current: str | None
+    outcome: str | None
+    type: str | None
+    customer: str | None
+    branch: str | None
+    waybill: str | None
+    d0: str | None
+    mode: str | None
+    trip: str | None
+    vehicle: str | None
+    site: str | None
+    from_site: str | None
+    to_site: str | None
+    carrier: str | None
+    stages: list[dict[str, Any]]
+    tally: dict[str, int]
+    lines: list[dict[str, Any]]
+    units: list[dict[str, Any]]
+    deliveries: list[dict[str, Any]]
+    exceptions: list[dict[str, Any]]
+    flags: list[str]
+    next_due: int | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """All of it as plain JSON values."""
+        return {name: getattr(self, name) for name in self.__slots__}
