@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+
 from milepost_tools.bench import frame
 from milepost_tools.bench.verb import bench
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from milepost_hil import image
 from milepost_hil.virtual import flash
 from milepost_tools.demo.ledger import Made, made_by, settle

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+
 from milepost_tools.demo.ledger import Account
 from milepost_tools.demo.verdict import DEVICE_STAGES, STAGES, Mile, Mishap, miles, ok
 
@@ -75,9 +76,7 @@ def test_a_missing_stage_counts_as_not_reached() -> None:
     assert faults(order, facts) == {"loaded": "not reached"}
 
 
-MILES = [
-    Mile(f"SO-{order}", n, key, "t", "A", "rfid", 1, "") for order in range(3) for n, key in enumerate(STAGES)
-]
+MILES = [Mile(f"SO-{order}", n, key, "t", "A", "rfid", 1, "") for order in range(3) for n, key in enumerate(STAGES)]
 MISHAP = Mishap("SO-1", "u", caught=True, healed=True)
 ACCOUNT = Account("d", 7, sent=5, stored=5, lost=0, duplicated=0)
 

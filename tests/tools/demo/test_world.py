@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
+
 from milepost_tools.demo.world import GATE_PINS, World
 from milepost_tools.sim import town
 from milepost_tools.sim.drive import Route
@@ -44,9 +45,7 @@ def test_each_tracker_hears_its_own_truck_once_a_second(world: World) -> None:
     world.start()
     time.sleep(2.2)
     world.stop()
-    fields = [
-        [line.split(b",") for line in bytes(wire.heard).split(b"\r\n") if b"RMC" in line] for wire in wires
-    ]
+    fields = [[line.split(b",") for line in bytes(wire.heard).split(b"\r\n") if b"RMC" in line] for wire in wires]
     assert len(fields[0]) in (2, 3)
     assert fields[0][0][3:7] != fields[1][0][3:7]
     seconds = [int(line[1][4:6]) for line in fields[0]]

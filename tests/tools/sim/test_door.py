@@ -4,6 +4,7 @@ import statistics
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from milepost_tools.sim.door import ROUND_MS, Door, Passage
 
 EPC, STRAY = bytes(range(12)), bytes(range(12, 24))
@@ -16,9 +17,7 @@ def carried(seed: int, inwards: bool, speed_mps: float) -> tuple[Door, Passage]:
 
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 10_000), st.booleans(), st.floats(1.0, 3.5))
-def test_any_passage_breaks_the_gates_in_the_order_of_its_way(
-    seed: int, inwards: bool, speed_mps: float
-) -> None:
+def test_any_passage_breaks_the_gates_in_the_order_of_its_way(seed: int, inwards: bool, speed_mps: float) -> None:
     door, passage = carried(seed, inwards, speed_mps)
     times = range(0, passage.end_ms + 1000, 5)
     inner = [at for at in times if door.blocked("inner", at)]

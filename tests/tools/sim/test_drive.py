@@ -5,6 +5,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from milepost_tools.sim import town
 from milepost_tools.sim.drive import ACCELERATION_MPS2, BRAKING_MPS2, Route, Truck
 from milepost_tools.sim.geo import distance_m
@@ -42,9 +43,7 @@ def test_a_place_along_a_route_lies_on_it(points: list, share: float) -> None:
     (east_m, north_m), course = route.place(share * route.length_m)
     assert 0 <= course < 360
     off_m = min(
-        abs(
-            distance_m(one, (east_m, north_m)) + distance_m((east_m, north_m), other) - distance_m(one, other)
-        )
+        abs(distance_m(one, (east_m, north_m)) + distance_m((east_m, north_m), other) - distance_m(one, other))
         for one, other in pairwise(points)
     )
     assert off_m < 1e-6

@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from milepost_tools.sim.epc import sscc96
 
 

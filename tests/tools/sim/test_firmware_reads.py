@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from milepost_hil import image
 from milepost_tools.sim import nmea, town
 from milepost_tools.sim.door import ROUND_MS, Door, Passage

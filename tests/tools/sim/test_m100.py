@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from milepost_device.wire import crc16_gen2
 from milepost_tools.sim.m100 import NO_TAG, Module, frame, tag_frame
 

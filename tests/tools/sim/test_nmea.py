@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from milepost_tools.sim import nmea
 from milepost_tools.sim.geo import Ground
 from milepost_tools.sim.gnss import Receiver, Seen

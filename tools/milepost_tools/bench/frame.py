@@ -46,9 +46,7 @@ def parse_demands(text: str) -> list[Demand]:
     rows: list[Demand] = []
     for number, row in enumerate(csv.DictReader(text.splitlines()), start=2):
         if row["op"] not in _OPS:
-            raise BenchError(
-                f"demands.csv line {number}: operator {row['op']!r}; use one of {', '.join(_OPS)}"
-            )
+            raise BenchError(f"demands.csv line {number}: operator {row['op']!r}; use one of {', '.join(_OPS)}")
         try:
             value = float(row["value"])
         except ValueError:
@@ -111,9 +109,7 @@ def judge(name: str, measured: Iterable[Mapping], wanted: Iterable[Demand] | Non
 
 def _result(name: str, row: Demand, figure: Mapping | None) -> dict:
     if figure is not None and figure["unit"] != row.unit:
-        raise BenchError(
-            f"bench {name}: {row.metric} is demanded in {row.unit!r}, reported in {figure['unit']!r}"
-        )
+        raise BenchError(f"bench {name}: {row.metric} is demanded in {row.unit!r}, reported in {figure['unit']!r}")
     value = None if figure is None else figure["value"]
     return {
         "metric": row.metric,

@@ -6,13 +6,13 @@ from pathlib import Path
 
 from milepost_hil import image
 from milepost_hil.virtual import VirtualBoard
-
 from milepost_tools.demo.client import Client
 
 # In a demo everything is seen soon: short batches, frequent health.
 _COMMON = {"version": 1, "batch_wait_ms": 500, "health_interval_s": 20}
 TRACKER_CONFIG = {**_COMMON, "report_interval_s": 1, "stationary_interval_s": 5, "arrive_after_s": 5}
-READER_CONFIG = {**_COMMON, "tag_window_ms": 300}
+# A reader has no GNSS: it asks the time server of its network.
+READER_CONFIG = {**_COMMON, "tag_window_ms": 300, "sntp_host": "time.milepost"}
 
 
 @dataclass(frozen=True, slots=True)

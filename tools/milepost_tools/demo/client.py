@@ -4,6 +4,7 @@ from types import TracebackType
 from typing import Any
 
 import httpx
+
 from milepost.ids import new_id
 
 _TIMEOUT_S = 20.0
@@ -31,9 +32,7 @@ class Client:
     def __enter__(self) -> "Client":
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self.close()
 
     def close(self) -> None:

@@ -28,7 +28,5 @@ def hire(db: Database, password: str) -> dict[str, str]:
     for login, (name, roles) in CAST.items():
         grants = [Grant(role) for role in roles]
         with db.tx() as conn:
-            access.create_person(
-                conn, login=login, name=name, password=words[login], grants=grants, now=now_ms()
-            )
+            access.create_person(conn, login=login, name=name, password=words[login], grants=grants, now=now_ms())
     return words

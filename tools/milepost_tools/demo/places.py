@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from milepost_hil.virtual import VirtualBoard
-
 from milepost_tools.demo.boards import READER_CONFIG, TRACKER_CONFIG, Broker, flashed
 from milepost_tools.demo.client import Client
 from milepost_tools.demo.world import World
@@ -43,9 +42,7 @@ def build(dispatcher: Client) -> Places:
     return Places(yard, door, stores, vehicles)
 
 
-def _site(
-    who: Client, code: str, name_zh: str, name_en: str, kind: str, at: town.Point, radius_m: float
-) -> str:
+def _site(who: Client, code: str, name_zh: str, name_en: str, kind: str, at: town.Point, radius_m: float) -> str:
     lat, lon = town.GROUND.degrees(at)
     shape = {"type": "circle", "lat": round(lat, 6), "lon": round(lon, 6), "radius_m": radius_m}
     body = {

@@ -37,9 +37,7 @@ class World:
         ]
         self.door = Door(seed)
         self._module = Module()
-        self._receivers = [
-            Receiver(town.GROUND, seed=seed * 100 + 50 + number) for number in range(len(town.BAYS))
-        ]
+        self._receivers = [Receiver(town.GROUND, seed=seed * 100 + 50 + number) for number in range(len(town.BAYS))]
         self._gnss: list[Uart | None] = [None] * len(self.trucks)
         self._rfid: Uart | None = None
         self._pin: Callable[[int, int], None] | None = None
@@ -100,9 +98,7 @@ class World:
             self.door.aboard.pop(epc, None)
             self.door.passages.append(passage)
             if inwards:
-                self.door.passages.append(
-                    Passage(None, passage.end_ms + 400, not inwards, EMPTY_FORKLIFT_MPS)
-                )
+                self.door.passages.append(Passage(None, passage.end_ms + 400, not inwards, EMPTY_FORKLIFT_MPS))
         self._wait(lambda: _now_ms() >= passage.end_ms, timeout_s, "the pallet is still under way")
         with self._changed:
             (self.door.aboard if inwards else self.door.staged)[epc] = 4.5 + len(self.door.aboard)

@@ -99,9 +99,7 @@ class Door:
         away_m = max(0.3, math.hypot(x_m - ANTENNA_X_M, ANTENNA_SIDE_M))
         channel = random.Random(at_ms // _HOP_MS * 7 + self.seed).randrange(_CHANNELS)
         # Fading belongs to the place and the channel: the same tag at the same spot fades the same way.
-        place = random.Random(f"{self.seed}/{epc.hex()}/{round(x_m / _PLACE_LENGTH_M)}").gauss(
-            0, _PLACE_SD_DB
-        )
+        place = random.Random(f"{self.seed}/{epc.hex()}/{round(x_m / _PLACE_LENGTH_M)}").gauss(0, _PLACE_SD_DB)
         hop = random.Random(f"{self.seed}/{epc.hex()}/{channel}").gauss(0, _CHANNEL_SD_DB)
         noise = self._rng.gauss(0, _NOISE_SD_DB)
         return _AT_1_M_DBM + _PER_DECADE_DB * math.log10(away_m) + place + hop + noise - wall_db

@@ -30,9 +30,9 @@ class Route:
             if leg_m == 0:
                 raise ValueError(f"a route names the point {one} twice in a row")
             self._at_m.append(self._at_m[-1] + leg_m)
-        self._limits = [
-            (at_m, _corner_mps(*points[i : i + 3])) for i, at_m in enumerate(self._at_m[1:-1])
-        ] + [(self.length_m, 0.0)]
+        self._limits = [(at_m, _corner_mps(*points[i : i + 3])) for i, at_m in enumerate(self._at_m[1:-1])] + [
+            (self.length_m, 0.0)
+        ]
 
     @property
     def length_m(self) -> float:

@@ -24,9 +24,7 @@ def sscc96(company: str, extension: int, serial: int) -> bytes:
         raise ValueError(f"company prefix {company!r}: use 6 to 12 digits")
     digits = 16 - len(company)
     if not 0 <= extension <= 9 or not 0 <= serial < 10**digits:
-        raise ValueError(
-            f"serial {serial} with extension {extension}: use 0 to 9 and at most {digits} digits"
-        )
+        raise ValueError(f"serial {serial} with extension {extension}: use 0 to 9 and at most {digits} digits")
     partition, company_bits, serial_bits = _PARTITIONS[len(company)]
     value = _HEADER << 6 | _FILTER << 3 | partition
     value = value << company_bits | int(company)

@@ -42,8 +42,7 @@ class Receiver:
         if rng.random() < 0.05:
             self._sats = min(14, max(8, self._sats + rng.choice((-1, 1))))
         east_m, north_m = (
-            here + wander + rng.gauss(0, _WHITE_SD_M)
-            for here, wander in zip(at, self._wander_m, strict=False)
+            here + wander + rng.gauss(0, _WHITE_SD_M) for here, wander in zip(at, self._wander_m, strict=False)
         )
         lat_deg, lon_deg = self._ground.degrees((east_m, north_m))
         rolling = speed_mps > 0.5

@@ -12,9 +12,7 @@ def epoch(utc_ms: int, seen: Seen | None) -> bytes:
     at = datetime.fromtimestamp(utc_ms // 1000, UTC)
     time = f"{at:%H%M%S}.{utc_ms % 1000 // 10:02d}"
     if seen is None:
-        return sentence(f"GNRMC,{time},V,,,,,,,{at:%d%m%y},,,N") + sentence(
-            f"GNGGA,{time},,,,,0,00,99.9,,,,,,"
-        )
+        return sentence(f"GNRMC,{time},V,,,,,,,{at:%d%m%y},,,N") + sentence(f"GNGGA,{time},,,,,0,00,99.9,,,,,,")
     where = f"{_angle(seen.lat_deg, 'NS', 2)},{_angle(seen.lon_deg, 'EW', 3)}"
     knots = f"{seen.speed_mps * _KNOTS_PER_MPS:.3f}"
     course = "" if seen.course_deg is None else f"{seen.course_deg:.2f}"

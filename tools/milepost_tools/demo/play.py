@@ -1,0 +1,142 @@
+"""The demo on one machine: service, world and boards, started and stopped together."""
+
+import contextlib
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+
+from milepost.app import Service
+from milepost.settings import Settings
+from milepost_hil.virtual import VirtualBoard
+from milepost_tools.demo import people, places
+from milepost_tools.demo.boards import Broker
+from milepost_tools.demo.client import Client
+from milepost_tools.demo.ledger import Account, made_by, settle
+from milepost_tools.demo.scenario import Round, Tell
+from milepost_tools.demo.verdict import Mile, Mishap, miles
+from milepost_tools.demo.world import World
+
+PASSWORD = "milepost-demo"
+_FIRST_FIX_S = 60.0
+_QUIET_S = 30.0
+
+
+class Demo:
+    """Everything that runs. data: a folder without an earlier demo; port: of the pages, 0 takes a free one.
+
+    Use as a context manager: leaving it stops world, boards and service in this order, whatever happened.
+    """
+
+    def __init__(self, data: Path, *, port: int, seed: int, tell: Tell) -> None:
+        self._data = data
+        self._tell = tell
+        self._started = time.monotonic()
+        self._closing = contextlib.ExitStack()
+        self._settings = Settings(data_dir=data / "service", http_port=port)
+        self.world = World(seed)
+        self.boards: list[VirtualBoard] = []
+        self.rounds: list[Round] = []
+        self.people: Mapping[str, Client] = {}
+        self.url = ""
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since the start."""
+        return time.monotonic() - self._started
+
+    def __enter__(self) -> "Demo":
+        try:
+            self._start()
+        except BaseException:
+            self._closing.close()
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self._closing.close()
+
+    def _start(self) -> None:
+        service = Service(self._settings)
+        service.start()
+        self._closing.callback(service.stop)
+        self.service = service
+        self.url = service.url
+        words = people.hire(service.db, PASSWORD)
+        self.people = {
+            login: self._closing.enter_context(Client(self.url, login, word)) for login, word in words.items()
+        }
+        self._closing.callback(self.world.stop)
+        self._places = places.build(self.people["dispatcher"])
+        host, port = service.broker_address.rsplit(":", 1)
+        self._closing.callback(self._power_off)
+        self.boards = places.mount(
+            self.people["engineer"], self._places, self._data / "boards", Broker(host, int(port)), self.world
+        )
+        self.world.start()
+        for board in self.boards:
+            board.start()
+
+    def _power_off(self) -> None:
+        for board in self.boards:
+            board.stop()
+
+    # --- what happens ----------------------------------------------------------------------------
+
+    def wait_for_board(self) -> float:
+        """Wait until every truck stands on the live board; returns the seconds since the start.
+
+        Raises TimeoutError after 60 s, with what the boards printed last.
+        """
+        while self.seconds < _FIRST_FIX_S:
+            shown = {row[0] for row in self.people["demo"].get("/live")["v"] if row[1] is not None}
+            if shown >= set(self._places.vehicles):
+                return self.seconds
+            time.sleep(0.3)
+        printed = "\n".join(f"{board.name}: {board.console[-400:].decode(errors='replace')}" for board in self.boards)
+        raise TimeoutError(f"no fix of every truck on the board after {_FIRST_FIX_S:g} s\n{printed}")
+
+    def next_round(self) -> Round:
+        """Prepare the next three orders."""
+        coming = Round(len(self.rounds) + 1, self.people, self._places, self.world, self._tell)
+        self.rounds.append(coming)
+        coming.prepare()
+        return coming
+
+    # --- what it came to -------------------------------------------------------------------------
+
+    def miles(self) -> list[Mile]:
+        """The nine stages of every order so far."""
+        seen: list[Mile] = []
+        for shipment in (s for each in self.rounds for s in each.shipments):
+            path = f"/orders/{shipment.order}"
+            seen += miles(self.people["demo"].get(path), self.people["demo"].get(f"{path}/facts"))
+        return seen
+
+    def mishap(self) -> Mishap | None:
+        """What became of the pallet on the wrong truck in the first round."""
+        mistake = self.rounds[0].mistake if self.rounds else None
+        if mistake is None:
+            return None
+        return Mishap(mistake.shipment.number, mistake.pallet.id, mistake.caught, mistake.healed)
+
+    def settle_books(self) -> list[Account]:
+        """Let the devices finish sending, cut their power, and lay their flash beside the telemetry store."""
+        self.world.stop()
+        self._until_quiet()
+        accounts = []
+        for board in self.boards:
+            board.power_cut()
+            made = made_by(board.folder)
+            stored = self.service.telemetry.seqs(board.mac, made.stream)
+            accounts.append(settle(board.mac, made, stored))
+        return accounts
+
+    def _until_quiet(self) -> None:
+        """Wait until nothing new has been acknowledged for 3 s."""
+        seen, since, deadline = None, time.monotonic(), time.monotonic() + _QUIET_S
+        while time.monotonic() < deadline and time.monotonic() - since < 3.0:
+            now = [row["contact"] and row["contact"]["acked"] for row in self.people["demo"].get("/devices")]
+            if now != seen:
+                seen, since = now, time.monotonic()
+            time.sleep(0.3)
