@@ -1,0 +1,92 @@
+"""Which fixes to believe. Pure: a judgement over a fix and its neighbours; nothing is deleted for it.
+
+On by default, because every fleet sees jumps, spikes and (0, 0) (notes/backend.md §2 #9, #10). A quarantined fix
+stays in the store with its reason, visible in the history.
+"""
+
+import math
+
+from milepost.ingest.reading import FixBody, Reading
+
+# The fastest a truck, and for a margin anything on a ferry or a train under it, really moves.
+MAX_SPEED_MPS = 70.0
+_NOISE_M = 150.0  # a jump within this is noise of the receiver, whatever the time between
+_FUTURE_MS = 300_000
+_OLDEST_MS = 1_577_836_800_000  # 2020-01-01, the epoch of the wire
+_REPORTED_FACTOR = 3.0
+_REPORTED_MARGIN_MPS = 25.0
+_CLOSE_MS = 30_000  # implied and reported speed are compared over short steps only
+_EARTH_M = 6_371_008.8
+
+
+def judge(prev: Reading | None, cur: Reading, next: Reading | None = None) -> str | None:
+    """Why a fix belongs into quarantine, or None when it is good. Readings of other kinds are always good.
+
+    `prev`, `next`: the good fix before and the fix after it in time, None where there is none (yet).
+    Reasons: range, null_island, no_fix, future, past, speed, spike, disagrees.
+    """
+    body = cur.body
+    if not isinstance(body, FixBody):
+        return None
+    return _alone(cur, body) or _among(prev, cur, next)
+
+
+def _alone(cur: Reading, body: FixBody) -> str | None:
+    if not (math.isfinite(body.lat) and math.isfinite(body.lon) and abs(body.lat) <= 90 and abs(body.lon) <= 180):
+        return "range"
+    if abs(body.lat) < 0.001 and abs(body.lon) < 0.001:
+        return "null_island"
+    if body.source in (0, 1) and body.sats == 0:
+        return "no_fix"
+    if cur.at > cur.received_at + _FUTURE_MS:
+        return "future"
+    if cur.at < _OLDEST_MS:
+        return "past"
+    return None
+
+
+def _among(prev: Reading | None, cur: Reading, next: Reading | None) -> str | None:
+    from_prev = _implied_mps(prev, cur) if prev is not None else 0.0
+    to_next = _implied_mps(cur, next) if next is not None and _alone(next, _fix(next)) is None else None
+    if from_prev > MAX_SPEED_MPS:
+        if to_next is None:
+            return "speed"
+        if to_next > MAX_SPEED_MPS:
+            return "spike"  # out and back
+        # The next fix agrees with this one: the vehicle is here, and it was the way here that nobody saw.
+        return None
+    if prev is not None and to_next is not None and to_next <= MAX_SPEED_MPS:
+        return _disagreement(prev, cur, from_prev, to_next)
+    return None
+
+
+def _disagreement(prev: Reading, cur: Reading, from_prev: float, to_next: float) -> str | None:
+    """A receiver that says "standing" while its position runs off and back has made the way up."""
+    reported = _fix(cur).speed_mps
+    if reported is None or cur.at - prev.at > _CLOSE_MS:
+        return None
+    limit = reported * _REPORTED_FACTOR + _REPORTED_MARGIN_MPS
+    return "disagrees" if from_prev > limit and to_next > limit else None
+
+
+def _implied_mps(one: Reading, other: Reading) -> float:
+    """The speed that the way between two fixes needs; 0 where the way is within the noise."""
+    way_m = distance_m(_fix(one), _fix(other))
+    if way_m <= _NOISE_M:
+        return 0.0
+    return way_m / max(abs(other.at - one.at) / 1000, 1.0)
+
+
+def distance_m(one: FixBody, other: FixBody) -> float:
+    """Great-circle distance in metres (haversine, mean Earth radius)."""
+    lat1, lat2 = math.radians(one.lat), math.radians(other.lat)
+    half = (
+        math.sin((lat2 - lat1) / 2) ** 2
+        + math.cos(lat1) * math.cos(lat2) * math.sin(math.radians(other.lon - one.lon) / 2) ** 2
+    )
+    return 2 * _EARTH_M * math.asin(min(1.0, math.sqrt(half)))
+
+
+def _fix(reading: Reading) -> FixBody:
+    assert isinstance(reading.body, FixBody)
+    return reading.body
