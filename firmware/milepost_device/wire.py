@@ -2,7 +2,7 @@
 
 The device defines it, the backend speaks it; docs/wire.md specifies it to the bit and
 tests/vectors/*.json are the contract. Integers only; every stored integer fits +-2^30, because an
-ESP32 keeps larger ones on the heap (the CRC-32 and an uptime beyond 12 days are the exceptions).
+ESP32 keeps larger ones on the heap (the CRC-32 is the exception).
 
 This module is the only door; wire_records (plain data) and wire_fix (primitives, fixes) stand behind it.
 """
@@ -202,7 +202,7 @@ def _get_tag(source: In, t: int, ms: int, clock: int) -> Tag:
                channel=channel - 1 if channel else None, span_ms=span_ms, count=count)  # fmt: skip
 
 
-def _put_record(buf: bytearray, p: int, rec: Record | Unknown, track: Track | None, limit: int) -> int:
+def _put_record(buf: bytearray, p: int, rec: Record | Unknown, track: Track, limit: int) -> int:
     """Write kind, length and body; return the end, or -1 when it passes `limit`."""
     if p + 3 > limit:
         return -1
@@ -240,16 +240,29 @@ def _get_record(source: In, track: Track) -> Record | Unknown:
     return _get_body(kind, body)
 
 
-def encode_record(rec: Record | Unknown) -> bytes:
-    """Return the standalone form of a record (flash form): it decodes without a previous fix.
+class RecordWriter:
+    """Encodes records one by one into one preallocated buffer, in the standalone form (flash form)."""
 
-    Raises WireError("range") when a value is out of range or the form exceeds MAX_RECORD bytes.
-    """
-    buf = bytearray(MAX_RECORD + 2)
-    end = _put_record(buf, 0, rec, Track() if rec.kind == KIND_FIX else None, MAX_RECORD)
-    if end < 0:
-        raise WireError("range", f"record longer than {MAX_RECORD} bytes")
-    return bytes(memoryview(buf)[:end])
+    def __init__(self) -> None:
+        self._buf = bytearray(MAX_RECORD + 2)  # room for a length byte that closes up again
+        self._view = memoryview(self._buf)
+        self._track = Track()
+
+    def encode(self, rec: Record | Unknown) -> memoryview:
+        """Return the record's bytes, valid until the next call; they decode without a previous fix.
+
+        Raises WireError("range") when a value is out of range or the form exceeds MAX_RECORD bytes.
+        """
+        self._track.reset()
+        end = _put_record(self._buf, 0, rec, self._track, MAX_RECORD)
+        if end < 0:
+            raise WireError("range", f"record longer than {MAX_RECORD} bytes")
+        return self._view[:end]
+
+
+def encode_record(rec: Record | Unknown) -> bytes:
+    """Return the standalone form of a record; see RecordWriter.encode()."""
+    return bytes(RecordWriter().encode(rec))
 
 
 def decode_record(data: bytes | memoryview) -> Record | Unknown:

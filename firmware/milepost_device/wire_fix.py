@@ -27,7 +27,7 @@ _ALWAYS = (_T, _MS, _CLOCK, _SOURCE)  # never unknown
 _NAMES = ("lat_e6", "lon_e6", "t", "alt_m", "speed_dmps", "course_2deg", "hdop_d", "sats", "ms", "clock",
           "source")  # fmt: skip
 _LOW = (-90000000, -180000000, 0, -12000, 0, 0, 0, 0, 0, 0, 0)
-_HIGH = (90000000, 180000000, _SMALL, 60000, 20000, 179, 999, 255, _U32, 3, 255)
+_HIGH = (90000000, 180000000, _SMALL, 60000, 20000, 179, 999, 255, _SMALL, 3, 255)
 
 
 def check(value: int, low: int, high: int, what: str) -> int:
@@ -125,7 +125,7 @@ def check_time(rec: Record) -> None:
     clock = check(rec.clock, 0, 3, "clock")
     if clock == CLOCK_NONE:
         check(rec.t, 0, 0xFFFF, "boot")
-        check(rec.ms, 0, _U32, "uptime_ms")
+        check(rec.ms, 0, _SMALL, "uptime_ms")
     else:
         check(rec.t, 0, _SMALL, "t")
         check(rec.ms, 0, 999, "ms")

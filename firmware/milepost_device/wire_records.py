@@ -27,12 +27,14 @@ class WireError(ValueError):
     """
 
     def __init__(self, reason: str, text: str = "") -> None:
-        ValueError.__init__(self, reason + (": " + text if text else ""))
+        super().__init__(reason + (": " + text if text else ""))
         self.reason = reason
 
 
 class Record:
-    """Common part: time `t` (s since 2020), `ms` (0..999), `clock`; with CLOCK_NONE boot and uptime_ms.
+    """Common part: time `t` (s since 2020), `ms` (0..999), `clock`.
+
+    With CLOCK_NONE `t` is the number of the boot (u16) and `ms` the uptime (0..2^30-1, 12 days).
 
     `extra` holds the bytes of fields that a newer device appended and this decoder does not know.
     """

@@ -37,5 +37,6 @@ def run_script(script: Path, args: Sequence[str] = (), *, timeout_s: float = 60,
         check=False,
     )
     if done.returncode:
-        raise RuntimeError(f"{script} exited with {done.returncode}:\n{done.stdout}{done.stderr}")
+        said = (done.stdout + done.stderr)[-4000:]
+        raise RuntimeError(f"{script} exited with {done.returncode}:\n{said}")
     return done.stdout
