@@ -73,19 +73,16 @@ passage = Table(
     Index("ix_passage_epc", "epc", "at"),
 )
 
-# What the fence of a site saw of a vehicle; `kind` is visit (arrived) or pass (driven through or by).
-visit = Table(
-    "visit",
+# A vehicle drove through a fence, or by, without arriving. Arrivals and departures are facts in the log.
+fence_pass = Table(
+    "fence_pass",
     metadata,
     Column("id", String(36), primary_key=True),
     Column("vehicle_id", String(36), ForeignKey("vehicle.id"), nullable=False),
     Column("site_id", String(36), ForeignKey("site.id"), nullable=False),
-    Column("kind", String(8), nullable=False),
-    Column("entered_at", BigInteger),
-    Column("stopped_at", BigInteger),
-    Column("left_at", BigInteger),
-    Index("ix_visit_vehicle", "vehicle_id", "entered_at"),
-    Index("ix_visit_site", "site_id", "entered_at"),
+    Column("entered_at", BigInteger, nullable=False),
+    Column("left_at", BigInteger, nullable=False),
+    Index("ix_fence_pass_vehicle", "vehicle_id", "entered_at"),
 )
 
 detector_state = Table(

@@ -1,0 +1,177 @@
+"""HTTP of evidence: facts of a subject, dock sessions, what happens at a door."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query
+from pydantic import BaseModel, Field
+from sqlalchemy import Connection
+
+from milepost.access.deps import Me, Reader, Tx, require
+from milepost.access.model import Principal
+from milepost.errors import Invalid, NotFound
+from milepost.evidence import log, repository, service, view
+from milepost.evidence.model import Author, Fact
+from milepost.fleet import service as fleet
+from milepost.plan import service as plan
+from milepost.times import now_ms, parse_rfc3339, to_rfc3339
+
+router = APIRouter(prefix="/api/v1", tags=["evidence"])
+Keeper = Annotated[Principal, Depends(require("keeper"))]
+
+
+class NewSession(BaseModel):
+    vehicle: str
+    trip: str
+    direction: str = Field("load", description="load or unload")
+    from_: str | None = Field(None, alias="from", description="RFC 3339; default: now")
+
+
+class Ending(BaseModel):
+    at: str | None = Field(None, description="RFC 3339; default: now")
+
+
+class FactOut(BaseModel):
+    id: str
+    rev: int
+    kind: str
+    at: str
+    recorded_at: str
+    received_at: str
+    clock: str
+    by: dict[str, str | None]
+    source: str
+    subjects: dict[str, str]
+    body: dict[str, Any]
+    confidence: float
+    grade: str | None
+    inputs: list[str]
+    snapshot: dict[str, Any] | None
+    rule: str | None
+    retracted: bool
+
+
+@router.get("/evidence")
+def list_evidence(
+    conn: Reader,
+    me: Me,
+    subject: Annotated[str, Query(description="kind:id with kind order, unit, vehicle, door, site or trip")],
+    kind: Annotated[str | None, Query(description="only this kind of fact")] = None,
+    limit: Annotated[int, Query(ge=1, le=2000, description="the newest so many")] = 500,
+) -> list[FactOut]:
+    """Facts of a subject with grade, rule, inputs and snapshot, by time."""
+    subject_kind, _, subject_id = subject.partition(":")
+    subjects = _visible(conn, me, subject_kind, subject_id)
+    facts = log.of_subjects(conn, subjects)
+    hold = {(fact.id, fact.rev) for fact in service.standing(facts)}
+    if kind is not None:
+        facts = [fact for fact in facts if fact.kind == kind]
+    return [fact_out(fact, retracted=(fact.id, fact.rev) not in hold and fact.kind != "fact.retracted")
+            for fact in facts[-limit:]]  # fmt: skip
+
+
+@router.post("/doors/{door_id}/sessions", status_code=201)
+def open_session(door_id: str, body: NewSession, conn: Tx, me: Keeper) -> dict[str, Any]:
+    """A vehicle is docked for a trip: what crosses the door from now on goes onto it, or comes off it."""
+    fleet.get(conn, "door", door_id, me)
+    start = now_ms() if body.from_ is None else parse_rfc3339(body.from_, "from")
+    row, facts = service.open_session(
+        conn, door=door_id, vehicle=body.vehicle, trip=body.trip, direction=body.direction, from_ms=start, by=me.id
+    )
+    _tell_orders(conn, facts)
+    return view.session_view(conn, row)
+
+
+@router.get("/sessions/{session_id}")
+def get_session(session_id: str, conn: Reader, me: Me) -> dict[str, Any]:
+    """A session with its list."""
+    return view.session_view(conn, _session(conn, session_id, me))
+
+
+@router.post("/sessions/{session_id}/close")
+def close_session(session_id: str, body: Ending, conn: Tx, me: Keeper) -> dict[str, Any]:
+    """The vehicle leaves the door; what is short or over against the expected list becomes a fact."""
+    _session(conn, session_id, me)
+    at = now_ms() if body.at is None else parse_rfc3339(body.at, "at")
+    row, facts = service.close_session(conn, session_id, at, Author("keeper", me.id))
+    _tell_orders(conn, facts)
+    return {**view.session_view(conn, row), **{name: facts[-1].body[name] for name in ("short", "over")}}
+
+
+@router.get("/doors/{door_id}")
+def get_door(door_id: str, conn: Reader, me: Me) -> dict[str, Any]:
+    """A door: its session with the expected list and what is done, the last passages, what is appointed."""
+    return view.door_view(conn, fleet.get(conn, "door", door_id, me))
+
+
+@router.get("/vehicles/{vehicle_id}/passes")
+def list_passes(
+    vehicle_id: str,
+    conn: Reader,
+    me: Me,
+    from_: Annotated[str, Query(alias="from", description="RFC 3339")],
+    to: Annotated[str, Query(description="RFC 3339, exclusive")],
+) -> list[dict[str, Any]]:
+    """Fences that a vehicle drove through or by without arriving."""
+    fleet.get(conn, "vehicle", vehicle_id, me)
+    rows = repository.passes(conn, vehicle_id, parse_rfc3339(from_, "from"), parse_rfc3339(to, "to"))
+    return [
+        {"site": row["site_id"], "entered": to_rfc3339(row["entered_at"]), "left": to_rfc3339(row["left_at"])}
+        for row in rows
+    ]
+
+
+def fact_out(fact: Fact, *, retracted: bool = False) -> FactOut:
+    """A fact as JSON."""
+    return FactOut(
+        id=fact.id,
+        rev=fact.rev,
+        kind=fact.kind,
+        at=to_rfc3339(fact.at) or "",
+        recorded_at=to_rfc3339(fact.recorded_at) or "",
+        received_at=to_rfc3339(fact.received_at) or "",
+        clock=fact.clock,
+        by={"role": fact.by.role, "id": fact.by.id, "branch": fact.by.branch},
+        source=fact.source,
+        subjects=dict(fact.subjects),
+        body=dict(fact.body),
+        confidence=fact.confidence,
+        grade=fact.grade,
+        inputs=list(fact.inputs),
+        snapshot=None if fact.snapshot is None else dict(fact.snapshot),
+        rule=fact.rule,
+        retracted=retracted,
+    )
+
+
+def _visible(conn: Connection, me: Principal, kind: str, subject_id: str) -> list[tuple[str, str]]:
+    """The subjects whose facts make up the answer, once `me` may see what was asked for. Raises NotFound."""
+    if kind in ("vehicle", "door", "site"):
+        fleet.get(conn, kind, subject_id, me)
+    elif kind == "trip":
+        plan.get_trip(conn, subject_id, me)
+    elif kind == "unit":
+        plan.get_unit(conn, subject_id, me)
+    elif kind == "order":
+        from milepost.orders import service as orders  # noqa: PLC0415  (the one look upwards, from the rim)
+
+        orders.get_order(conn, me, subject_id)
+        return [("order", subject_id), *(("unit", unit.id) for unit in plan.units_of_order(conn, subject_id))]
+    else:
+        raise Invalid(f"subject {kind!r}: write order:, unit:, vehicle:, door:, site: or trip: and an id")
+    return [(kind, subject_id)]
+
+
+def _session(conn: Connection, session_id: str, me: Principal) -> dict[str, Any]:
+    row = repository.session(conn, session_id)
+    if row is None:
+        raise NotFound(f"no session {session_id!r}; GET /api/v1/doors/{{id}} shows a door's current one")
+    fleet.get(conn, "door", row["door_id"], me)
+    return row
+
+
+def _tell_orders(conn: Connection, facts: list[Fact]) -> None:
+    """Facts that a person's act brought about move the orders in the same transaction."""
+    from milepost.orders import service as orders  # noqa: PLC0415  (the one look upwards, from the rim)
+
+    if facts:
+        orders.on_facts(conn, facts)

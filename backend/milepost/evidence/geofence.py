@@ -1,0 +1,247 @@
+"""The fence of a site and a vehicle: entered, left, stopped, or merely passed. Pure: fixes in, sightings out.
+
+Rules (requirement F3, notes on geofences, cases F01 and F03):
+- Side and time come from the true fence; the crossing is interpolated on the straight way between two fixes.
+- Entering needs two fixes inside in a row; leaving needs two in a row more than 30 m outside, or one outside when
+  the vehicle has arrived elsewhere: noise at the line does not flap, and nobody is in two yards at once.
+- Being inside is an arrival only once the vehicle is slow there for a while: whoever drives through has passed.
+- Standing for the site's dwell time is a stop; its time is when the standing began.
+- The first fix ever seen of a vehicle lies where it lies: no crossing was observed, so none is told.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from milepost.evidence.geometry import Fence, FenceIndex
+
+RULE = "geofence/1"
+EXIT_MARGIN_M = 30.0
+SLOW_MPS = 2.5
+ARRIVE_MS = 15_000  # slow for so long, or for the dwell time if that is shorter, is an arrival
+STAND_MPS = 1.0  # a stop begins below this and ends above MOVE_MPS
+MOVE_MPS = 2.0
+STAND_M = 15.0  # without a speed: so little way between two fixes is standing
+MAX_GAP_MS = 300_000  # over a longer silence a crossing is not interpolated
+MAX_PASS_GAP_MS = 120_000  # nor is a way straight enough to say that a fence was crossed
+_ORDER = {"left": 0, "entered": 1, "stopped": 2, "passed": 3}
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One good fix of a vehicle. `at` UTC ms; `id` names the reading."""
+
+    at: int
+    id: str
+    lat: float
+    lon: float
+    speed_mps: float | None
+    clock: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """What the fence saw. `kind`: entered, left, stopped or passed; `at` UTC ms, `until` the end of a pass;
+    `seen_at` the fix that made it certain; `gap_ms` the silence in which it happened, 0 when there was none."""
+
+    kind: str
+    site: str
+    at: int
+    inputs: tuple[str, ...]
+    seen_at: int
+    until: int | None = None
+    gap_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A change of sides that is not certain yet."""
+
+    at: int
+    inputs: tuple[str, ...]
+    gap_ms: int
+    fixes: int  # in a row that confirm it
+
+
+@dataclass(frozen=True, slots=True)
+class Stay:
+    """A vehicle and one fence."""
+
+    inside: bool
+    turn: Turn | None = None
+    entered: Turn | None = None  # how it came in; None when it was inside from the start
+    arrived: bool = False
+    slow: tuple[int, str] | None = None  # since when, by which fix
+    stand: tuple[int, str] | None = None
+    stopped: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """A vehicle and all fences near it."""
+
+    last: Point | None = None
+    stays: dict[str, Stay] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return {"last": None if self.last is None else asdict(self.last),
+                "stays": {site: asdict(stay) for site, stay in self.stays.items()}}  # fmt: skip
+
+    @staticmethod
+    def from_json(value: dict[str, Any]) -> "State":
+        """The reverse of as_json."""
+        last = None if value["last"] is None else Point(**value["last"])
+        return State(last, {site: _stay(stay) for site, stay in value["stays"].items()})
+
+
+def run(state: State, points: Iterable[Point], fences: FenceIndex) -> tuple[State, list[Sighting]]:
+    """Feed fixes in order of time; returns the state behind them and what was seen, in order."""
+    seen: list[Sighting] = []
+    for point in points:
+        state, new = step(state, point, fences)
+        seen += new
+    return state, seen
+
+
+def step(state: State, point: Point, fences: FenceIndex) -> tuple[State, list[Sighting]]:
+    """Feed one fix that is later than all before it."""
+    here = (point.lat, point.lon)
+    last = state.last
+    start = here if last is None else (last.lat, last.lon)
+    stays: dict[str, Stay] = {}
+    seen: list[Sighting] = []
+    sites = fences.near(start, here) | {site for site in state.stays if site in fences.by_site}
+    distances = {site: fences.by_site[site].distance_m(here) for site in sites}
+    # The fences it is inside of come first: having arrived in one proves that it has left the others.
+    for site in sorted(sites, key=lambda each: (distances[each] > 0, each)):
+        fence, distance = fences.by_site[site], distances[site]
+        stay = state.stays.get(site, Stay(False))
+        if last is None:
+            stays[site] = Stay(distance <= 0, arrived=True)
+        elif stay.inside:
+            elsewhere = any(other.inside and other.arrived and distances[key] <= 0 for key, other in stays.items())
+            stays[site] = _leaving(fence, stay, (last, point), distance, elsewhere, seen)
+        else:
+            stays[site] = _entering(fence, stay, (last, point), distance, seen)
+        if stays[site].inside:
+            stays[site] = _motion(fence, stays[site], (last, point), seen)
+    kept = {site: stay for site, stay in stays.items() if stay.inside or stay.turn}
+    seen.sort(key=lambda each: (each.at, _ORDER[each.kind], each.site))
+    return State(point, kept), seen
+
+
+def _entering(
+    fence: Fence, stay: Stay, way: tuple[Point, Point], distance_m: float, seen: list[Sighting]
+) -> Stay:
+    last, point = way
+    if distance_m <= 0:
+        turn = stay.turn or _turn(fence, last, point)
+        turn = replace(turn, fixes=turn.fixes + 1)
+        if turn.fixes >= 2:
+            return Stay(True, entered=turn)
+        return Stay(False, turn=turn)
+    gap = point.at - last.at
+    if stay.turn:  # one fix inside and out again: a pass, or a jump of the receiver; no arrival either way
+        out = _turn(fence, last, point)
+        inputs = (*stay.turn.inputs, point.id)
+        gap = max(stay.turn.gap_ms, out.gap_ms)
+        seen.append(Sighting("passed", fence.site, stay.turn.at, inputs, point.at, out.at, gap))
+    elif gap <= MAX_PASS_GAP_MS:
+        parts = fence.crossings((last.lat, last.lon), (point.lat, point.lon))
+        if len(parts) >= 2:
+            first, final = (last.at + round(part * gap) for part in (parts[0], parts[-1]))
+            seen.append(Sighting("passed", fence.site, first, (last.id, point.id), point.at, final))
+    return Stay(False)
+
+
+def _leaving(
+    fence: Fence, stay: Stay, way: tuple[Point, Point], distance_m: float, elsewhere: bool, seen: list[Sighting]
+) -> Stay:
+    last, point = way
+    if distance_m <= 0:
+        return replace(stay, turn=None)
+    turn = stay.turn or _turn(fence, last, point)
+    turn = replace(turn, fixes=turn.fixes + 1 if distance_m > EXIT_MARGIN_M else 0)
+    if turn.fixes < 2 and not elsewhere:
+        return replace(stay, turn=turn)
+    if stay.arrived:
+        seen.append(Sighting("left", fence.site, turn.at, turn.inputs, point.at, gap_ms=turn.gap_ms))
+    elif stay.entered:
+        inputs, gap = (*stay.entered.inputs, *turn.inputs), max(stay.entered.gap_ms, turn.gap_ms)
+        seen.append(Sighting("passed", fence.site, stay.entered.at, inputs, point.at, turn.at, gap))
+    return Stay(False)
+
+
+def _motion(
+    fence: Fence, stay: Stay, way: tuple[Point | None, Point], seen: list[Sighting]
+) -> Stay:
+    last, point = way
+    speed = _speed(last, point, fence)
+    mark = (point.at, point.id)
+    slow = (stay.slow or mark) if speed is None or speed < SLOW_MPS else None
+    if speed is None or speed < STAND_MPS or (stay.stand and speed < MOVE_MPS):
+        stand, stopped = stay.stand or mark, stay.stopped
+    else:
+        stand, stopped = None, False
+    arrived = stay.arrived
+    if not arrived and slow and point.at - slow[0] >= min(ARRIVE_MS, fence.dwell_ms):
+        arrived = True
+        if stay.entered:
+            seen.append(
+                Sighting("entered", fence.site, stay.entered.at, stay.entered.inputs, point.at,
+                         gap_ms=stay.entered.gap_ms)
+            )  # fmt: skip
+    if arrived and stand and not stopped and point.at > stand[0] and point.at - stand[0] >= fence.dwell_ms:
+        stopped = True
+        seen.append(Sighting("stopped", fence.site, stand[0], (stand[1],), point.at))
+    return replace(stay, slow=slow, stand=stand, stopped=stopped, arrived=arrived)
+
+
+def _turn(fence: Fence, last: Point, point: Point) -> Turn:
+    """The change of sides between two fixes: where the straight way crosses the fence, or at the later fix when
+    the silence between them was too long to say."""
+    gap = point.at - last.at
+    if gap > MAX_GAP_MS:
+        return Turn(point.at, (last.id, point.id), gap, 0)
+    parts = fence.crossings((last.lat, last.lon), (point.lat, point.lon))
+    part = parts[-1] if parts else 1.0
+    return Turn(last.at + round(part * gap), (last.id, point.id), 0, 0)
+
+
+def _speed(last: Point | None, point: Point, fence: Fence) -> float | None:
+    """Speed as the receiver says it, else from the way since the fix before; None when it stands without saying."""
+    if point.speed_mps is not None:
+        return point.speed_mps
+    if last is None or point.at <= last.at:
+        return None
+    a, b = fence.plane((last.lat, last.lon)), fence.plane((point.lat, point.lon))
+    way_m = ((b[0] - a[0]) ** 2 + (b[1] - a[1]) ** 2) ** 0.5
+    return None if way_m <= STAND_M else way_m * 1000 / (point.at - last.at)
+
+
+def track_around(points: Sequence[Point], at: int, until: int, most: int = 40) -> dict[str, Any]:
+    """The piece of track that a sighting rests on, as a snapshot: at most `most` fixes nearest to `at`, none later
+    than `until`; each [UTC ms, lat, lon, m/s or null]."""
+    known = [point for point in points if point.at <= until]
+    nearest = sorted(known, key=lambda point: (abs(point.at - at), point.at))[:most]
+    rows = sorted((point.at, point.lat, point.lon, point.speed_mps) for point in nearest)
+    return {"track": [list(row) for row in rows]}
+
+
+def _stay(value: dict[str, Any]) -> Stay:
+    def turn(part: dict[str, Any] | None) -> Turn | None:
+        return None if part is None else Turn(**{**part, "inputs": tuple(part["inputs"])})
+
+    def mark(part: list[Any] | None) -> tuple[int, str] | None:
+        return None if part is None else (part[0], part[1])
+
+    return Stay(
+        value["inside"],
+        turn(value["turn"]),
+        turn(value["entered"]),
+        value["arrived"],
+        mark(value["slow"]),
+        mark(value["stand"]),
+        value["stopped"],
+    )

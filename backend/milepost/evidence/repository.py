@@ -1,0 +1,160 @@
+"""SQL of dock sessions, passages, passes through fences, states of detectors and the sink's position."""
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import Connection, delete, func, insert, or_, select, update
+
+from milepost.access.model import SYSTEM
+from milepost.access.scope import readable
+from milepost.evidence.tables import detector_state, dock_session, fence_pass, passage, sink_position
+from milepost.fleet.tables import site
+
+Row = dict[str, Any]
+
+
+def session(conn: Connection, session_id: str) -> Row | None:
+    """One dock session."""
+    row = conn.execute(select(dock_session).where(dock_session.c.id == session_id)).mappings().first()
+    return dict(row) if row else None
+
+
+def session_at(conn: Connection, door_id: str, at_ms: int) -> Row | None:
+    """The session of a door whose half-open interval holds an event time."""
+    statement = select(dock_session).where(
+        dock_session.c.door_id == door_id,
+        dock_session.c.from_ms <= at_ms,
+        or_(dock_session.c.to_ms.is_(None), dock_session.c.to_ms > at_ms),
+    )
+    row = conn.execute(statement.limit(1)).mappings().first()
+    return dict(row) if row else None
+
+
+def sessions(conn: Connection, **equal: Any) -> list[Row]:
+    """Sessions by door_id, vehicle_id or trip_id, oldest first."""
+    statement = select(dock_session).order_by(dock_session.c.from_ms, dock_session.c.id)
+    for name, value in equal.items():
+        statement = statement.where(dock_session.c[name] == value)
+    return [dict(row) for row in conn.execute(statement).mappings()]
+
+
+def add_session(conn: Connection, row: Row) -> None:
+    """Insert a session."""
+    conn.execute(insert(dock_session).values(row))
+
+
+def end_session(conn: Connection, session_id: str, at_ms: int, by: str) -> None:
+    """Close a session."""
+    conn.execute(update(dock_session).where(dock_session.c.id == session_id).values(to_ms=at_ms, closed_by=by))
+
+
+def passages(
+    conn: Connection, door_id: str, from_ms: int, to_ms: int | None = None, epcs: Iterable[str] | None = None
+) -> list[Row]:
+    """Passages of a door in [from_ms, to_ms), withdrawn ones left out, by time; `epcs` keeps only these tags."""
+    statement = select(passage).where(
+        passage.c.door_id == door_id, passage.c.at >= from_ms, passage.c.withdrawn == 0
+    )
+    if to_ms is not None:
+        statement = statement.where(passage.c.at < to_ms)
+    if epcs is not None:
+        statement = statement.where(passage.c.epc.in_(list(epcs)))
+    return [dict(row) for row in conn.execute(statement.order_by(passage.c.at, passage.c.id)).mappings()]
+
+
+def last_passages(conn: Connection, door_id: str, limit: int) -> list[Row]:
+    """The newest passages of a door, newest first."""
+    statement = select(passage).where(passage.c.door_id == door_id, passage.c.withdrawn == 0)
+    statement = statement.order_by(passage.c.at.desc(), passage.c.id).limit(limit)
+    return [dict(row) for row in conn.execute(statement).mappings()]
+
+
+def passages_by_id(conn: Connection, ids: Iterable[str]) -> dict[str, Row]:
+    """Passages by id, withdrawn or not."""
+    statement = select(passage).where(passage.c.id.in_(list(ids)))
+    return {row["id"]: dict(row) for row in conn.execute(statement).mappings()}
+
+
+def rivals(conn: Connection, epc: str, door_id: str, from_ms: int, to_ms: int) -> list[Row]:
+    """Passages of the same tag at other doors in [from_ms, to_ms]."""
+    statement = select(passage).where(
+        passage.c.epc == epc,
+        passage.c.door_id != door_id,
+        passage.c.at >= from_ms,
+        passage.c.at <= to_ms,
+        passage.c.withdrawn == 0,
+    )
+    return [dict(row) for row in conn.execute(statement).mappings()]
+
+
+def put_passage(conn: Connection, row: Row, known: bool) -> None:
+    """Insert a passage, or bring a known one up to date."""
+    if known:
+        conn.execute(update(passage).where(passage.c.id == row["id"]).values(row))
+    else:
+        conn.execute(insert(passage).values(row))
+
+
+def withdraw_passage(conn: Connection, passage_id: str) -> None:
+    """Late readings have shown that this did not pass."""
+    conn.execute(update(passage).where(passage.c.id == passage_id).values(withdrawn=1))
+
+
+def add_pass(conn: Connection, row: Row) -> None:
+    """Note that a vehicle drove through a fence without arriving."""
+    if conn.execute(select(fence_pass.c.id).where(fence_pass.c.id == row["id"])).first() is None:
+        conn.execute(insert(fence_pass).values(row))
+
+
+def drop_pass(conn: Connection, pass_id: str) -> None:
+    """Late fixes have shown that it did not."""
+    conn.execute(delete(fence_pass).where(fence_pass.c.id == pass_id))
+
+
+def passes(conn: Connection, vehicle_id: str, from_ms: int, to_ms: int) -> list[Row]:
+    """Passes of a vehicle that began in [from_ms, to_ms), by time."""
+    statement = select(fence_pass).where(
+        fence_pass.c.vehicle_id == vehicle_id, fence_pass.c.entered_at >= from_ms, fence_pass.c.entered_at < to_ms
+    )
+    return [dict(row) for row in conn.execute(statement.order_by(fence_pass.c.entered_at)).mappings()]
+
+
+def load_state(conn: Connection, detector: str, target: str) -> Any | None:
+    """The state of a detector for one target, or None."""
+    where = (detector_state.c.detector == detector, detector_state.c.target == target)
+    text = conn.execute(select(detector_state.c.state).where(*where)).scalar()
+    return None if text is None else json.loads(text)
+
+
+def save_state(conn: Connection, detector: str, target: str, state: Any) -> None:
+    """Keep the state of a detector."""
+    where = (detector_state.c.detector == detector, detector_state.c.target == target)
+    text = json.dumps(state, separators=(",", ":"))
+    if conn.execute(update(detector_state).where(*where).values(state=text)).rowcount == 0:
+        conn.execute(insert(detector_state).values(detector=detector, target=target, state=text))
+
+
+def position(conn: Connection, name: str) -> int:
+    """The durable position of a sink, 0 when it never ran."""
+    where = sink_position.c.name == name
+    return conn.execute(select(sink_position.c.position).where(where)).scalar() or 0
+
+
+def save_position(conn: Connection, name: str, at: int) -> None:
+    """Keep the position of a sink."""
+    changed = conn.execute(update(sink_position).where(sink_position.c.name == name).values(position=at))
+    if changed.rowcount == 0:
+        conn.execute(insert(sink_position).values(name=name, position=at))
+
+
+def sites_version(conn: Connection) -> tuple[int, str]:
+    """Changes whenever a site is entered."""
+    statement = readable(SYSTEM, site, func.count(), func.coalesce(func.max(site.c.id), ""))
+    count, newest = conn.execute(statement).one()
+    return count, newest
+
+
+def sites(conn: Connection) -> list[Row]:
+    """All sites."""
+    return [dict(row) for row in conn.execute(readable(SYSTEM, site)).mappings()]

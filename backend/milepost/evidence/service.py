@@ -1,0 +1,313 @@
+"""Dock sessions, and what the passages of a door mean for units and vehicles.
+
+The detector says *a tag crossed this door outwards*; the session open at that instant says onto which vehicle; the
+plan says which unit the tag was on. All three are looked up at event time, and looked up again whenever one of them
+comes late, so the same readings, sessions and bindings give the same facts in any order.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import Connection
+
+from milepost.errors import Conflict, Invalid, NotFound
+from milepost.evidence import log, repository
+from milepost.evidence.model import Author, Fact, fact_id, grade
+from milepost.evidence.passages import RIVAL_DB, RULE
+from milepost.fleet import service as fleet
+from milepost.ids import new_id
+from milepost.plan import service as plan
+from milepost.times import now_ms, to_rfc3339
+
+DIRECTIONS = ("load", "unload")
+RIVAL_MS = 15_000
+_MOVES = ("unit.loaded", "unit.unloaded", "unit.passed_back")
+
+
+def open_session(
+    conn: Connection, *, door: str, vehicle: str, trip: str, direction: str, from_ms: int, by: str
+) -> tuple[dict[str, Any], list[Fact]]:
+    """Say that a vehicle stands at a door for a trip, from `from_ms` (UTC ms, may lie in the past) on.
+
+    Returns the session and the facts that passages since `from_ms` have become by it. Raises NotFound, Invalid, or
+    Conflict naming the session that the door or the vehicle is in.
+    """
+    if direction not in DIRECTIONS:
+        raise Invalid(f"direction {direction!r}: one of {', '.join(DIRECTIONS)}")
+    fleet.get(conn, "door", door)
+    fleet.get(conn, "vehicle", vehicle)
+    plan.get_trip(conn, trip)
+    for equal in ({"door_id": door}, {"vehicle_id": vehicle}):
+        for old in repository.sessions(conn, **equal):
+            if old["to_ms"] is None or old["to_ms"] > from_ms:
+                raise Conflict(
+                    f"session {old['id']} (door {old['door_id']}, vehicle {old['vehicle_id']}) runs from "
+                    f"{to_rfc3339(old['from_ms'])}; close it first",
+                    changed={"session": old["id"], "vehicle": old["vehicle_id"]},
+                )
+    row = {
+        "id": new_id(),
+        "door_id": door,
+        "vehicle_id": vehicle,
+        "trip_id": trip,
+        "direction": direction,
+        "from_ms": from_ms,
+        "to_ms": None,
+        "opened_by": by,
+        "closed_by": None,
+    }
+    repository.add_session(conn, row)
+    return row, resettle(conn, door, from_ms)
+
+
+def close_session(
+    conn: Connection, session_id: str, at_ms: int, by: Author
+) -> tuple[dict[str, Any], list[Fact]]:
+    """Close a session at `at_ms` and say what is short and what is over against the expected list.
+
+    Returns the session and the facts appended. Raises NotFound, Conflict when it is closed already, Invalid when it
+    would end before it began.
+    """
+    row = repository.session(conn, session_id)
+    if row is None:
+        raise NotFound(f"no session {session_id!r}; GET /api/v1/doors/{{id}} shows a door's current one")
+    if row["to_ms"] is not None:
+        raise Conflict(f"the session was closed at {to_rfc3339(row['to_ms'])}", changed="to")
+    if at_ms <= row["from_ms"]:
+        raise Invalid(f"the session began at {to_rfc3339(row['from_ms'])}; it must end later")
+    repository.end_session(conn, session_id, at_ms, by.id)
+    row = {**row, "to_ms": at_ms}
+    moved = resettle(conn, row["door_id"], row["from_ms"])
+    count = tally(conn, row)
+    subjects = {"trip": row["trip_id"], "door": row["door_id"], "vehicle": row["vehicle_id"]}
+    closed = Fact(
+        id=fact_id("session.closed", subjects, (session_id,)),
+        kind="session.closed",
+        at=at_ms,
+        recorded_at=now_ms(),
+        by=by,
+        source="person",
+        subjects=subjects,
+        body={"session": session_id, "direction": row["direction"], "short": count["short"], "over": count["over"]},
+        grade=grade({"person"}, 1.0),
+        inputs=(session_id,),
+    )
+    return row, moved + log.append(conn, [closed])
+
+
+def tally(conn: Connection, session: dict[str, Any]) -> dict[str, list[str]]:
+    """What a session has moved against the trip's expected list: {done, short, over}, unit ids in order.
+
+    Loading counts what is aboard the vehicle (from whatever door, or scanned by a keeper). Unloading is short of
+    what should have come off only at the last stop of the trip: before that nobody knows what stays aboard.
+    """
+    expected = plan.expected_units(conn, session["trip_id"])
+    end = session["to_ms"]
+    aboard: set[str] = set()
+    came_off: set[str] = set()
+    for fact in standing(log.of_subjects(conn, [("vehicle", session["vehicle_id"])])):
+        if fact.kind not in _MOVES or (end is not None and fact.at >= end):
+            continue
+        unit = fact.subjects["unit"]
+        if fact.kind == "unit.loaded":
+            aboard.add(unit)
+            came_off.discard(unit)
+        else:
+            aboard.discard(unit)
+            if fact.kind == "unit.unloaded" and fact.at >= session["from_ms"]:
+                came_off.add(unit)
+    done = aboard if session["direction"] == "load" else came_off
+    over = done - expected.keys()
+    if session["direction"] == "unload":
+        site = fleet.get(conn, "door", session["door_id"])["site_id"]
+        stops = plan.get_trip(conn, session["trip_id"]).stops
+        short = expected.keys() - done if stops[-1]["site_id"] == site else set()
+    else:
+        short = expected.keys() - done
+    return {"done": sorted(done), "short": sorted(short), "over": sorted(over)}
+
+
+def resettle(conn: Connection, door_id: str, from_ms: int, to_ms: int | None = None) -> list[Fact]:
+    """Judge the passages of a door in [from_ms, to_ms) again, after a session or a binding came late. Returns the
+    facts appended."""
+    return settle(conn, repository.passages(conn, door_id, from_ms, to_ms))
+
+
+def settle(conn: Connection, rows: Sequence[dict[str, Any]]) -> list[Fact]:
+    """Bring the facts of the units that these passages moved up to date. Returns the facts appended."""
+    todo: dict[tuple[str, str], tuple[dict[str, Any], plan.Unit]] = {}
+    alone: list[Fact] = []
+    for row in rows:
+        unit = plan.unit_of_epc(conn, row["epc"], row["at"])
+        if unit is None:  # a stray or a tag of somebody else: counted at the door, never an exception by itself
+            continue
+        session = repository.session_at(conn, row["door_id"], row["at"])
+        if session is None:
+            if not row["withdrawn"]:
+                alone.append(_seen(conn, row, unit))
+            continue
+        todo[session["id"], unit.id] = (session, unit)
+    appended = log.append(conn, alone)
+    for session, unit in todo.values():
+        appended += _settle_unit(conn, session, unit)
+    return appended
+
+
+def standing(facts: Iterable[Fact]) -> list[Fact]:
+    """Facts that hold: of each id the greatest rev, retracted ones left out, by time and id."""
+    best: dict[str, Fact] = {}
+    for fact in facts:
+        if fact.id not in best or fact.rev > best[fact.id].rev:
+            best[fact.id] = fact
+    gone = {fact.body.get("target") for fact in best.values() if fact.kind == "fact.retracted"}
+    kept = [fact for fact in best.values() if fact.id not in gone and fact.kind != "fact.retracted"]
+    return sorted(kept, key=lambda fact: (fact.at, fact.id))
+
+
+def correct(conn: Connection, wanted: Iterable[Fact], known: Iterable[Fact], *, why: str, now: int) -> list[Fact]:
+    """Append what is wanted and not told yet, retract what was told and is not wanted; both stay in the log.
+
+    `known`: every fact of the subjects concerned, with retractions; of those standing only what a wanted fact could
+    replace may be in it. Returns the facts appended.
+    """
+    known = list(known)
+    hold = {fact.id: fact for fact in standing(known)}
+    retractions = {fact.body["target"]: fact.id for fact in known if fact.kind == "fact.retracted"}
+    new: list[Fact] = []
+    kept: set[str] = set()
+    for fact in wanted:
+        while fact.id in retractions:  # told, withdrawn and true after all: a fact of its own
+            again = retractions[fact.id]
+            fact = replace(fact, id=fact_id(fact.kind, fact.subjects, (fact.id, again)))  # noqa: PLW2901
+        kept.add(fact.id)
+        old = hold.get(fact.id)
+        if old is None:
+            new.append(fact)
+        elif (old.at, old.grade, dict(old.body)) != (fact.at, fact.grade, dict(fact.body)):
+            new.append(replace(fact, rev=old.rev + 1))
+    for old in hold.values():
+        if old.id not in kept:
+            new.append(_retraction(old, why, now))
+    return log.append(conn, new)
+
+
+def _retraction(old: Fact, why: str, now: int) -> Fact:
+    return Fact(
+        id=fact_id("fact.retracted", old.subjects, (old.id, str(old.rev))),
+        kind="fact.retracted",
+        at=old.at,
+        recorded_at=now,
+        received_at=now,
+        clock=old.clock,
+        by=old.by,
+        source=old.source,
+        subjects=old.subjects,
+        body={"target": old.id, "why": why},
+        confidence=old.confidence,
+        grade=old.grade,
+        inputs=(old.id,),
+        rule=old.rule,
+    )
+
+
+def _settle_unit(conn: Connection, session: dict[str, Any], unit: plan.Unit) -> list[Fact]:
+    door, start, end = session["door_id"], session["from_ms"], session["to_ms"]
+    own: dict[str, dict[str, Any]] = {}
+    for row in repository.passages(conn, door, start, end):
+        found = plan.unit_of_epc(conn, row["epc"], row["at"])
+        if found is not None and found.id == unit.id:
+            evidence = json.loads(row["evidence"])
+            best = own.get(evidence["crossing"])
+            if best is None or row["level_dbm"] > best["level_dbm"]:  # two tags of a unit are one passage
+                own[evidence["crossing"]] = {**row, **evidence}
+    site = fleet.get(conn, "door", door)["site_id"]
+    wanted = []
+    gone = False  # moved the way the session goes
+    for row in sorted(own.values(), key=lambda each: (each["at"], each["id"])):
+        rival = _rival(conn, row)
+        if rival is not None and rival["level_dbm"] >= row["level_dbm"] + RIVAL_DB:
+            continue  # the neighbour heard it much louder: it went through there
+        forward = row["direction"] == ("out" if session["direction"] == "load" else "in")
+        if forward == gone and (forward or session["direction"] == "unload"):
+            continue  # heard again on the same side
+        kind = _kind(session["direction"], forward)
+        gone = forward
+        wanted.append(_moved(kind, row, session, site, unit.id, rival))
+    known = [
+        fact
+        for fact in log.of_subjects(conn, [("unit", unit.id)])
+        if fact.kind in (*_MOVES, "fact.retracted")
+        and fact.by.role == "device"
+        and fact.subjects.get("door") == door
+        and start <= fact.at
+        and (end is None or fact.at < end)
+    ]
+    return correct(conn, wanted, known, why="later evidence shows another passage", now=now_ms())
+
+
+def _kind(direction: str, forward: bool) -> str:
+    if direction == "load":
+        return "unit.loaded" if forward else "unit.passed_back"
+    return "unit.unloaded" if forward else "unit.loaded"
+
+
+def _rival(conn: Connection, row: dict[str, Any]) -> dict[str, Any] | None:
+    found = repository.rivals(conn, row["epc"], row["door_id"], row["at"] - RIVAL_MS, row["at"] + RIVAL_MS)
+    near = [each for each in found if each["level_dbm"] > row["level_dbm"] - RIVAL_DB]
+    return max(near, key=lambda each: (each["level_dbm"], each["id"]), default=None)
+
+
+def _moved(
+    kind: str, row: dict[str, Any], session: dict[str, Any], site: str, unit: str, rival: dict[str, Any] | None
+) -> Fact:
+    subjects = {"unit": unit, "vehicle": session["vehicle_id"], "site": site, "door": session["door_id"]}
+    sources = ["rfid", "gate"] if row["gates"] else ["rfid"]
+    # Two doors equally sure: nobody should be graded as if there were no doubt.
+    confidence = min(row["confidence"], 0.5) if rival else row["confidence"]
+    body: dict[str, Any] = {
+        "session": session["id"],
+        "trip": session["trip_id"],
+        "epc": row["epc"],
+        "sources": sources,
+        **({"rival_door": rival["door_id"]} if rival else {}),
+    }
+    return Fact(
+        id=fact_id(kind, subjects, (row["crossing"],)),
+        kind=kind,
+        at=row["at"],
+        received_at=row["received_at"],
+        clock=row["clock"],
+        by=Author("device", row["device_id"]),
+        source="rfid",
+        subjects=subjects,
+        body=body,
+        confidence=confidence,
+        grade=grade(["rfid"] if rival else sources, confidence),
+        inputs=tuple(row["inputs"]),
+        snapshot=row["snapshot"],
+        rule=RULE,
+    )
+
+
+def _seen(conn: Connection, row: dict[str, Any], unit: plan.Unit) -> Fact:
+    evidence = json.loads(row["evidence"])
+    site = fleet.get(conn, "door", row["door_id"])["site_id"]
+    subjects = {"unit": unit.id, "site": site, "door": row["door_id"]}
+    return Fact(
+        id=fact_id("unit.seen", subjects, (evidence["crossing"],)),
+        kind="unit.seen",
+        at=row["at"],
+        received_at=evidence["received_at"],
+        clock=evidence["clock"],
+        by=Author("device", row["device_id"]),
+        source="rfid",
+        subjects=subjects,
+        body={"epc": row["epc"], "direction": row["direction"], "why": "crossed the door outside any session"},
+        confidence=evidence["confidence"],
+        grade=grade({"rfid"}, evidence["confidence"]),
+        inputs=tuple(evidence["inputs"]),
+        snapshot=evidence["snapshot"],
+        rule=RULE,
+    )
