@@ -13,8 +13,8 @@ from milepost_tools.sim import town
 PLATES = ("沪A·M1001", "沪A·M1002", "沪A·M1003")
 READER = "02d0000000d1"
 TRACKERS = ("02d0000000a1", "02d0000000a2", "02d0000000a3")
-# Peak level at this door from which on a tag passes: pallets pass at 1.3 m, staged ones stand beyond 3 m.
-_RSSI_FLOOR_DBM = -60.0
+# Peak level at this door from which on a tag passes: pallets pass at 1.3 m, staged ones stand beyond 4 m.
+RSSI_FLOOR_DBM = -58.0
 _DWELL_S = 5
 
 
@@ -37,7 +37,7 @@ def build(dispatcher: Client) -> Places:
                          store.at, town.STORE_RADIUS_M)
         for store in town.STORES
     }  # fmt: skip
-    door = dispatcher.post("/doors", site=yard, number="1", gates=True, rssi_floor_dbm=_RSSI_FLOOR_DBM)["id"]
+    door = dispatcher.post("/doors", site=yard, number="1", gates=True, rssi_floor_dbm=RSSI_FLOOR_DBM)["id"]
     vehicles = tuple(dispatcher.post("/vehicles", plate=plate, kind="truck")["id"] for plate in PLATES)
     return Places(yard, door, stores, vehicles)
 

@@ -27,6 +27,11 @@ _SKUS = (("CUP-01", "保温杯"), ("LAMP-02", "台灯"), ("TEA-03", "茶叶礼�
 Tell = Callable[[str], None]
 
 
+def staged_m(truck: int, place: int) -> float:
+    """How far from the door a pallet waits: nearest those of the truck that is loaded first, m."""
+    return 4.2 + 0.3 * place + 0.4 * truck
+
+
 class NotReached(RuntimeError):
     """Something that devices should have brought about did not come in time."""
 
@@ -89,7 +94,7 @@ class Round:
         for shipment in self.shipments:
             self._plan(shipment)
             for place, pallet in enumerate(shipment.pallets):
-                self.world.stage(pallet.epc, 3.4 + 0.4 * place + 0.5 * shipment.truck)
+                self.world.stage(pallet.epc, staged_m(shipment.truck, place))
         wronged = self.shipments[1]
         self.mistake = Mistake(wronged, wronged.pallets[-1])
         self.tell(f"round {self.number}: " + ", ".join(s.number for s in self.shipments) + " ready for loading")
