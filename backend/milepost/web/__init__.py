@@ -1,0 +1,1 @@
+"""Pages for people: Jinja2 templates and plain ES modules, no build."""

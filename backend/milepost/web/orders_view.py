@@ -1,0 +1,178 @@
+"""Orders as the pages show them: roads, cards, tallies, what is wrong. Reads only, within the person's scopes."""
+
+import json
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from sqlalchemy import Connection, func, or_
+
+from milepost.access.model import Principal
+from milepost.access.scope import readable
+from milepost.orders.tables import order
+from milepost.plan.tables import unit
+from milepost.web.texts import TEXTS
+
+Row = dict[str, Any]
+Translate = Callable[..., str]
+
+# Signs of where a fact comes from (shared/ui: grade of evidence).
+_SIGNS = {"rfid": "sensor", "gnss": "sensor", "gate": "sensor", "phone": "sensor", "scan": "scan", "partner": "partner"}
+FINISHED = ("archived", "cancelled")
+# Troubles that concern the truck itself: they put the ring of alarm around it.
+_OF_THE_TRUCK = (
+    "wrong_truck",
+    "two_trucks",
+    "unsigned_load",
+    "departed_incomplete",
+    "left_without_outcome",
+    "seen_elsewhere",
+    "signed_but_seen",
+)
+
+
+def sign_of(source: str | None) -> str:
+    """sensor, scan, person or partner."""
+    return _SIGNS.get(source or "", "person")
+
+
+def word(t: Translate, prefix: str, name: str | None) -> str:
+    """The text of a name from elsewhere; an unknown name speaks for itself."""
+    key = f"{prefix}.{name}"
+    return t(key) if key in TEXTS else (name or "–")
+
+
+def road(stages: list[Row], t: Translate) -> Row:
+    """The nine stones: `cells` with their looks and `words` for who cannot see them. Pure.
+
+    look is done, inferred, now or next; `part` (0, 10, … 90) marks a stone that only some units have reached; `gap` a
+    leg that nobody saw, because the stone before it is only inferred.
+    """
+    cells: list[Row] = []
+    current = next((stage["n"] for stage in stages if not stage["done"]), None)
+    for stage in stages:
+        done, inferred = stage["done"], stage["inferred"]
+        look = ("inferred" if inferred else "done") if done else "now" if stage["n"] == current else "next"
+        part = stage.get("partial")
+        cells.append(
+            {
+                **stage,
+                "look": look,
+                "late": False,
+                "gap": bool(cells and cells[-1]["inferred"] and not inferred),
+                "part": None if part is None else min(90, part["done"] * 10 // max(1, part["total"]) * 10),
+                "sign": sign_of(stage.get("source")),
+                "name": t(f"stage.{stage['key']}"),
+            }
+        )
+    reached = sum(1 for cell in cells if cell["done"])
+    here = t(f"stage.{stages[current - 1]['key']}") if current else t("ostate.archived")
+    return {"cells": cells, "words": f"{reached}/{len(cells)} · {here}", "done": reached}
+
+
+def view(row: Row, t: Translate) -> Row:
+    """One row of the orders with its projection unpacked and its road."""
+    projection = json.loads(row["projection"])
+    tally = projection["tally"]
+    total = tally["units"] or tally["pieces"]
+    exceptions = projection["exceptions"]
+    return {
+        **projection,
+        "number": row["number"],
+        "updated_at": row["updated_at"],
+        "road": road(projection["stages"], t),
+        "tally": tally,
+        "tally_text": f"{tally['loaded']}/{total}" if total else "–",
+        "open": [trouble for trouble in exceptions if trouble["closed_at"] is None],
+    }
+
+
+def by_ids(conn: Connection, me: Principal, ids: Iterable[str], t: Translate) -> list[Row]:
+    """Orders by id, those the person may see, by number."""
+    statement = readable(me, order).where(order.c.id.in_(list(ids))).order_by(order.c.number)
+    return [view(dict(row), t) for row in conn.execute(statement).mappings()]
+
+
+def by_number(conn: Connection, me: Principal, number: str, t: Translate) -> Row | None:
+    """One order by its number or id, or None."""
+    statement = readable(me, order).where(or_(order.c.number == number, order.c.id == number))
+    row = conn.execute(statement).mappings().first()
+    return None if row is None else view(dict(row), t)
+
+
+def listing(
+    conn: Connection, me: Principal, *, show: str, query: str, before: tuple[int, str] | None, limit: int, t: Translate
+) -> list[Row]:
+    """Orders by latest change. `show`: all, open, problem, done or the key of a stage; `before`: where to go on."""
+    statement = readable(me, order)
+    if show == "open":
+        statement = statement.where(order.c.state.not_in(FINISHED))
+    elif show == "problem":
+        statement = statement.where(order.c.open_exceptions > 0)
+    elif show == "done":
+        statement = statement.where(order.c.state.in_(FINISHED))
+    elif show:
+        statement = statement.where(order.c.current == show, order.c.state.not_in(FINISHED))
+    if query:
+        like = f"%{query.replace('%', '').replace('_', '')}%"
+        statement = statement.where(or_(order.c.number.ilike(like), order.c.waybill.ilike(like)))
+    if before is not None:
+        at, last = before
+        later = or_(order.c.updated_at < at, (order.c.updated_at == at) & (order.c.id < last))
+        statement = statement.where(later)
+    statement = statement.order_by(order.c.updated_at.desc(), order.c.id.desc()).limit(limit)
+    return [view(dict(row), t) for row in conn.execute(statement).mappings()]
+
+
+def counts(conn: Connection, me: Principal) -> dict[str, int]:
+    """How many orders each filter of the list holds."""
+    statement = readable(
+        me, order, order.c.state, order.c.current, func.count().label("n"), func.sum(order.c.open_exceptions > 0)
+    ).group_by(order.c.state, order.c.current)
+    found: dict[str, int] = {"": 0, "open": 0, "problem": 0, "done": 0}
+    for state, current, n, troubled in conn.execute(statement):
+        found[""] += n
+        found["problem"] += int(troubled or 0)
+        found["done" if state in FINISHED else "open"] += n
+        if state not in FINISHED and current:
+            found[current] = found.get(current, 0) + n
+    return found
+
+
+def card(row: Row) -> Row:
+    """The few words of an order in the board's panel."""
+    return {
+        "number": row["number"],
+        "customer": row["customer"] or "",
+        "state": row["state"],
+        "road": row["road"],
+        "tally": row["tally_text"],
+    }
+
+
+def unit_names(conn: Connection, me: Principal, order_numbers: dict[str, str]) -> dict[str, str]:
+    """`SO-1 · 3` for the units of these orders (id to number)."""
+    statement = readable(me, unit, unit.c.id, unit.c.no, unit.c.order_id).where(unit.c.order_id.in_(order_numbers))
+    return {row.id: f"{order_numbers[row.order_id]} · {row.no}" for row in conn.execute(statement)}
+
+
+def needs(row: Row, t: Translate) -> list[Row]:
+    """What is wrong with an order now: {what, order, since}."""
+    return [
+        {"what": word(t, "ex", trouble["kind"]), "order": row["number"], "since": trouble["opened_at"]}
+        for trouble in row["open"]
+    ]
+
+
+def alarm(aboard: Iterable[Row], vehicle_id: str, t: Translate) -> str:
+    """Why a vehicle needs a person now, in a word or two; empty when it does not."""
+    for row in aboard:
+        for trouble in row["open"]:
+            concerned = trouble["data"].get("vehicle")
+            if trouble["kind"] in _OF_THE_TRUCK and concerned in (None, vehicle_id):
+                return word(t, "ex", trouble["kind"])
+    return ""
+
+
+def open_exceptions(conn: Connection, me: Principal) -> int:
+    """How many exceptions are open on the orders the person sees: the number above the inbox."""
+    return int(conn.execute(readable(me, order, func.sum(order.c.open_exceptions))).scalar() or 0)
