@@ -152,7 +152,7 @@ class Nmea:
         tod = _time(line, 6, commas[1])
         if tod == _EMPTY:
             return  # a cold receiver knows no time yet
-        if tod == _BAD or not (self._rmc(tod) if rmc else self._gga(tod)):
+        if tod == _BAD or not (self._rmc(tod, fields) if rmc else self._gga(tod)):
             self.refused += 1
 
     def _begin(self, tod: int, rmc: bool) -> bool:
@@ -171,11 +171,11 @@ class Nmea:
             return False
         return True
 
-    def _rmc(self, tod: int) -> bool:
+    def _rmc(self, tod: int, fields: int) -> bool:
         line = self._line
         commas = self._commas
         status = line[commas[1] + 1] if commas[2] - commas[1] == 2 else 0
-        mode = line[commas[11] + 1] if self._count > 11 and commas[12] - commas[11] == 2 else 65
+        mode = line[commas[11] + 1] if fields > 11 and commas[12] - commas[11] == 2 else 65
         day = month = year = 0
         start = commas[8] + 1
         end = commas[9]
