@@ -14,11 +14,11 @@ import time
 from pathlib import Path
 from types import TracebackType
 
+from milepost_hil.loop import call, loop, wait
 from milepost_hil.virtual import flash, registry
 from milepost_hil.virtual.child import Child
 from milepost_hil.virtual.console import Cooker, Terminal
 from milepost_hil.virtual.link import NetworkLink
-from milepost_hil.loop import call, loop, wait
 from milepost_hil.virtual.page import Page
 from milepost_hil.virtual.requests import Requests
 from milepost_hil.virtual.shim import layout
@@ -54,6 +54,8 @@ class VirtualBoard:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.mac = (mac or default_mac(self.folder)).replace(":", "").lower()
         self.name = name or f"{self.folder.name}-{os.getpid()}-{secrets.token_hex(2)}"
+        if registry.taken(self.name):  # the same demo in two folders: both keep a port of their own
+            self.name += f"-{os.getpid()}-{secrets.token_hex(2)}"
         self.flash = self.folder / "flash.bin"
         flash.ensure(self.flash)
         self.page = Page(self.folder / "page.bin")
@@ -69,13 +71,18 @@ class VirtualBoard:
         self._child: Child | None = None
         self._why: str | None = None
         self._powered = False
-        self._socket_path = registry.runtime_folder() / f"{self.name}.sock"
+        self._socket_path = registry.runtime_folder() / f"{secrets.token_hex(8)}.sock"
         self._terminal: Terminal | None = None
         self._requests: Requests | None = None
         self._registered: Path | None = None
         self._log_file = (self.folder / "console.log").open("ab", buffering=0)
 
     # --- power and reset -------------------------------------------------------------------------
+
+    def plug(self) -> "VirtualBoard":
+        """Gives the board its console port without power, so that a client sees the first line of the boot."""
+        wait(self._plug())
+        return self
 
     def start(self) -> "VirtualBoard":
         """Power on (nothing happens when it is on). Returns itself."""
@@ -175,14 +182,17 @@ class VirtualBoard:
 
     # --- inside the loop's thread ----------------------------------------------------------------
 
-    async def _start(self) -> None:
-        if self._powered:
-            return
+    async def _plug(self) -> None:
         if self._terminal is None:
             self._terminal = Terminal(Path(self.port), self._input)
             self._requests = Requests(self._socket_path, self.page, self.link, self._uarts, self._watchdog_fired)
             await self._requests.open()
             self._registered = registry.publish(self.name, self._facts())
+
+    async def _start(self) -> None:
+        if self._powered:
+            return
+        await self._plug()
         self._powered = True
         self.page.set_i64(layout.RTC_BASE_US, time.time_ns() // 1000)  # power was gone: 2000-01-01
         self.page.set_bytes(layout.RTC_MEMORY_LEN, b"\0\0")
@@ -215,7 +225,7 @@ class VirtualBoard:
         self._why = None
         self.boots += 1
         self._child = Child(
-            page=self.page.path,
+            page=self.page,
             flash=self.flash,
             socket_path=self._socket_path,
             raw=raw,
@@ -308,7 +318,7 @@ class VirtualBoard:
 
     def _input(self, data: bytes) -> None:
         if self._child is not None:
-            self._child.send(data, interruptible=self._cooker.ready)
+            self._child.send(data, booted=self._cooker.ready)
 
     def _set_pin(self, number: int, level: int | None) -> None:
         at = layout.PIN_IN + number

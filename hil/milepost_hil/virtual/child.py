@@ -11,6 +11,7 @@ from pathlib import Path
 from milepost_hil.virtual import elf
 from milepost_hil.virtual.console import inner_pty
 from milepost_hil.loop import loop
+from milepost_hil.virtual.page import Page
 from milepost_hil.virtual.shim import layout
 
 _HERE = Path(__file__).parent
@@ -39,7 +40,7 @@ class Child:
     def __init__(
         self,
         *,
-        page: Path,
+        page: Page,
         flash: Path,
         socket_path: Path,
         raw: bool,
@@ -47,11 +48,13 @@ class Child:
         on_exit: Callable[["Child", int], None],
     ) -> None:
         self.console, slave = inner_pty(on_output)
+        self._page = page
         self._on_exit = on_exit
         self._over = False
         library = interpreter()
-        slot = elf.call_slot(library, "tcsetattr", _ANCHOR)
-        words = [library, page, flash, socket_path, _BOOT, int(raw), os.getpid(), layout.HANDLERS, slot]
+        slots = [elf.call_slot(library, name, _ANCHOR) for name in ("tcsetattr", "sigaction")]
+        words = [library, page.path, flash, socket_path, _BOOT, int(raw)]
+        words += [os.getpid(), layout.HANDLERS, layout.ARMED, *slots]
         self._process = subprocess.Popen(
             [sys.executable, "-I", "-S", str(_HERE / "launcher.py"), *map(str, words)],
             stdin=slave,
@@ -78,11 +81,11 @@ class Child:
         """SIGKILL: no `finally` runs, as on silicon. `on_exit` follows."""
         self._process.kill()
 
-    def send(self, data: bytes, *, interruptible: bool) -> None:
-        """Console input. 0x03 interrupts when the port has its interrupt character armed, else it is data.
+    def send(self, data: bytes, *, booted: bool) -> None:
+        """Console input. 0x03 interrupts while the interpreter has its interrupt character armed, else it is data.
 
-        Armed is read from the SIGINT bit of SigCgt: the flags of the tty lie, raw paste runs the program
-        with the tty still raw (notes/hil.md T3).
+        Armed is what the interpreter says through sigaction() (launcher.py); the flags of the tty lie, raw
+        paste runs the program with the tty still raw (notes/hil.md T3). booted: the boot script is through.
         """
         while data:
             at = data.find(_CTRL_C)
@@ -90,7 +93,7 @@ class Child:
                 self.console.write(data)
                 return
             self.console.write(data[:at])
-            if interruptible and self._armed():
+            if booted and self._page.byte(layout.ARMED):
                 os.kill(self.pid, signal.SIGUSR1)
                 loop().call_later(0.002, self._wake)
             else:
@@ -101,11 +104,3 @@ class Child:
         """SIGUSR1 may have come between the interpreter's last look and its poll(); this ends the poll."""
         if not self._over:
             os.kill(self.pid, signal.SIGUSR2)
-
-    def _armed(self) -> bool:
-        try:
-            status = Path(f"/proc/{self.pid}/status").read_text()
-        except OSError:
-            return False
-        caught = int(status.partition("SigCgt:")[2].split(None, 1)[0], 16)
-        return bool(caught >> (signal.SIGINT - 1) & 1)

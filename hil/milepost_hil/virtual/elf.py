@@ -1,8 +1,8 @@
 """Finds, in the interpreter's library, the pointer through which it calls a libc function.
 
-Needed for one thing: the unix port calls ``tcsetattr(TCSAFLUSH)`` whenever it enters or leaves a prompt and
-so throws away what a tool has typed ahead; ``mpremote`` types Ctrl-C and Ctrl-A in one go, and an ESP32
-loses neither. The launcher points that call to a function that does nothing (the PTY is raw anyway).
+Needed for two calls, which the launcher points elsewhere. ``tcsetattr(TCSAFLUSH)``: the unix port calls it
+whenever it enters or leaves a prompt and so throws away what a tool has typed ahead; ``mpremote`` types Ctrl-C
+and Ctrl-A in one go, and an ESP32 loses neither. ``sigaction(SIGINT)``: it tells when Ctrl-C means "interrupt".
 """
 
 import functools

@@ -24,6 +24,7 @@ class Page:
         self._map[layout.PIN_TRIGGER : layout.HANDLERS] = bytes(layout.PINS)
         self._map[layout.HANDLERS : layout.HANDLERS + 8 * layout.SLOTS] = bytes(8 * layout.SLOTS)
         self._map[layout.REQUEST] = layout.REQ_NONE
+        self._map[layout.ARMED] = 0
 
     def byte(self, at: int) -> int:
         return self._map[at]

@@ -40,3 +40,8 @@ def running() -> list[dict[str, object]]:
             continue
         boards.append(facts)
     return boards
+
+
+def taken(name: str) -> bool:
+    """Whether a board of that name runs on this machine."""
+    return any(facts.get("name") == name for facts in running())

@@ -11,6 +11,7 @@ REQUEST = 0  # u8: why the child ended itself (REQ_*)
 RESET_CAUSE = 1  # u8: what machine.reset_cause() returns
 WIFI_UP = 2  # u8: 1 while the access point is in reach
 SKIP_MAIN = 3  # u8: 1 when the boot follows a soft reset out of the raw REPL
+ARMED = 36  # u8: 1 while Ctrl-C interrupts (mp_hal_set_interrupt_char)
 WDT_TIMEOUT_MS = 4  # u32: 0 = watchdog never started
 WDT_FEEDS = 8  # u32: counts feed()
 SLEEP_MS = 12  # u32: argument of deepsleep()

@@ -1,0 +1,69 @@
+"""What the device has accepted survives resets and power cuts: none lost, none doubled."""
+
+import time
+
+import pytest
+from milepost_device import wire
+
+from milepost_hil.bench import sensors
+
+pytestmark = [pytest.mark.feature("network"), pytest.mark.feature("gnss"), pytest.mark.feature("link")]
+
+START = 1772600000
+
+
+def say(gnss, first, count, pause_s=0.05):
+    for i in range(first, first + count):
+        gnss.write(sensors.fix(START + i, 41_700_000, 123_400_000 + 1000 * i, speed_kn=100.0))
+        time.sleep(pause_s)
+
+
+def times(backend):
+    return [f.t + wire.EPOCH - START for f in backend.of(wire.Fix)]
+
+
+def settled(times_now, board):
+    """Gives the device a moment to write its last reading to flash (it holds none back longer than 1 s)."""
+    time.sleep(1.2)
+
+
+def test_readings_taken_without_a_backend_arrive_after_a_reset(board, device, gnss, backend_ack):
+    app = device("tracker")
+    app.first_acknowledged()
+    backend_ack.acking = False
+    say(gnss, 0, 15)
+    settled(times, board)
+    board.reset()
+    backend_ack.acking = True
+    app.started()
+    backend_ack.wait(lambda: set(range(1, 14)) <= set(times(backend_ack)))
+    got = times(backend_ack)
+    assert len(got) == len(set(got)), "a reading became two records"
+    backend_ack.assert_complete()
+
+
+@pytest.mark.feature("power")
+def test_readings_survive_power_cuts_at_any_moment(board, device, gnss, backend_ack):
+    """Three cuts in the middle of a drive; each reading the outbox had on flash arrives exactly once."""
+    app = device("tracker")
+    app.first_acknowledged()
+    board.link.cut("blackhole")
+    n = 0
+    for round_ in range(3):
+        say(gnss, n, 12)
+        n += 12
+        if round_ == 1:
+            settled(times, board)
+        board.power_off()
+        board.power_on()
+        app.started()
+    board.link.restore()
+    say(gnss, n, 3)
+    backend_ack.wait(lambda: max(times(backend_ack), default=0) >= n + 1, 40)
+    got = times(backend_ack)
+    assert len(got) == len(set(got)), "a reading became two records"
+    assert set(range(13, 23)) <= set(got), "readings of the round that had settled are lost"
+    backend_ack.assert_complete()
+    boots = [e for e in backend_ack.of(wire.Event) if e.code == wire.EV_BOOT]
+    assert len(boots) == 4
+    assert len(backend_ack.streams) == 1, "the outbox was formatted anew"
