@@ -3,23 +3,48 @@
 What runs against the direction of imports (ingest feeding sinks above it, detectors moving orders) is wired here.
 """
 
+import secrets
+import socket
+import threading
+import time
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 
+import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from milepost.access.scope import install_guard, request_scope
+from milepost.broker import EmbeddedBroker
 from milepost.db import Database
 from milepost.errors import MilepostError
+from milepost.evidence.sink import DetectorSink
+from milepost.fleet.accounts import BrokerAccounts, NatsFile
+from milepost.fleet.outgoing import Outgoing
+from milepost.ingest.contact import StateSink
+from milepost.ingest.service import Ingest, broker_of
+from milepost.ingest.session import Broker
+from milepost.ingest.spool import Spool
+from milepost.live.feed import FactFeed
+from milepost.live.hub import LiveHub
+from milepost.live.targets import FleetTargets
+from milepost.orders import service as orders
 from milepost.settings import Settings
+from milepost.telemetry.sink import TelemetrySink
+from milepost.telemetry.sqlite import SqliteTelemetry
 
 _APIS = ("access", "ingest", "telemetry", "fleet", "plan", "evidence", "orders", "alerts", "live", "web")
+_START_S = 15
 
 
 def create_api(db: Database, settings: Settings) -> FastAPI:
-    """The HTTP application over a database whose schema is current. Starts no thread and no broker."""
+    """The HTTP application over a database whose schema is current. Starts no thread and no broker.
+
+    Endpoints that need a running part (`app.state.ingest`, `.telemetry`, `.live`, `.accounts`) say so when it is
+    absent.
+    """
     api = FastAPI(title="Milepost", version="0.1.0", docs_url="/api/docs", openapi_url="/api/v1/openapi.json")
     api.state.db = db
     api.state.settings = settings
@@ -30,6 +55,97 @@ def create_api(db: Database, settings: Settings) -> FastAPI:
         if find_spec(f"milepost.{subject}") and find_spec(f"milepost.{subject}.api"):
             api.include_router(import_module(f"milepost.{subject}.api").router)
     return api
+
+
+class Service:
+    """One process that does everything: broker (unless you bring your own), ingest, detectors, pages."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        self.db = Database(settings.sql_url)
+        self.broker: EmbeddedBroker | None = None
+        self.accounts: BrokerAccounts | None = None
+        self.url = ""
+        self.broker_address = ""
+
+    def start(self) -> None:
+        """Bring the schema up to date and start every part; returns when pages are served and ingest is subscribed.
+
+        Raises BrokerError or OSError when the broker or the HTTP port is not to be had.
+        """
+        self.db.migrate()
+        self.spool = Spool(self.settings.data_dir / "spool.db")
+        self.telemetry = SqliteTelemetry(self.settings.data_dir / "telemetry.db")
+        self.live = LiveHub(FleetTargets(self.db), spool_end=self.spool.last_id())
+        self.live.load(self.telemetry.latest().values())
+        self.ingest = Ingest(
+            self.settings,
+            self.spool,
+            [
+                TelemetrySink(self.telemetry),
+                DetectorSink(self.db, orders.on_facts),
+                StateSink(self.db, self.spool),
+                self.live,
+            ],
+            self._open_broker(),
+        )
+        self._outgoing = Outgoing(self.db, self.ingest.publish)
+        self._feed = FactFeed(self.db, self.live)
+        self.live.start()
+        self.ingest.start()
+        self._outgoing.start()
+        self._feed.start()
+        self._serve()
+        self.ingest.wait_ready(_START_S)
+
+    def stop(self) -> None:
+        """Stop every part in the order of the data: first what receives, last what stores."""
+        self._server.should_exit = True
+        self._http.join(10)
+        self._outgoing.stop()
+        self.ingest.stop()
+        self._feed.stop()
+        self.live.stop()
+        if self.broker is not None:
+            self.broker.stop()
+        self.spool.close()
+        self.telemetry.close()
+        self.db.close()
+
+    def _open_broker(self) -> Broker:
+        """The place and the account that ingest uses: your broker, else the embedded one, started here."""
+        if self.settings.broker_url:
+            broker = broker_of(self.settings)
+            self.broker_address = f"mqtt://{broker.host}:{broker.port}"
+            return broker
+        self.broker = EmbeddedBroker(self.settings.data_dir, self.settings.embedded_broker_port)
+        self.accounts = NatsFile(self.broker.users_file, self.broker.reload)
+        password = _kept_secret(self.settings.data_dir / "broker" / "ingest.password")
+        self.accounts.service(self.settings.broker_user, password)
+        host, port = self.broker.start()
+        self.broker_address = f"mqtt://{host}:{port}"
+        return Broker(host, port, self.settings.broker_user, password)
+
+    def _serve(self) -> None:
+        api = create_api(self.db, self.settings)
+        api.state.ingest = self.ingest
+        api.state.telemetry = self.telemetry
+        api.state.live = self.live
+        api.state.accounts = self.accounts
+        listener = socket.create_server((self.settings.http_host, self.settings.http_port))
+        host, port = listener.getsockname()[:2]
+        self.url = f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}"
+        self._server = uvicorn.Server(
+            uvicorn.Config(api, log_level="warning", timeout_graceful_shutdown=3, ws="websockets-sansio")
+        )
+        self._http = threading.Thread(target=self._server.run, kwargs={"sockets": [listener]}, name="http", daemon=True)
+        self._http.start()
+        deadline = time.monotonic() + _START_S
+        while not self._server.started:
+            if time.monotonic() > deadline or not self._http.is_alive():
+                raise OSError(f"the pages did not come up on {self.url} in {_START_S} s; see the log above")
+            time.sleep(0.02)
 
 
 class _ScopedRequests:
@@ -49,3 +165,12 @@ class _ScopedRequests:
 def _problem(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, MilepostError)
     return JSONResponse(error.problem(), status_code=error.status, media_type="application/problem+json")
+
+
+def _kept_secret(path: Path) -> str:
+    """A random secret, made once and readable by the owner alone."""
+    if not path.exists():
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_urlsafe(24))
+    return path.read_text()

@@ -3,7 +3,7 @@
 from importlib import import_module
 from importlib.util import find_spec
 
-_SUBJECTS = ("access", "fleet", "plan", "evidence", "orders", "alerts", "notify", "clocks", "care")
+_SUBJECTS = ("access", "ingest", "fleet", "plan", "evidence", "orders", "alerts", "notify", "clocks", "care")
 
 
 def load_tables() -> None:

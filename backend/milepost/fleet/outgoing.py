@@ -1,0 +1,67 @@
+"""What goes to devices: commands until they are answered, and the desired configuration.
+
+The HTTP side only stores; this runs where the broker session is. A command is repeated, because the broker drops a
+message for a device that is not connected; a configuration is retained, and published again at every start, because
+a broker may lose what it retains.
+"""
+
+import json
+import logging
+import threading
+from collections.abc import Callable
+
+from milepost.db import Database
+from milepost.fleet import devices, repository
+from milepost.times import now_ms
+
+_log = logging.getLogger(__name__)
+_EVERY_S = 0.25
+
+
+class Outgoing:
+    """Polls the database and publishes what is due, in a thread of its own."""
+
+    def __init__(self, db: Database, publish: Callable[[str, str, bytes, bool], None]) -> None:
+        """`publish(device_id, leaf, payload, retain)` hands a message to the broker session."""
+        self._db = db
+        self._publish = publish
+        self._configured: dict[str, int] = {}  # device: version of the configuration published by this process
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="outgoing", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End after the round at hand."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join(10)
+
+    def round(self) -> None:
+        """Publish everything that is due now."""
+        with self._db.read() as conn:
+            desired = [
+                row for row in repository.devices(conn) if row["config_version"] > self._configured.get(row["id"], 0)
+            ]
+            open_commands = bool(repository.commands(conn, ("queued", "sent")))
+        for row in desired:
+            text = json.dumps({"version": row["config_version"], **json.loads(row["config"])})
+            self._publish(row["id"], "cfg", text.encode(), True)
+            self._configured[row["id"]] = row["config_version"]
+        if not open_commands:
+            return
+        with self._db.tx() as conn:
+            due = devices.due_commands(conn, now_ms())
+            for row in due:
+                devices.mark_sent(conn, row["id"], now_ms())
+        for row in due:
+            self._publish(row["device_id"], "cmd", json.dumps(devices.message_of(row)).encode(), False)
+
+    def _run(self) -> None:
+        while not self._stop.wait(_EVERY_S):
+            try:
+                self.round()
+            except Exception:
+                _log.exception("commands and configurations could not be published; trying again")
