@@ -29,7 +29,7 @@ _ORDER = {"left": 0, "entered": 1, "stopped": 2, "passed": 3}
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One good fix of a vehicle. `at` UTC ms; `id` names the reading."""
+    """One good fix of a vehicle. `at` and `received_at` UTC ms; `id` names the reading."""
 
     at: int
     id: str
@@ -37,6 +37,7 @@ class Point:
     lon: float
     speed_mps: float | None
     clock: str
+    received_at: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,16 +39,19 @@ def append(conn: Connection, facts: Iterable[Fact]) -> list[Fact]:
 
 
 def of_subjects(
-    conn: Connection, subjects: Sequence[tuple[str, str]], until: int | None = None
+    conn: Connection, subjects: Sequence[tuple[str, str]], until: int | None = None, *, since: int | None = None
 ) -> list[Fact]:
     """Every fact, in every rev, that has one of these (kind, id) as subject, by time and id.
 
-    `until` (UTC ms) hides what happened or was received later (ORDERS §1.1).
+    `until` (UTC ms) hides what happened or was received later (ORDERS §1.1); `since` what happened before.
     """
     found: dict[int, Fact] = {}
     for start in range(0, len(subjects), _CHUNK):
         part = list(subjects[start : start + _CHUNK])
-        seqs = select(fact_subject.c.fact_seq).where(tuple_(fact_subject.c.kind, fact_subject.c.subject_id).in_(part))
+        pair = tuple_(fact_subject.c.kind, fact_subject.c.subject_id)
+        seqs = select(fact_subject.c.fact_seq).where(pair.in_(part))
+        if since is not None:
+            seqs = seqs.where(fact_subject.c.at >= since)
         statement = readable(SYSTEM, fact_table).where(fact_table.c.seq.in_(seqs))
         if until is not None:
             statement = statement.where(fact_table.c.at <= until, fact_table.c.received_at <= until)

@@ -85,6 +85,11 @@ class Passage:
 
 def crossings(gates: Iterable[Gate]) -> list[Crossing]:
     """All complete crossings in gate readings sorted by time."""
+    return follow(gates)[0]
+
+
+def follow(gates: Iterable[Gate]) -> tuple[list[Crossing], int | None]:
+    """Complete crossings, and since when (UTC ms) one is under way, or None."""
     found: list[Crossing] = []
     run: list[Gate] = []
     blocked: set[str] = set()
@@ -102,7 +107,7 @@ def crossings(gates: Iterable[Gate]) -> list[Crossing]:
             if not blocked and {each.gate for each in run if each.interrupted} == {"inner", "outer"}:
                 found.append(_crossing(run))
                 run = []
-    return found
+    return found, run[0].at if run else None
 
 
 def _over(run: Sequence[Gate], blocked: set[str], at: int) -> bool:

@@ -1,4 +1,4 @@
-"""SQL of dock sessions, passages, passes through fences, states of detectors and the sink's position."""
+"""SQL of dock sessions, passages, passes through fences and states of detectors."""
 
 import json
 from collections.abc import Iterable
@@ -8,7 +8,7 @@ from sqlalchemy import Connection, delete, func, insert, or_, select, update
 
 from milepost.access.model import SYSTEM
 from milepost.access.scope import readable
-from milepost.evidence.tables import detector_state, dock_session, fence_pass, passage, sink_position
+from milepost.evidence.tables import detector_state, dock_session, fence_pass, passage
 from milepost.fleet.tables import site
 
 Row = dict[str, Any]
@@ -135,19 +135,6 @@ def save_state(conn: Connection, detector: str, target: str, state: Any) -> None
         conn.execute(insert(detector_state).values(detector=detector, target=target, state=text))
 
 
-def position(conn: Connection, name: str) -> int:
-    """The durable position of a sink, 0 when it never ran."""
-    where = sink_position.c.name == name
-    return conn.execute(select(sink_position.c.position).where(where)).scalar() or 0
-
-
-def save_position(conn: Connection, name: str, at: int) -> None:
-    """Keep the position of a sink."""
-    changed = conn.execute(update(sink_position).where(sink_position.c.name == name).values(position=at))
-    if changed.rowcount == 0:
-        conn.execute(insert(sink_position).values(name=name, position=at))
-
-
 def sites_version(conn: Connection) -> tuple[int, str]:
     """Changes whenever a site is entered."""
     statement = readable(SYSTEM, site, func.count(), func.coalesce(func.max(site.c.id), ""))
@@ -157,4 +144,6 @@ def sites_version(conn: Connection) -> tuple[int, str]:
 
 def sites(conn: Connection) -> list[Row]:
     """All sites."""
-    return [dict(row) for row in conn.execute(readable(SYSTEM, site)).mappings()]
+    return [
+        {**row, "shape": json.loads(row["shape"])} for row in conn.execute(readable(SYSTEM, site)).mappings()
+    ]

@@ -93,12 +93,5 @@ detector_state = Table(
     Column("state", Text, nullable=False),
 )
 
-sink_position = Table(
-    "sink_position",
-    metadata,
-    Column("name", String(32), primary_key=True),
-    Column("position", BigInteger, nullable=False),
-)
-
 # Whoever may see a subject may see its facts: the service checks the subject and then reads as SYSTEM.
 scoped(fact)

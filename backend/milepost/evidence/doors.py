@@ -1,0 +1,211 @@
+"""From the readings of a door's reader to passages: the door rule with memory and correction.
+
+The last two minutes of a reader stay open (ten while one of its records is missing). A crossing is judged only while
+the 45 s before it are still known, so that forgetting never turns a stray into a passage.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import astuple
+from typing import Any
+
+from sqlalchemy import Connection
+
+from milepost.evidence import log, passages, repository, service
+from milepost.evidence.model import Author, Fact, fact_id, grade
+from milepost.evidence.passages import Gate, Passage, Read
+from milepost.evidence.window import merged
+from milepost.fleet import service as fleet
+from milepost.plan import service as plan
+from milepost.telemetry.model import GateBody, Reading, TagBody, reading_id
+
+DETECTOR = "door"
+OPEN_MS, OPEN_WAITING_MS = 120_000, 600_000
+NEEDS_MS = 45_000
+SEEN_EVERY_MS = 600_000
+QUIET_MS = 5_000
+_MOST = 4_000  # readings of one door kept open, whatever their age
+
+
+def observe(
+    conn: Connection, device: str, door_id: str, readings: Iterable[Reading], *, waiting: bool, now: int
+) -> list[Fact]:
+    """Take new tag and gate readings of a door's reader (each once, in any order) and append what they show."""
+    target = f"{device}@{door_id}"
+    door = fleet.get(conn, "door", door_id)
+    stored = repository.load_state(conn, DETECTOR, target) or {}
+    fresh = sorted(readings, key=lambda reading: (reading.at, reading.stream, reading.seq))
+    cut = stored.get("cut")
+    usable = [reading for reading in fresh if cut is None or reading.at >= cut]
+    gates = merged([Gate(*row) for row in stored.get("gates", ())], _gates(usable), key=_order)
+    reads = merged([Read(*row) for row in stored.get("reads", ())], _reads(usable), key=_order)
+    newest = max(stored.get("newest", 0), *(_end(reading) for reading in fresh))
+    told = set(stored.get("told", ()))
+    found = _judge(conn, device, door, gates, reads, cut, newest)
+    changed = _keep(conn, device, door_id, found, told, fresh[-1])
+    appended = service.settle(conn, changed)
+    seen = dict(stored.get("seen", {}))
+    appended += _tell_seen(conn, device, door, reads, found, seen, newest=newest, received=fresh[-1].received_at)
+    cut = _cut(gates, newest - (OPEN_WAITING_MS if waiting else OPEN_MS), cut, len(gates) + len(reads))
+    gone = {read.epc for read in reads} - {each.epc for each in found}
+    state = {
+        "gates": [astuple(gate) for gate in gates if cut is None or gate.at >= cut],
+        "reads": [astuple(read) for read in reads if cut is None or read.at >= cut],
+        "cut": cut,
+        "newest": newest,
+        "told": sorted(each.id for each in found),
+        "seen": {epc: bucket for epc, bucket in seen.items() if newest // SEEN_EVERY_MS - bucket < 2},
+        "strays": len(gone),
+        "late": stored.get("late", 0) + len(fresh) - len(usable),
+    }
+    repository.save_state(conn, DETECTOR, target, state)
+    return appended
+
+
+def _judge(
+    conn: Connection, device: str, door: dict[str, Any], gates: list[Gate], reads: list[Read], cut: int | None,
+    newest: int,
+) -> list[Passage]:  # fmt: skip
+    """The passages of the open window that can still be judged, that is: whose time before is known."""
+    floor = door["rssi_floor_dbm"]
+    if door["gates"]:
+        found = passages.passages(device, gates, reads, floor_dbm=floor, newest=newest)
+    else:
+        found = []
+        for direction in ("out", "in"):
+            every = passages.without_gates(device, reads, floor_dbm=floor, direction=direction, newest=newest)
+            found += [each for each in every if _goes(conn, door["id"], each.at) == direction]
+    return [each for each in found if cut is None or each.at >= cut + NEEDS_MS]
+
+
+def _goes(conn: Connection, door_id: str, at: int) -> str | None:
+    session = repository.session_at(conn, door_id, at)
+    return None if session is None else ("out" if session["direction"] == "load" else "in")
+
+
+def _keep(
+    conn: Connection, device: str, door_id: str, found: list[Passage], told: set[str], newest: Reading
+) -> list[dict[str, Any]]:
+    """Store passages; returns the rows that are new, changed or withdrawn, and those of rivals at other doors."""
+    known = repository.passages_by_id(conn, {each.id for each in found} | told)
+    changed = []
+    for each in found:
+        old = known.get(each.id)
+        evidence = each.as_json()
+        first = json.loads(old["evidence"]) if old else {}
+        evidence["received_at"] = first.get("received_at", max(newest.received_at, each.at))
+        evidence["clock"] = first.get("clock", newest.clock)
+        evidence["gates"] = bool(evidence["snapshot"]["gates"])
+        row = {
+            "id": each.id,
+            "device_id": device,
+            "door_id": door_id,
+            "epc": each.epc,
+            "at": each.at,
+            "direction": each.direction,
+            "level_dbm": each.level_dbm,
+            "evidence": json.dumps(evidence, separators=(",", ":")),
+            "withdrawn": 0,
+        }
+        if old != row:
+            repository.put_passage(conn, row, old is not None)
+            changed.append(row)
+    for passage_id in told - {each.id for each in found}:
+        row = known.get(passage_id)
+        # A passage that left the open window keeps its word; one that is gone from within it does not.
+        if row is not None and not row["withdrawn"]:
+            repository.withdraw_passage(conn, passage_id)
+            changed.append({**row, "withdrawn": 1})
+    for row in list(changed):
+        span = (row["at"] - service.RIVAL_MS, row["at"] + service.RIVAL_MS)
+        changed += repository.rivals(conn, row["epc"], door_id, *span)
+    return changed
+
+
+def _tell_seen(
+    conn: Connection, device: str, door: dict[str, Any], reads: list[Read], found: list[Passage], seen: dict[str, int],
+    *, newest: int, received: int,
+) -> list[Fact]:  # fmt: skip
+    """unit.seen for known units that were heard and did not pass: once in ten minutes, not while aboard here."""
+    passed = {each.epc for each in found}
+    facts = []
+    for read in reads:
+        bucket = read.at // SEEN_EVERY_MS
+        if read.epc in passed or seen.get(read.epc, -1) >= bucket or newest - read.last_at < QUIET_MS:
+            continue
+        seen[read.epc] = bucket
+        unit = plan.unit_of_epc(conn, read.epc, read.at)
+        if unit is None or _aboard(conn, door["id"], read):
+            continue
+        subjects = {"unit": unit.id, "site": door["site_id"], "door": door["id"]}
+        facts.append(
+            Fact(
+                id=fact_id("unit.seen", subjects, (f"{door['id']}/{bucket}",)),
+                kind="unit.seen",
+                at=read.at,
+                received_at=max(received, read.at),
+                clock="ntp",
+                by=Author("device", device),
+                source="rfid",
+                subjects=subjects,
+                body={"epc": read.epc, "level_dbm": read.max_dbm, "why": "heard at the door without passing"},
+                confidence=0.9,
+                grade=grade({"rfid"}, 0.9),
+                inputs=(read.id,),
+                snapshot={"rssi": [[read.at, read.last_at, read.first_dbm, read.max_dbm, read.last_dbm, read.count]]},
+                rule=passages.RULE,
+            )
+        )
+    return log.append(conn, facts)
+
+
+def _aboard(conn: Connection, door_id: str, read: Read) -> bool:
+    """True when the tag's last passage in the session of that instant led out: it is heard from inside the truck."""
+    session = repository.session_at(conn, door_id, read.at)
+    if session is None:
+        return False
+    rows = repository.passages(conn, door_id, session["from_ms"], read.at, [read.epc])
+    return bool(rows) and rows[-1]["direction"] == "out"
+
+
+def _cut(gates: list[Gate], wish: int, old: int | None, count: int) -> int | None:
+    """From where on readings stay open: never in the middle of a crossing."""
+    if count > _MOST:
+        wish = max(wish, gates[len(gates) // 2].at if gates else wish)
+    through, under_way = passages.follow(gates)
+    for crossing in through:
+        if crossing.start < wish <= crossing.end:
+            wish = crossing.start
+    if under_way is not None and wish > under_way > wish - passages.STUCK_MS:
+        wish = under_way
+    if old is not None:
+        return max(old, wish)
+    first = min((gate.at for gate in gates), default=wish)
+    return wish if first < wish or count > _MOST else None
+
+
+def _gates(readings: Iterable[Reading]) -> list[Gate]:
+    return [
+        Gate(reading.at, reading_id(reading), reading.body.gate, reading.body.interrupted)
+        for reading in readings
+        if isinstance(reading.body, GateBody)
+    ]
+
+
+def _reads(readings: Iterable[Reading]) -> list[Read]:
+    found = []
+    for reading in readings:
+        body = reading.body
+        if isinstance(body, TagBody):
+            levels = (body.rssi_max_dbm, body.rssi_first_dbm, body.rssi_last_dbm)
+            found.append(Read(reading.at, body.last_at, reading_id(reading), body.epc, *levels, body.count))
+    return found
+
+
+def _order(each: Gate | Read) -> tuple[int, str, int, int]:
+    device, stream, seq = each.id.split("/")
+    return (each.at, device, int(stream), int(seq))
+
+
+def _end(reading: Reading) -> int:
+    return reading.body.last_at if isinstance(reading.body, TagBody) else reading.at

@@ -1,0 +1,109 @@
+"""The sink of the detectors: readings in, facts out, each exactly once (DESIGN §2)."""
+
+from collections.abc import Callable, Sequence
+
+from sqlalchemy import Connection
+
+from milepost.db import Database
+from milepost.evidence import doors, repository, vehicles
+from milepost.evidence.geometry import FenceIndex, fence_of
+from milepost.evidence.model import Fact
+from milepost.evidence.window import Ranges, note, waits
+from milepost.fleet import repository as fleet_rows
+from milepost.fleet import service as fleet
+from milepost.ingest.contact import position_of, store_position
+from milepost.ingest.decode import readings as decode
+from milepost.ingest.model import SpoolItem
+from milepost.telemetry.model import Reading
+from milepost.times import now_ms
+
+_MOST_STREAMS = 8  # of one device are remembered; a new one begins when its flash is formatted
+
+OnFacts = Callable[[Connection, list[Fact]], None]
+
+
+class DetectorSink:
+    """Feeds the detectors. Facts, their states, the position and what `on_facts` does are one transaction."""
+
+    name = "evidence"
+
+    def __init__(self, db: Database, on_facts: OnFacts) -> None:
+        self._db = db
+        self._on_facts = on_facts
+        self._fences: tuple[tuple[int, str], FenceIndex] | None = None
+
+    def position(self) -> int:
+        """The last spool id whose effect is durable."""
+        with self._db.read() as conn:
+            return position_of(conn, self.name)
+
+    def handle(self, items: Sequence[SpoolItem]) -> None:
+        """Take messages in the order of their ids; those up to the position are known and left out."""
+        with self._db.tx() as conn:
+            done = position_of(conn, self.name)
+            fresh = [item for item in items if item.id > done]
+            if not fresh:
+                return
+            by_device: dict[str, list[Reading]] = {}
+            for item in fresh:
+                by_device.setdefault(item.device, []).extend(decode(item))
+            facts = self.observe(conn, by_device)
+            if facts:
+                self._on_facts(conn, facts)
+            store_position(conn, self.name, max(item.id for item in fresh))
+
+    def observe(self, conn: Connection, by_device: dict[str, list[Reading]]) -> list[Fact]:
+        """Run the detectors over readings by device; repeats of a reading are known and left out."""
+        now = now_ms()
+        fences = self._fence_index(conn)
+        of_vehicle: dict[str, list[Reading]] = {}
+        of_door: dict[tuple[str, str], list[Reading]] = {}
+        waiting: dict[str, bool] = {}
+        for device, found in sorted(by_device.items()):
+            fresh, waiting[device] = _new(conn, device, found)
+            if not fresh:
+                continue
+            bindings = fleet_rows.bindings(conn, device_id=device)
+            for reading in fresh:
+                if reading.kind == "event":
+                    fleet.apply_event(conn, device, reading)
+                target = _target(bindings, reading.at)
+                if target is None:
+                    continue
+                if reading.kind == "fix" and target[0] == "vehicle":
+                    of_vehicle.setdefault(target[1], []).append(reading)
+                elif reading.kind in ("tag", "gate") and target[0] == "door":
+                    of_door.setdefault((device, target[1]), []).append(reading)
+        facts: list[Fact] = []
+        for (device, door), found in sorted(of_door.items()):
+            facts += doors.observe(conn, device, door, found, waiting=waiting[device], now=now)
+        for vehicle, found in sorted(of_vehicle.items()):
+            late = any(waiting[reading.device] for reading in found)
+            facts += vehicles.observe(conn, vehicle, found, fences, waiting=late, now=now)[0]
+        return facts
+
+    def _fence_index(self, conn: Connection) -> FenceIndex:
+        version = repository.sites_version(conn)
+        if self._fences is None or self._fences[0] != version:
+            fences = [fence_of(row["id"], row["shape"], row["dwell_s"]) for row in repository.sites(conn)]
+            self._fences = (version, FenceIndex(fences))
+        return self._fences[1]
+
+
+def _new(conn: Connection, device: str, found: list[Reading]) -> tuple[list[Reading], bool]:
+    """The readings not seen before, and whether one of the device is missing that may still come."""
+    streams: dict[str, Ranges] = repository.load_state(conn, "seen", device) or {}
+    fresh = [reading for reading in found if note(streams.setdefault(str(reading.stream), []), reading.seq)]
+    if fresh:
+        newest = str(fresh[-1].stream)
+        streams[newest] = streams.pop(newest)
+        kept = dict(list(streams.items())[-_MOST_STREAMS:])
+        repository.save_state(conn, "seen", device, kept)
+    return fresh, any(waits(ranges) for ranges in streams.values())
+
+
+def _target(bindings: Sequence[fleet_rows.Row], at: int) -> tuple[str, str] | None:
+    for row in bindings:
+        if row["from_ms"] <= at and (row["to_ms"] is None or at < row["to_ms"]):
+            return row["target_kind"], row["target_id"]
+    return None

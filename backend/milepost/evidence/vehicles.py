@@ -1,0 +1,175 @@
+"""From the fixes of a vehicle to its facts: the geofence rule with memory, correction and snapshots.
+
+The last 40 fixes of a vehicle stay open (600 while a record of the device is missing): a fix that comes late among
+them is put in its place and the rule runs again over them; what changes by it is retracted and told anew. A fix that
+is older still only counts as late here; `replay` goes back to the telemetry store for it.
+"""
+
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import astuple
+from typing import Any
+
+from sqlalchemy import Connection
+
+from milepost.evidence import geofence, log, repository, service
+from milepost.evidence.geofence import Point, Sighting, State, track_around
+from milepost.evidence.geometry import FenceIndex
+from milepost.evidence.model import CERTAIN, Author, Fact, fact_id, grade
+from milepost.evidence.window import merged
+from milepost.telemetry.model import FixBody, Reading, reading_id
+from milepost.telemetry.quality import judge
+
+DETECTOR = "geofence"
+KEEP = 40
+KEEP_WAITING = 600
+SURE_GAP_MS = 60_000
+_DAY_MS = 86_400_000
+_PASS = uuid.UUID("0b8a8f0e-4c55-5d8c-9a43-1c1a5e9f7b21")
+
+
+def point_of(reading: Reading) -> Point:
+    """A fix reading as the rule takes it."""
+    body = reading.body
+    assert isinstance(body, FixBody)
+    return Point(
+        reading.at, reading_id(reading), body.lat, body.lon, body.speed_mps, reading.clock, reading.received_at
+    )
+
+
+def observe(
+    conn: Connection, vehicle: str, readings: Iterable[Reading], fences: FenceIndex, *, waiting: bool, now: int
+) -> tuple[list[Fact], int | None]:
+    """Take new fixes of a vehicle (each once, in any order) and append what they show.
+
+    `waiting`: a record of its device is missing and may still come. Returns the facts appended, and the time of the
+    oldest fix that came too late for the open window, or None.
+    """
+    stored = repository.load_state(conn, DETECTOR, vehicle) or {}
+    base = State.from_json(stored["base"]) if stored else State()
+    points = [Point(*row) for row in stored.get("points", ())]
+    told: dict[str, int] = dict(stored.get("told", ()))
+    edge = base.last.at if base.last else None
+    too_late: int | None = None
+    for reading in sorted(readings, key=_order):
+        if edge is not None and reading.at <= edge:
+            too_late = reading.at if too_late is None else min(too_late, reading.at)
+        elif judge(None, reading) is None:
+            points = merged(points, [point_of(reading)], key=lambda point: (point.at, point.id))
+    good = _good(points, base.last)
+    _, seen = geofence.run(base, good, fences)
+    facts = [fact_of(vehicle, sighting, good) for sighting in seen if sighting.kind != "passed"]
+    passes = {pass_id(vehicle, sighting): sighting for sighting in seen if sighting.kind == "passed"}
+    appended = _tell(conn, vehicle, facts, told, now=now)
+    _tell_passes(conn, vehicle, passes, told)
+    told = {key: sighting.seen_at for sighting, key in _keys(vehicle, seen)}
+    keep = KEEP_WAITING if waiting else KEEP
+    if len(points) > keep:
+        kept = {point.id for point in points[-keep:]}
+        base, _ = geofence.run(base, [point for point in good if point.id not in kept], fences)
+        points = points[-keep:]
+    last = base.last.at if base.last else -1
+    state = {
+        "base": base.as_json(),
+        "points": [astuple(point) for point in points],
+        "told": {key: at for key, at in told.items() if at > last},
+        "late": stored.get("late", 0) + (too_late is not None),
+    }
+    repository.save_state(conn, DETECTOR, vehicle, state)
+    return appended, too_late
+
+
+def fact_of(vehicle: str, sighting: Sighting, points: Sequence[Point]) -> Fact:
+    """The fact that a sighting is; `points`: the fixes around it."""
+    by_id = {point.id: point for point in points}
+    known = [by_id[each] for each in sighting.inputs if each in by_id]
+    certain = next((point for point in points if point.at == sighting.seen_at), None)
+    span = known[-1].at - known[0].at if known else 0
+    clocks = {point.clock for point in known} or {"none"}
+    worst = next(clock for clock in ("none", "rtc", "ntp", "gnss") if clock in clocks)
+    if worst in ("none", "rtc"):
+        confidence = 0.95
+    else:
+        confidence = 0.99 if sighting.gap_ms or span > SURE_GAP_MS else CERTAIN
+    subjects = {"vehicle": vehicle, "site": sighting.site}
+    kind = f"vehicle.{sighting.kind}"
+    return Fact(
+        id=fact_id(kind, subjects, sighting.inputs),
+        kind=kind,
+        at=sighting.at,
+        received_at=max(certain.received_at, sighting.at) if certain else sighting.seen_at,
+        clock=worst,
+        by=Author("device", sighting.inputs[-1].split("/")[0]),
+        source="gnss",
+        subjects=subjects,
+        body={"gap_ms": sighting.gap_ms} if sighting.gap_ms else {},
+        confidence=confidence,
+        grade=grade({"gnss"}, confidence),
+        inputs=sighting.inputs,
+        snapshot=track_around(points, sighting.at, sighting.seen_at),
+        rule=geofence.RULE,
+    )
+
+
+def pass_id(vehicle: str, sighting: Sighting) -> str:
+    """Id of a pass through a fence, by what it rests on."""
+    return str(uuid.uuid5(_PASS, "/".join((vehicle, sighting.site, *sighting.inputs))))
+
+
+def _keys(vehicle: str, seen: Iterable[Sighting]) -> list[tuple[Sighting, str]]:
+    keys = []
+    for sighting in seen:
+        if sighting.kind == "passed":
+            keys.append((sighting, pass_id(vehicle, sighting)))
+        else:
+            subjects = {"vehicle": vehicle, "site": sighting.site}
+            keys.append((sighting, fact_id(f"vehicle.{sighting.kind}", subjects, sighting.inputs)))
+    return keys
+
+
+def _tell(conn: Connection, vehicle: str, facts: list[Fact], told: dict[str, int], *, now: int) -> list[Fact]:
+    """Append what is new and retract what the same readings no longer show."""
+    wanted = {fact.id: fact for fact in facts}
+    new = wanted.keys() - told.keys()
+    gone = {fact.id: fact for fact in log.by_ids(conn, told.keys() - wanted.keys())}
+    if not new and not gone:
+        return []
+    oldest = min(fact.at for fact in [*gone.values(), *(wanted[each] for each in new)])
+    earlier = log.of_subjects(conn, [("vehicle", vehicle)], since=oldest - _DAY_MS)
+    retractions = [fact for fact in earlier if fact.kind == "fact.retracted"]
+    known = [*gone.values(), *log.by_ids(conn, new), *retractions]
+    why = "a fix that came later shows another way"
+    return service.correct(conn, [wanted[each] for each in sorted(new)], known, why=why, now=now)
+
+
+def _tell_passes(conn: Connection, vehicle: str, passes: dict[str, Sighting], told: dict[str, int]) -> None:
+    for key, sighting in passes.items():
+        if key not in told:
+            row = {"id": key, "vehicle_id": vehicle, "site_id": sighting.site, "entered_at": sighting.at,
+                   "left_at": sighting.until}  # fmt: skip
+            repository.add_pass(conn, row)
+    for key in told.keys() - passes.keys():
+        repository.drop_pass(conn, key)  # a fact's id finds nothing here
+
+
+def _good(points: Sequence[Point], before: Point | None) -> list[Point]:
+    """The fixes that the quality check lets pass, each judged against the good one before and the one behind it."""
+    readings = [_as_reading(point) for point in points]
+    previous = _as_reading(before) if before else None
+    good = []
+    for place, reading in enumerate(readings):
+        behind = readings[place + 1] if place + 1 < len(readings) else None
+        if judge(previous, reading, behind) is None:
+            good.append(points[place])
+            previous = reading
+    return good
+
+
+def _as_reading(point: Point) -> Reading:
+    device, stream, seq = point.id.split("/")
+    body = FixBody(point.lat, point.lon, speed_mps=point.speed_mps)
+    return Reading(device, int(stream), int(seq), "fix", point.at, point.clock, point.received_at, body)
+
+
+def _order(reading: Reading) -> tuple[Any, ...]:
+    return (reading.at, reading.device, reading.stream, reading.seq)
