@@ -40,7 +40,7 @@ class Recorder:
             self._close(self.now_ms - _WINDOW_MS)
 
     def _read(self, epc: bytes, dbm: int) -> None:
-        first, last, start, top, _, count = self._open.get(epc, [self.now_ms, 0, dbm, dbm, dbm, 0])
+        first, _, start, top, _, count = self._open.get(epc, [self.now_ms, 0, dbm, dbm, dbm, 0])
         self._open[epc] = [first, self.now_ms, start, max(top, dbm), dbm, count + 1]
 
     def _close(self, until_ms: int) -> None:
