@@ -311,14 +311,49 @@ def nats(tmp_path):
     server.kill()
 
 
+class Mosquitto:
+    """A Mosquitto broker with extra lines of configuration."""
+
+    def __init__(self, folder: Path, *lines: str):
+        self.port = free_port()
+        conf = folder / "mosquitto.conf"
+        conf.write_text("\n".join([f"listener {self.port} 127.0.0.1", "allow_anonymous true", *lines, ""]))
+        self.process = subprocess.Popen(
+            [shutil.which("mosquitto") or "/usr/sbin/mosquitto", "-c", conf],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        _wait_for(lambda: Nats._listens(self), what="mosquitto listens")
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+
+@pytest.fixture
+def mosquitto(tmp_path):
+    """mosquitto(*lines) starts one; skips where the Debian package is not installed."""
+    if not (shutil.which("mosquitto") or Path("/usr/sbin/mosquitto").exists()):
+        pytest.skip("Mosquitto is not installed (Debian package mosquitto)")
+    started = []
+
+    def start(*lines):
+        started.append(m := Mosquitto(tmp_path, *lines))
+        return m
+
+    yield start
+    for m in started:
+        m.kill()
+
+
 @pytest.fixture
 def make(tmp_path, nats, request):
     """Factory of backend, proxy, uart and device, each closed at the end."""
     made = []
 
     class Make:
-        def backend(self, **kw):
-            made.append(b := Backend(nats.port, **kw))
+        def backend(self, port=None, **kw):
+            made.append(b := Backend(port or nats.port, **kw))
             return b
 
         def proxy(self, port=None):

@@ -3,6 +3,8 @@
 import json
 import time
 
+import pytest
+
 from milepost_device import wire
 from milepost_device.wire import EV_COMMAND, EV_CONFIG, EV_LOG
 
@@ -147,6 +149,17 @@ def test_M01_broker_that_acknowledges_what_it_throws_away(make, nats, wait_for):
     nats.start()
     wait_for(lambda: device.last["head"] == 201 and device.drained(), 40, "0 of all records lost")
     assert numbers(backend) == list(range(1, 201))
+
+
+@pytest.mark.mosquitto
+def test_M05_batches_beyond_the_limit_of_the_broker_become_smaller(make, mosquitto, wait_for):
+    broker = mosquitto("max_packet_size 600")
+    backend = make.backend(port=broker.port)
+    device = make.device(broker.port, role="load", backlog=3000, count=5, sectors=64).start()
+    wait_for(lambda: device.drained() and device.last["head"] >= 3006, 30, "the backlog drains")
+    assert device.last["limit"] == 512
+    assert device.last["connects"] <= 4, "no loop of reconnects"
+    assert sorted(backend.records) == list(range(1, device.last["head"] + 1))
 
 
 def test_live_records_are_not_starved_by_a_backlog(make, wait_for):
