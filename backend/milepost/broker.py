@@ -20,6 +20,9 @@ from pathlib import Path
 # grants a session; the spool acknowledges in hundreds (notes/backend.md §8).
 _MAX_ACK_PENDING = 5000
 _MAX_PAYLOAD = 1_048_576  # bytes; a batch has about 1 kB, anything larger than this closes the connection
+# nats-server does not deliver again what was in flight when a session comes back, as MQTT-4.4.0-1 wants, but when this
+# time is over. Its own default of 30 s would hold every restart of the backend up that long.
+_ACK_WAIT_S = 10
 _READY_S = 15
 _RELOAD_S = 10
 _PR_SET_PDEATHSIG = 1
@@ -33,12 +36,16 @@ class BrokerError(RuntimeError):
 class EmbeddedBroker:
     """One nats-server with MQTT on a port of its own, its data in `data_dir/broker`."""
 
-    def __init__(self, data_dir: Path, port: int = 0, host: str = "127.0.0.1") -> None:
-        """`port` 0 takes a free one and keeps it for later starts: devices have it in their identity."""
+    def __init__(self, data_dir: Path, port: int = 0, host: str = "127.0.0.1", ack_wait_s: int = _ACK_WAIT_S) -> None:
+        """`port` 0 takes a free one and keeps it for later starts: devices have it in their identity.
+
+        `ack_wait_s`: seconds after which an unacknowledged message is delivered again; longer than any commit takes.
+        """
         self.folder = Path(data_dir).absolute() / "broker"
         self.users_file = self.folder / "users.conf"
         self.host = host
         self.port = port
+        self._ack_wait_s = ack_wait_s
         self._log = self.folder / "nats.log"
         self._process: subprocess.Popen[bytes] | None = None
         self._keeper: threading.Thread | None = None
@@ -158,7 +165,7 @@ jetstream {{ store_dir: {json.dumps(str(self.folder / "data"))} }}
 mqtt {{
   listen: "{self.host}:{self.port}"
   max_ack_pending: {_MAX_ACK_PENDING}
-  ack_wait: "30s"
+  ack_wait: "{self._ack_wait_s}s"
 }}
 authorization {{ include "users.conf" }}
 log_file: {json.dumps(str(self._log))}

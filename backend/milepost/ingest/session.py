@@ -48,6 +48,7 @@ class Session:
         self.trouble: str | None = None
         self._broker = broker
         self._opened = False
+        self._leaving = False
         self._received = 0
         self._pause_s = _FIRST_PAUSE_S
         self._next_try = 0.0
@@ -130,6 +131,7 @@ class Session:
 
     def close(self) -> None:
         """Leave in good order; the session stays at the broker."""
+        self._leaving = True
         if self.socket is not None:
             self._client.disconnect()
             self._client.loop_write()
@@ -152,7 +154,7 @@ class Session:
         self._pause_s = _FIRST_PAUSE_S
 
     def _disconnected(self, _client: Any, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
-        if self.ready:
+        if self.ready and not self._leaving:
             self._say(f"the connection to the broker ended: {reason}")
         self.ready = False
         self.wants_write = False

@@ -66,6 +66,7 @@ class Spool:
         self._local = threading.local()
         self._all: list[sqlite3.Connection] = []
         self._news = threading.Condition()
+        self._woken = 0
         self._streams: OrderedDict[tuple[str, int], Coverage] = OrderedDict()
         with self.tx() as conn:
             for statement in (_SCHEMA + dead_letters.SCHEMA).split(";"):
@@ -205,11 +206,14 @@ class Spool:
     def wait_beyond(self, position: int, timeout_s: float) -> bool:
         """Wait until there may be something behind `position`; False when the time is over."""
         with self._news:
-            return self._news.wait_for(lambda: self._last > position, timeout_s)
+            woken = self._woken
+            self._news.wait_for(lambda: self._last > position or self._woken != woken, timeout_s)
+            return self._last > position
 
     def wake(self) -> None:
         """End every wait now."""
         with self._news:
+            self._woken += 1
             self._news.notify_all()
 
     def truncate(self, position: int, keep: int) -> int:

@@ -24,7 +24,7 @@ class BrokerHouse:
     """The embedded broker with its accounts; devices get theirs on first use."""
 
     def __init__(self, folder: Path) -> None:
-        self.server = EmbeddedBroker(folder)
+        self.server = EmbeddedBroker(folder, ack_wait_s=2)
         self.accounts = NatsFile(self.server.users_file, self.server.reload)
         self.accounts.service("mp-ingest", "service-password")
         self.host, self.port = self.server.start()
@@ -101,7 +101,9 @@ def fix(n: int, **fields: object) -> wire.Fix:
     return wire.Fix(**{**values, **fields})  # pyright: ignore[reportArgumentType]
 
 
-def batch(records: Sequence, first: int = 1, tail: int = 1, stream: int = STREAM, boot: int = 1, uptime: int = 0) -> bytes:
+def batch(
+    records: Sequence, first: int = 1, tail: int = 1, stream: int = STREAM, boot: int = 1, uptime: int = 0
+) -> bytes:
     writer = wire.BatchWriter(60_000)
     writer.begin(stream, first, tail, boot, uptime)
     for record in records:
