@@ -76,7 +76,11 @@ class Lanes:
         if self._live_from and self._next >= self._live_from:  # caught up
             self._next = max(self._next, self._live_next)
             self._live_from = 0
-        owed_ms = time.ticks_diff(now, self._quiet_from) if self._top > self._floor else 0
+        owed_ms = 0
+        if self._top > self._floor:
+            owed_ms = time.ticks_diff(now, self._quiet_from)
+        else:  # also when what was probed has been dropped
+            self._probing = self._doubt = False
         if self._doubt and owed_ms >= _DOUBT_MS:
             self._doubt = False
             self._next = self._floor + 1
