@@ -9,20 +9,12 @@ from milepost_hil.bench import sensors
 
 pytestmark = [pytest.mark.feature("network"), pytest.mark.feature("gnss"), pytest.mark.feature("link")]
 
-START = 1772600000
-
-
-def say(gnss, first, count, pause_s=0.05):
-    for i in range(first, first + count):
-        gnss.write(sensors.fix(START + i, 41_700_000, 123_400_000 + 1000 * i, speed_kn=100.0))
-        time.sleep(pause_s)
-
 
 def times(backend):
-    return [f.t + wire.EPOCH - START for f in backend.of(wire.Fix)]
+    return [f.t + wire.EPOCH - sensors.DRIVE_START for f in backend.of(wire.Fix)]
 
 
-def settled(times_now, board):
+def settle():
     """Gives the device a moment to write its last reading to flash (it holds none back longer than 1 s)."""
     time.sleep(1.2)
 
@@ -31,8 +23,8 @@ def test_readings_taken_without_a_backend_arrive_after_a_reset(board, device, gn
     app = device("tracker")
     app.first_acknowledged()
     backend_ack.acking = False
-    say(gnss, 0, 15)
-    settled(times, board)
+    sensors.drive(gnss, 0, 15)
+    settle()
     board.reset()
     backend_ack.acking = True
     app.started()
@@ -50,15 +42,15 @@ def test_readings_survive_power_cuts_at_any_moment(board, device, gnss, backend_
     board.link.cut("blackhole")
     n = 0
     for round_ in range(3):
-        say(gnss, n, 12)
+        sensors.drive(gnss, n, 12)
         n += 12
         if round_ == 1:
-            settled(times, board)
+            settle()
         board.power_off()
         board.power_on()
         app.started()
     board.link.restore()
-    say(gnss, n, 3)
+    sensors.drive(gnss, n, 3)
     backend_ack.wait(lambda: max(times(backend_ack), default=0) >= n + 1, 40)
     got = times(backend_ack)
     assert len(got) == len(set(got)), "a reading became two records"

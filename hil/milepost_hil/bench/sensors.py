@@ -41,6 +41,25 @@ def fix(unix_s: int, lat_e6: int, lon_e6: int, speed_kn: float = 20.0, course_de
     return nmea(rmc) + nmea(gga)
 
 
+DRIVE_START = 1772600000  # 2026-03-04 04:53:20 UTC
+_DRIVE_LAT_E6, _DRIVE_LON_E6 = 41_700_000, 123_400_000
+_DRIVE_STEP_E6 = 2000  # 166 m: farther than the distance that makes a tracker report
+
+
+def drive(wire: Wire, first: int, count: int, pause_s: float = 0.05) -> list[tuple[int, int, int]]:
+    """Seconds `first` .. of a journey to the east that a tracker reports fix by fix.
+
+    Returns what was said: (unix time, lat_e6, lon_e6). The sentences come faster than their own times say.
+    """
+    said = []
+    for i in range(first, first + count):
+        place = (DRIVE_START + i, _DRIVE_LAT_E6 + i, _DRIVE_LON_E6 + _DRIVE_STEP_E6 * i)
+        wire.write(fix(*place, speed_kn=300.0))
+        said.append(place)
+        time.sleep(pause_s)
+    return said
+
+
 def _crc16(data: bytes) -> int:
     """CRC of the Gen2 air interface (CCITT, preset 0xFFFF, inverted), as the module puts it behind the EPC."""
     crc = 0xFFFF
