@@ -142,6 +142,8 @@ class OrderState:
     deliveries: list[dict[str, Any]]
     exceptions: list[dict[str, Any]]
     flags: list[str]
+    disposition: str | None
+    open_claims: list[str]
     next_due: int | None
 
     def as_dict(self) -> dict[str, Any]:

@@ -3,7 +3,9 @@
 from typing import Any
 
 import pytest
+from argon2 import PasswordHasher
 
+from milepost.access import service as access
 from milepost.evidence.model import Author, Fact, fact_id
 from milepost.orders.fold import fold
 from milepost.orders.model import Calendar, OrderState, Policy
@@ -119,6 +121,12 @@ class Story:
     def state(self, order: str = "o1", until: int = FOREVER, facts: list[Fact] | None = None) -> OrderState:
         """What the fold says now."""
         return fold(self.facts if facts is None else facts, Policy(), Calendar(), until)[order]
+
+
+@pytest.fixture(autouse=True)
+def quick_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Signing in people of eight roles must not take a second each; what it costs is tested with access."""
+    monkeypatch.setattr(access, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
 
 
 @pytest.fixture

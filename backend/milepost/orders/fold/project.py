@@ -51,6 +51,8 @@ def project(w: World, order: Order) -> OrderState:
         deliveries=_deliveries(counting),
         exceptions=[_trouble(t) for t in _troubles(order)],
         flags=_flags(w, order, counting),
+        disposition=order.disposition,
+        open_claims=sorted(order.claims),
         next_due=min(wakes) if wakes else None,
     )
 
@@ -207,6 +209,7 @@ def _trouble(trouble: Trouble) -> dict[str, Any]:
     return {
         "kind": trouble.kind,
         "ex": trouble.ex,
+        "key": trouble.key,
         "cause": f"{trouble.kind}:{trouble.key}",
         "opened_at": trouble.opened_at,
         "closed_at": trouble.closed_at,

@@ -1,0 +1,1 @@
+"""The exception inbox: one open item per cause, opened and closed by facts."""

@@ -1,0 +1,34 @@
+"""Table of the inbox. Times are UTC ms."""
+
+from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, String, Table, Text
+
+from milepost.access.scope import scoped
+from milepost.db import metadata
+
+alert = Table(
+    "alert",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("order_id", String(36), ForeignKey("orders.id", ondelete="CASCADE"), nullable=False),
+    Column("order_number", String(32), nullable=False),
+    Column("kind", String(40), nullable=False),
+    Column("cause", String(160), nullable=False),
+    Column("ex", String(40)),
+    Column("urgent", Boolean, nullable=False),
+    Column("state", String(12), nullable=False, index=True),
+    Column("opened_at", BigInteger, nullable=False),
+    Column("raised_at", BigInteger, nullable=False),
+    Column("closed_at", BigInteger),
+    Column("acked_by", String(64)),
+    Column("acked_at", BigInteger),
+    Column("assigned_to", String(64)),
+    Column("snoozed_until", BigInteger),
+    Column("data", Text, nullable=False),
+    Column("facts", Text, nullable=False),
+    Column("branch", String(64)),
+    Column("site", String(64)),
+    Index("ix_alert_cause", "order_id", "cause"),
+)
+
+# Staff only: a customer or a carrier sees the exceptions on the order itself.
+scoped(alert, branch=alert.c.branch, site=alert.c.site)

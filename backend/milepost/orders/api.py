@@ -1,0 +1,155 @@
+"""HTTP of the orders: ask, one address per step, read, evidence (DESIGN: HTTP)."""
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Header, Query
+from fastapi import Path as InPath
+
+from milepost.access.deps import Me, Reader, database
+from milepost.access.model import Principal
+from milepost.db import Database
+from milepost.errors import Conflict, IllegalStep, MilepostError
+from milepost.orders import service
+from milepost.orders.answers import FactOut, OrderOut, Page, TripStep
+from milepost.orders.bodies import BODIES, TRIP_BODIES, Command, Request
+from milepost.orders.limits import BoundedRoute
+from milepost.orders.service import Asked
+from milepost.orders.transitions import STEPS, TRIP_STEPS
+
+router = APIRouter(prefix="/api/v1", tags=["orders"], route_class=BoundedRoute)
+Db = Annotated[Database, Depends(database)]
+Ref = Annotated[str, InPath(description="id or number of the order", max_length=64)]
+Key = Annotated[
+    str | None,
+    Header(alias="Idempotency-Key", max_length=128, pattern=r"^[\x21-\x7e]+$", description="one per command"),
+]
+Version = Annotated[
+    int | None,
+    Header(alias="If-Match", ge=0, le=2**31, description="`version` of the order you saw; refused if it has changed"),
+]
+_PROBLEMS: dict[int | str, dict[str, Any]] = {
+    401: {"description": "unauthorized: nobody is signed in"},
+    403: {"description": "forbidden: not with these roles"},
+    404: {"description": "not_found: no such order in your scopes"},
+    409: {"description": "illegal_step with `allowed`, conflict with `changed`, or duplicate_key"},
+    413: {"description": "too_large: more than 1 MB"},
+    422: {"description": "validation: a field is wrong"},
+}
+
+
+@router.post("/orders", status_code=201, responses=_PROBLEMS)
+def create_order(body: Request, db: Db, me: Me, key: Key = None) -> OrderOut:
+    """Take in a request for an order (stage 1, 申购)."""
+    fields = body.fields()
+    number = fields.pop("number", None)
+    asked = Asked(fields, body.at, key, body.source)
+    with db.tx() as conn:
+        answer = service.once(
+            conn, me, key, "POST /orders", body.model_dump(mode="json"),
+            lambda: service.create(conn, me, asked, number),
+        )  # fmt: skip
+    return OrderOut(**answer)
+
+
+@router.get("/orders", responses=_PROBLEMS)
+def list_orders(
+    conn: Reader,
+    me: Me,
+    state: Annotated[str | None, Query(max_length=20)] = None,
+    stage: Annotated[int | None, Query(ge=1, le=9)] = None,
+    branch: Annotated[str | None, Query(max_length=64)] = None,
+    q: Annotated[str | None, Query(max_length=64, description="part of a number, waybill or customer")] = None,
+    trip: Annotated[str | None, Query(max_length=64)] = None,
+    vehicle: Annotated[str | None, Query(max_length=64)] = None,
+    cursor: Annotated[str | None, Query(max_length=120)] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> Page:
+    """Orders you may see, newest first."""
+    found = service.listing(
+        conn, me, state=state, stage=stage, branch=branch, q=q, trip=trip, vehicle=vehicle, cursor=cursor, limit=limit
+    )
+    return Page(**found)
+
+
+@router.get("/orders/{ref}", responses=_PROBLEMS)
+def get_order(ref: Ref, conn: Reader, me: Me) -> OrderOut:
+    """One order with its nine stages, units, exceptions, and the commands you may give now."""
+    return OrderOut(**service.get(conn, me, ref))
+
+
+@router.get("/orders/{ref}/evidence", responses=_PROBLEMS)
+@router.get("/orders/{ref}/facts", responses=_PROBLEMS)
+def get_evidence(ref: Ref, conn: Reader, me: Me) -> list[FactOut]:
+    """The facts behind an order, newest first: who or what says so, how sure it is, on which readings it rests."""
+    return [FactOut(**fact) for fact in service.evidence_of(conn, me, ref)]
+
+
+def _step(name: str, body_type: type[Command]) -> Callable[..., Any]:
+    def step(ref: Ref, body: body_type, db: Db, me: Me, key: Key = None, version: Version = None) -> OrderOut:  # type: ignore[valid-type]
+        asked = Asked(body.fields(), body.at, key, body.source, version)
+        answer = _carry_out(
+            db, me, key, f"POST /orders/{ref}/{name}", body,
+            lambda conn: service.command(conn, me, ref, name, asked),
+            lambda conn, problem: service.record_refusal(conn, me, ref, name, asked, problem),
+        )  # fmt: skip
+        return OrderOut(**answer)
+
+    return step
+
+
+def _trip_step(name: str, body_type: type[Command]) -> Callable[..., Any]:
+    def step(trip: Annotated[str, InPath(max_length=64)], body: body_type, db: Db, me: Me, key: Key = None) -> TripStep:  # type: ignore[valid-type]
+        asked = Asked(body.fields(), body.at, key, body.source)
+        answer = _carry_out(
+            db, me, key, f"POST /trips/{trip}/{name}", body,
+            lambda conn: service.trip_command(conn, me, trip, name, asked), None,
+        )  # fmt: skip
+        return TripStep(**answer)
+
+    return step
+
+
+def _carry_out(
+    db: Database,
+    me: Principal,
+    key: str | None,
+    what: str,
+    body: Command,
+    do: Callable[..., dict[str, Any]],
+    refused: Callable[..., None] | None,
+) -> dict[str, Any]:
+    """One command, one transaction; what was refused is kept in one of its own, for the first is rolled back."""
+    try:
+        with db.tx() as conn:
+            return service.once(conn, me, key, what, body.model_dump(mode="json"), lambda: do(conn))
+    except (IllegalStep, Conflict) as error:
+        if refused is not None and isinstance(error, MilepostError):
+            with db.tx() as conn:
+                refused(conn, error.problem())
+        raise
+
+
+for _name, _body in BODIES.items():
+    _t = STEPS[_name].t
+    router.add_api_route(
+        f"/orders/{{ref}}/{_name}",
+        _step(_name, _body),
+        methods=["POST"],
+        name=f"order_{_name}",
+        operation_id=f"order_{_name.replace('-', '_')}",
+        summary=f"{_name.replace('-', ' ').capitalize()}" + (f" ({_t})" if _t else ""),
+        description=f"Writes `{STEPS[_name].kind}`. Legal in: {', '.join(sorted(STEPS[_name].states))}.",
+        responses=_PROBLEMS,
+    )
+for _name, _body in TRIP_BODIES.items():
+    router.add_api_route(
+        f"/trips/{{trip}}/{_name}",
+        _trip_step(_name, _body),
+        methods=["POST"],
+        name=f"trip_{_name}",
+        operation_id=f"trip_{_name.replace('-', '_')}",
+        summary=f"{_name.replace('-', ' ').capitalize()} of a trip",
+        description=f"Writes `{TRIP_STEPS[_name]}`.",
+        responses=_PROBLEMS,
+    )

@@ -1,0 +1,135 @@
+"""SQL of the orders."""
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import Connection, delete, insert, or_, select, update
+
+from milepost.access.model import SYSTEM, Principal
+from milepost.access.scope import readable
+from milepost.orders.model import OrderState
+from milepost.orders.tables import command_key, order, order_day, order_link
+from milepost.orders.world import Link
+
+Row = dict[str, Any]
+_SEARCHED = (order.c.number, order.c.waybill, order.c.customer)
+
+
+def add(conn: Connection, row: Row) -> None:
+    """Insert one order."""
+    conn.execute(insert(order).values(row))
+
+
+def find(conn: Connection, who: Principal, ref: str, *, lock: bool = False) -> Row | None:
+    """One order by id or number, if `who` may see it; `lock` keeps others from changing it (PostgreSQL)."""
+    statement = readable(who, order).where(or_(order.c.id == ref, order.c.number == ref))
+    if lock:
+        statement = statement.with_for_update()
+    row = conn.execute(statement).mappings().first()
+    return dict(row) if row else None
+
+
+def known(conn: Connection, ids: Iterable[str]) -> list[str]:
+    """Those of these ids that are orders, in a fixed order (so that two workers lock in the same one)."""
+    statement = readable(SYSTEM, order, order.c.id).where(order.c.id.in_(list(ids))).order_by(order.c.id)
+    return list(conn.execute(statement).scalars())
+
+
+def due(conn: Connection, now: int, limit: int = 100) -> list[str]:
+    """Orders whose own next event has come."""
+    statement = readable(SYSTEM, order, order.c.id).where(order.c.next_due <= now).order_by(order.c.next_due)
+    return list(conn.execute(statement.limit(limit)).scalars())
+
+
+def page(
+    conn: Connection, who: Principal, *, state: str | None, stage: int | None, branch: str | None, q: str | None,
+    trip: str | None, vehicle: str | None, before: str | None, limit: int,
+) -> list[Row]:  # fmt: skip
+    """Orders that `who` may see, newest first, those before the id `before`."""
+    statement = readable(who, order).order_by(order.c.id.desc()).limit(limit)
+    equal = {"state": state, "stage": stage, "branch": branch, "trip": trip, "vehicle": vehicle}
+    for name, value in equal.items():
+        if value is not None:
+            statement = statement.where(order.c[name] == value)
+    if q:
+        statement = statement.where(or_(*(column.icontains(q, autoescape=True) for column in _SEARCHED)))
+    if before is not None:
+        statement = statement.where(order.c.id < before)
+    return [dict(row) for row in conn.execute(statement).mappings()]
+
+
+def save(conn: Connection, row: Row, state: OrderState, projection: str, now: int, changed_by: Row) -> None:
+    """Write the projection of the fold over the order's row."""
+    is_open = sum(1 for trouble in state.exceptions if trouble["closed_at"] is None)
+    values = {
+        "version": row["version"] + 1,
+        "updated_at": now,
+        "changed_by": json.dumps(changed_by),
+        "type": state.type,
+        "waybill": state.waybill,
+        "customer": state.customer,
+        "branch": state.branch,
+        "site": state.site,
+        "carrier": state.carrier,
+        "vehicle": state.vehicle,
+        "trip": state.trip,
+        "state": state.state,
+        "stage": state.stage,
+        "current": state.current,
+        "outcome": state.outcome,
+        "open_exceptions": is_open,
+        "next_due": state.next_due,
+        "projection": projection,
+    }
+    conn.execute(update(order).where(order.c.id == row["id"]).values(values))
+
+
+def set_request(conn: Connection, order_id: str, request: str) -> None:
+    """Keep what was asked for as it was completed when submitted."""
+    conn.execute(update(order).where(order.c.id == order_id).values(request=request))
+
+
+def set_due(conn: Connection, order_id: str, next_due: int | None) -> None:
+    """Note when the order changes by itself next."""
+    conn.execute(update(order).where(order.c.id == order_id).values(next_due=next_due))
+
+
+def set_links(conn: Connection, order_id: str, links: Iterable[Link]) -> None:
+    """Replace what the order hangs together with."""
+    wanted = {(link.kind, link.id): (link.from_ms, link.to_ms) for link in links}
+    old = {
+        (row.kind, row.subject_id): (row.from_ms, row.to_ms)
+        for row in conn.execute(select(order_link).where(order_link.c.order_id == order_id))
+    }
+    if old == wanted:
+        return
+    conn.execute(delete(order_link).where(order_link.c.order_id == order_id))
+    rows = [
+        {"order_id": order_id, "kind": kind, "subject_id": subject, "from_ms": a, "to_ms": b}
+        for (kind, subject), (a, b) in sorted(wanted.items())
+    ]
+    if rows:
+        conn.execute(insert(order_link), rows)
+
+
+def next_number(conn: Connection, day: str) -> int:
+    """The next order number of a day (YYMMDD), from 1."""
+    changed = conn.execute(update(order_day).where(order_day.c.day == day).values(last=order_day.c.last + 1))
+    if not changed.rowcount:
+        conn.execute(insert(order_day).values(day=day, last=1))
+        return 1
+    return conn.execute(select(order_day.c.last).where(order_day.c.day == day)).scalar_one()
+
+
+def find_key(conn: Connection, person: str, key: str) -> Row | None:
+    """What a person's Idempotency-Key was used for."""
+    where = (command_key.c.person_id == person, command_key.c.key == key)
+    row = conn.execute(select(command_key).where(*where)).mappings().first()
+    return dict(row) if row else None
+
+
+def add_key(conn: Connection, person: str, key: str, body_hash: str, answer: str, now: int) -> None:
+    """Remember the answer to a command."""
+    values = {"person_id": person, "key": key, "body_hash": body_hash, "answer": answer, "at": now}
+    conn.execute(insert(command_key).values(values))

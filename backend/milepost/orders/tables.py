@@ -1,0 +1,73 @@
+"""Tables of the orders: one row per order with its projection, what it hangs together with, used keys."""
+
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, String, Table, Text
+
+from milepost.access.scope import scoped
+from milepost.db import metadata
+
+order = Table(
+    "orders",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("number", String(32), nullable=False, unique=True),
+    Column("created_at", BigInteger, nullable=False),
+    # What was asked for, as it was first said.
+    Column("request", Text, nullable=False),
+    # The projection of the fold, rewritten whenever a fact touches the order.
+    Column("version", Integer, nullable=False, server_default="0"),
+    Column("updated_at", BigInteger, nullable=False),
+    Column("changed_by", Text),
+    Column("type", String(16)),
+    Column("waybill", String(64), index=True),
+    Column("customer", String(64), index=True),
+    Column("branch", String(64), index=True),
+    Column("site", String(64), index=True),
+    Column("carrier", String(64)),
+    Column("vehicle", String(64), index=True),
+    Column("trip", String(64)),
+    Column("state", String(20), nullable=False, index=True),
+    Column("stage", Integer, nullable=False),
+    Column("current", String(12)),
+    Column("outcome", String(20)),
+    Column("open_exceptions", Integer, nullable=False, server_default="0"),
+    Column("next_due", BigInteger, index=True),
+    Column("projection", Text, nullable=False),
+)
+
+# What a fact must name to touch an order: its units, trips, and vehicles within [from_ms, to_ms].
+order_link = Table(
+    "order_link",
+    metadata,
+    Column("order_id", String(36), ForeignKey("orders.id", ondelete="CASCADE"), primary_key=True),
+    Column("kind", String(8), primary_key=True),
+    Column("subject_id", String(64), primary_key=True),
+    Column("from_ms", BigInteger, nullable=False),
+    Column("to_ms", BigInteger, nullable=False),
+    Index("ix_order_link_subject", "kind", "subject_id"),
+)
+
+command_key = Table(
+    "command_key",
+    metadata,
+    Column("person_id", String(64), primary_key=True),
+    Column("key", String(128), primary_key=True),
+    Column("body_hash", String(64), nullable=False),
+    Column("answer", Text, nullable=False),
+    Column("at", BigInteger, nullable=False, index=True),
+)
+
+order_day = Table(
+    "order_day",
+    metadata,
+    Column("day", String(6), primary_key=True),
+    Column("last", Integer, nullable=False),
+)
+
+scoped(
+    order,
+    branch=order.c.branch,
+    customer=order.c.customer,
+    site=order.c.site,
+    carrier=order.c.carrier,
+    vehicle=order.c.vehicle,
+)

@@ -1,0 +1,158 @@
+"""Everything one order's state depends on: its own facts, its units', its trips', their vehicles' in time."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, select
+
+from milepost.access.model import SYSTEM
+from milepost.access.scope import readable
+from milepost.evidence import log
+from milepost.evidence.model import Author, Fact
+from milepost.evidence.tables import fact as fact_table
+from milepost.evidence.tables import fact_subject
+from milepost.fleet.tables import site as site_table
+from milepost.orders.tables import order_link
+from milepost.orders.vocabulary import KINDS, field_of
+
+FOREVER = 2**53  # an open end, UTC ms
+_HOUR = 3_600_000
+# Around a vehicle's time on a trip: it may enter the yard before, and be seen at the consignee after.
+_MARGIN = 12 * _HOUR
+_DAY = 24 * _HOUR
+_PLANNED_AHEAD = 14 * _DAY
+_OF_VEHICLE = (*(k for k in KINDS if k.startswith("vehicle.")), "fact.retracted", "fact.corrected")
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A subject whose facts touch an order while they happen in [from_ms, to_ms] (UTC ms)."""
+
+    kind: str
+    id: str
+    from_ms: int = 0
+    to_ms: int = FOREVER
+
+
+def load(conn: Connection, order_id: str) -> tuple[list[Fact], list[Link]]:
+    """The facts that may bear on an order, and the links by which later facts are found to touch it."""
+    own = log.of_subjects(conn, [("order", order_id)])
+    units = {u["unit"] for f in own if f.kind == "order.units" for u in f.body.get("units") or () if _named(u)}
+    of_units = log.of_subjects(conn, [("unit", unit) for unit in sorted(units)])
+    trips = {f.subjects["trip"] for f in own if "trip" in f.subjects}
+    of_trips = log.of_subjects(conn, [("trip", trip) for trip in sorted(trips)])
+    end = max((f.at + _DAY for f in own if f.kind in ("order.archived", "order.cancelled")), default=FOREVER)
+
+    spans = _spans_of_units(of_units, end)
+    strangers = _trip_vehicles(conn, spans)
+    more = {f.subjects["trip"] for f in strangers if "trip" in f.subjects} - trips
+    of_trips += log.of_subjects(conn, [("trip", trip) for trip in sorted(more)])
+    for fact in of_trips:
+        if fact.kind == "trip.vehicle" and (vehicle := field_of(fact, "vehicle")):
+            start, to = fact.body.get("from", fact.at), fact.body.get("to")
+            spans.append((str(vehicle), start - _MARGIN, min(end, FOREVER if to is None else to + _MARGIN)))
+    windows = _merge(spans)
+    of_vehicles = _vehicle_facts(conn, windows)
+
+    facts = {(f.id, f.rev): f for f in (*own, *of_units, *of_trips, *of_vehicles)}
+    links = [Link("unit", unit) for unit in sorted(units)]
+    links += [Link("trip", trip) for trip in sorted(trips | more)]
+    links += [Link("vehicle", vehicle, a, b) for vehicle, (a, b) in sorted(windows.items())]
+    return [*facts.values(), *_sites(conn, facts.values())], links
+
+
+def _named(item: object) -> bool:
+    return isinstance(item, dict) and isinstance(item.get("unit"), str)
+
+
+def _spans_of_units(facts: Iterable[Fact], end: int) -> list[tuple[str, int, int]]:
+    """(vehicle, from, to) from the units' own facts: from the first load on, until all are off again."""
+    first: dict[str, int] = {}
+    last: dict[str, int] = {}
+    aboard: dict[str, set[str]] = {}
+    for fact in facts:
+        vehicle, unit = fact.subjects.get("vehicle"), fact.subjects.get("unit")
+        if vehicle is None or unit is None:
+            continue
+        first[vehicle] = min(fact.at, first.get(vehicle, fact.at))
+        last[vehicle] = max(fact.at, last.get(vehicle, fact.at))
+        if fact.kind == "unit.loaded":
+            aboard.setdefault(vehicle, set()).add(unit)
+        elif fact.kind in ("unit.unloaded", "unit.passed_back"):
+            aboard.setdefault(vehicle, set()).discard(unit)
+    return [(v, first[v] - _MARGIN, end if aboard.get(v) else last[v] + _MARGIN) for v in first]
+
+
+def _trip_vehicles(conn: Connection, spans: list[tuple[str, int, int]]) -> list[Fact]:
+    """The `trip.vehicle` facts of vehicles that units were read on: what those trips expect decides."""
+    ids: set[str] = set()
+    for vehicle, start, end in spans:
+        ids |= _ids(conn, vehicle, start - _PLANNED_AHEAD, end, ("trip.vehicle",))
+    return log.by_ids(conn, ids)
+
+
+def _vehicle_facts(conn: Connection, windows: dict[str, tuple[int, int]]) -> list[Fact]:
+    ids: set[str] = set()
+    for vehicle, (start, end) in windows.items():
+        ids |= _ids(conn, vehicle, start, end, _OF_VEHICLE)
+    return log.by_ids(conn, ids)
+
+
+def _ids(conn: Connection, vehicle: str, start: int, end: int, kinds: tuple[str, ...]) -> set[str]:
+    statement = (
+        readable(SYSTEM, fact_table, fact_table.c.id)
+        .join(fact_subject, fact_subject.c.fact_seq == fact_table.c.seq)
+        .where(fact_subject.c.kind == "vehicle", fact_subject.c.subject_id == vehicle)
+        .where(fact_subject.c.at >= start, fact_subject.c.at <= end, fact_table.c.kind.in_(kinds))
+    )
+    return set(conn.execute(statement).scalars())
+
+
+def _merge(spans: list[tuple[str, int, int]]) -> dict[str, tuple[int, int]]:
+    windows: dict[str, tuple[int, int]] = {}
+    for vehicle, start, end in spans:
+        a, b = windows.get(vehicle, (start, end))
+        windows[vehicle] = (min(a, start), max(b, end))
+    return windows
+
+
+def _sites(conn: Connection, facts: Iterable[Fact]) -> list[Fact]:
+    """What the fleet knows of the sites that these facts name, as facts of the beginning of time."""
+    ids = sorted({f.subjects["site"] for f in facts if "site" in f.subjects})
+    if not ids:
+        return []
+    rows = conn.execute(
+        readable(SYSTEM, site_table, site_table.c.id, site_table.c.kind).where(site_table.c.id.in_(ids))
+    )
+    return [
+        Fact(
+            id=f"site/{row.id}",
+            kind="site.defined",
+            at=0,
+            by=Author("admin", "fleet"),
+            subjects={"site": row.id},
+            body={"role": row.kind},
+        )
+        for row in rows
+    ]
+
+
+def touched(conn: Connection, facts: Iterable[Fact]) -> set[str]:
+    """Ids of the orders that these facts may change (ORDERS.md: late facts recompute only what they touch)."""
+    found: set[str] = set()
+    asked: dict[tuple[str, str], list[int]] = {}
+    for fact in facts:
+        for kind, subject in fact.subjects.items():
+            if kind == "order":
+                found.add(subject)
+            elif kind in ("unit", "trip", "vehicle"):
+                asked.setdefault((kind, subject), []).append(fact.at)
+    for (kind, subject), times in sorted(asked.items()):
+        statement = select(order_link.c.order_id).where(
+            order_link.c.kind == kind,
+            order_link.c.subject_id == subject,
+            order_link.c.from_ms <= max(times),
+            order_link.c.to_ms >= min(times),
+        )
+        found |= set(conn.execute(statement).scalars())
+    return found
