@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
+from urllib.parse import urlsplit
 
 from milepost.app import Service
 from milepost.settings import Settings
@@ -20,6 +21,7 @@ from milepost_tools.demo.world import World
 PASSWORD = "milepost-demo"
 _FIRST_FIX_S = 60.0
 _QUIET_S = 30.0
+_FOR_EVER_MS = 1 << 53
 
 
 class Demo:
@@ -68,10 +70,15 @@ class Demo:
         }
         self._closing.callback(self.world.stop)
         self._places = places.build(self.people["dispatcher"])
-        host, port = service.broker_address.rsplit(":", 1)
+        broker = urlsplit(service.broker_address)
+        assert broker.hostname and broker.port
         self._closing.callback(self._power_off)
         self.boards = places.mount(
-            self.people["engineer"], self._places, self._data / "boards", Broker(host, int(port)), self.world
+            self.people["engineer"],
+            self._places,
+            self._data / "boards",
+            Broker(broker.hostname, broker.port),
+            self.world,
         )
         self.world.start()
         for board in self.boards:
@@ -110,7 +117,7 @@ class Demo:
         seen: list[Mile] = []
         for shipment in (s for each in self.rounds for s in each.shipments):
             path = f"/orders/{shipment.order}"
-            seen += miles(self.people["demo"].get(path), self.people["demo"].get(f"{path}/facts"))
+            seen += miles(self.people["demo"].get(path), self.people["demo"].get(f"{path}/evidence"))
         return seen
 
     def mishap(self) -> Mishap | None:
@@ -128,15 +135,23 @@ class Demo:
         for board in self.boards:
             board.power_cut()
             made = made_by(board.folder)
-            stored = self.service.telemetry.seqs(board.mac, made.stream)
-            accounts.append(settle(board.mac, made, stored))
+            accounts.append(settle(board.mac, made, self._stored(board.mac, made.stream)))
         return accounts
+
+    def _stored(self, device: str, stream: int) -> list[int]:
+        """The seqs of one stream in the telemetry store, with repetitions if there were any."""
+        seqs: list[int] = []
+        page, after = self.service.telemetry.judged(device, 0, _FOR_EVER_MS)
+        while page:
+            seqs += [each.reading.seq for each in page if each.reading.stream == stream]
+            page, after = self.service.telemetry.judged(device, 0, _FOR_EVER_MS, after=after) if after else ([], None)
+        return seqs
 
     def _until_quiet(self) -> None:
         """Wait until nothing new has been acknowledged for 3 s."""
         seen, since, deadline = None, time.monotonic(), time.monotonic() + _QUIET_S
         while time.monotonic() < deadline and time.monotonic() - since < 3.0:
-            now = [row["contact"] and row["contact"]["acked"] for row in self.people["demo"].get("/devices")]
+            now = [row["contact"] and row["contact"]["acknowledged"] for row in self.people["demo"].get("/devices")]
             if now != seen:
                 seen, since = now, time.monotonic()
             time.sleep(0.3)

@@ -124,7 +124,7 @@ class Round:
         people["desk"].post(f"{path}/accept", branch=BRANCH)
         people["desk"].post(f"{path}/confirm", checked=True)
         pallets = [Pallet(new_id(), sscc96(COMPANY_PREFIX, 0, next(self._serials))) for _ in range(UNITS_PER_ORDER)]
-        people["desk"].post(
+        people["keeper"].post(
             f"{path}/units",
             units=[
                 {"unit": pallet.id, "pieces": 1, "sku": sku, "line": 1, "kg": 180, "epcs": [pallet.epc.hex().upper()]}
@@ -224,7 +224,7 @@ class Round:
 
     def kinds(self, shipment: Shipment) -> set[str]:
         """Kinds of the facts that bear on an order."""
-        return {fact["kind"] for fact in self.people["demo"].get(f"/orders/{shipment.order}/facts")}
+        return {fact["kind"] for fact in self.people["demo"].get(f"/orders/{shipment.order}/evidence")}
 
     def until(self, shipment: Shipment, what: str, reached: Callable[[Mapping], bool]) -> Mapping:
         """Wait until the order is so. Raises NotReached with the state it has instead."""
