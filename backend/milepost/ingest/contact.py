@@ -94,8 +94,8 @@ def _state(payload: bytes) -> dict[str, Any]:
         if isinstance(said.get(key), str):
             found[column] = said[key][:_TEXT]
     for key, column in (("cfg", "cfg_version"), ("boot", "boot")):
-        if isinstance(said.get(key), int) and abs(said[key]) < _BIG:
-            found[column] = int(said[key])
+        if type(said.get(key)) is int and abs(said[key]) < _BIG:  # a bool is no number here
+            found[column] = said[key]
     return found
 
 

@@ -73,9 +73,9 @@ def parse_parts(text: str) -> str:
     """`0-7,a` to `01234567a`. Raises ValueError for anything that names no part."""
     found: set[str] = set()
     for piece in text.lower().replace(" ", "").split(","):
-        low, _, high = piece.partition("-")
-        high = high or low
-        if low not in PARTS or high not in PARTS or not low or PARTS.index(low) > PARTS.index(high):
+        low, dash, high = piece.partition("-")
+        high = high if dash else low
+        if not high or low not in PARTS or high not in PARTS or not low or PARTS.index(low) > PARTS.index(high):
             raise ValueError(f"ingest parts {text!r}: write hex digits and ranges like 0-7,a")
         found.update(PARTS[PARTS.index(low) : PARTS.index(high) + 1])
     return "".join(sorted(found))
