@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Header, Query
 from pydantic import BaseModel, Field
 from sqlalchemy import Connection
 
@@ -12,11 +12,13 @@ from milepost.errors import Invalid, NotFound
 from milepost.evidence import log, repository, service, view
 from milepost.evidence.model import Author, Fact
 from milepost.fleet import service as fleet
+from milepost.orders import service as orders
 from milepost.plan import service as plan
 from milepost.times import now_ms, parse_rfc3339, to_rfc3339
 
 router = APIRouter(prefix="/api/v1", tags=["evidence"])
 Keeper = Annotated[Principal, Depends(require("keeper"))]
+Key = Annotated[str | None, Header(alias="Idempotency-Key", max_length=128)]
 
 
 class NewSession(BaseModel):
@@ -70,15 +72,25 @@ def list_evidence(
 
 
 @router.post("/doors/{door_id}/sessions", status_code=201)
-def open_session(door_id: str, body: NewSession, conn: Tx, me: Keeper) -> dict[str, Any]:
+def open_session(door_id: str, body: NewSession, conn: Tx, me: Keeper, key: Key = None) -> dict[str, Any]:
     """A vehicle is docked for a trip: what crosses the door from now on goes onto it, or comes off it."""
     fleet.get(conn, "door", door_id, me)
-    start = now_ms() if body.from_ is None else parse_rfc3339(body.from_, "from")
-    row, facts = service.open_session(
-        conn, door=door_id, vehicle=body.vehicle, trip=body.trip, direction=body.direction, from_ms=start, by=me.id
-    )
-    _tell_orders(conn, facts)
-    return view.session_view(conn, row)
+
+    def do() -> dict[str, Any]:
+        start = now_ms() if body.from_ is None else parse_rfc3339(body.from_, "from")
+        row, facts = service.open_session(
+            conn,
+            door=door_id,
+            vehicle=body.vehicle,
+            trip=body.trip,
+            direction=body.direction,
+            from_ms=start,
+            by=me.id,
+        )
+        _tell_orders(conn, facts)
+        return view.session_view(conn, row)
+
+    return orders.once(conn, me, key, f"POST /doors/{door_id}/sessions", body.model_dump(), do)
 
 
 @router.get("/sessions/{session_id}")
@@ -88,13 +100,17 @@ def get_session(session_id: str, conn: Reader, me: Me) -> dict[str, Any]:
 
 
 @router.post("/sessions/{session_id}/close")
-def close_session(session_id: str, body: Ending, conn: Tx, me: Keeper) -> dict[str, Any]:
+def close_session(session_id: str, body: Ending, conn: Tx, me: Keeper, key: Key = None) -> dict[str, Any]:
     """The vehicle leaves the door; what is short or over against the expected list becomes a fact."""
     _session(conn, session_id, me)
-    at = now_ms() if body.at is None else parse_rfc3339(body.at, "at")
-    row, facts = service.close_session(conn, session_id, at, Author("keeper", me.id))
-    _tell_orders(conn, facts)
-    return {**view.session_view(conn, row), **{name: facts[-1].body[name] for name in ("short", "over")}}
+
+    def do() -> dict[str, Any]:
+        at = now_ms() if body.at is None else parse_rfc3339(body.at, "at")
+        row, facts = service.close_session(conn, session_id, at, Author("keeper", me.id))
+        _tell_orders(conn, facts)
+        return {**view.session_view(conn, row), **{name: facts[-1].body[name] for name in ("short", "over")}}
+
+    return orders.once(conn, me, key, f"POST /sessions/{session_id}/close", body.model_dump(), do)
 
 
 @router.get("/doors/{door_id}")
@@ -152,9 +168,7 @@ def _visible(conn: Connection, me: Principal, kind: str, subject_id: str) -> lis
     elif kind == "unit":
         plan.get_unit(conn, subject_id, me)
     elif kind == "order":
-        from milepost.orders import service as orders  # noqa: PLC0415  (the one look upwards, from the rim)
-
-        orders.get_order(conn, me, subject_id)
+        subject_id = orders.get(conn, me, subject_id)["id"]  # its number will do as well
         return [("order", subject_id), *(("unit", unit.id) for unit in plan.units_of_order(conn, subject_id))]
     else:
         raise Invalid(f"subject {kind!r}: write order:, unit:, vehicle:, door:, site: or trip: and an id")
@@ -171,7 +185,5 @@ def _session(conn: Connection, session_id: str, me: Principal) -> dict[str, Any]
 
 def _tell_orders(conn: Connection, facts: list[Fact]) -> None:
     """Facts that a person's act brought about move the orders in the same transaction."""
-    from milepost.orders import service as orders  # noqa: PLC0415  (the one look upwards, from the rim)
-
     if facts:
         orders.on_facts(conn, facts)

@@ -1,5 +1,6 @@
 """HTTP of trips, their vehicles, expected lists and door appointments. Each command also writes its fact."""
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query
@@ -10,6 +11,7 @@ from milepost.access.deps import Me, Reader, Tx, require
 from milepost.access.model import Principal
 from milepost.evidence.model import Author, Fact, fact_id, grade
 from milepost.ids import new_id
+from milepost.orders import service as orders
 from milepost.plan import repository, service
 from milepost.times import now_ms, parse_rfc3339, to_rfc3339
 
@@ -81,22 +83,27 @@ class TripOut(BaseModel):
     carrier: str | None
     stops: list[Stop]
     vehicles: list[TripVehicle]
+    orders: list[str] = Field(description="orders of which something is expected")
     expected: list[Expected]
 
 
 @router.post("/trips", status_code=201)
 def create_trip(body: NewTrip, conn: Tx, me: Dispatcher, key: Key = None) -> TripOut:
     """Plan a trip with its stops."""
-    stops = [
-        {"site": stop.site, "planned_from": _ms(stop.planned_from), "planned_to": _ms(stop.planned_to)}
-        for stop in body.stops
-    ]
-    trip = service.plan_trip(
-        conn, number=body.number, kind=body.kind, stops=stops, branch=body.branch, carrier=body.carrier
-    )
-    told = {"kind": trip.kind, "number": trip.number, "stops": stops}
-    _record(conn, me, "trip.planned", {"trip": trip.id}, told, at=body.at, key=key)
-    return _trip(conn, trip)
+
+    def do() -> TripOut:
+        stops = [
+            {"site": stop.site, "planned_from": _ms(stop.planned_from), "planned_to": _ms(stop.planned_to)}
+            for stop in body.stops
+        ]
+        trip = service.plan_trip(
+            conn, number=body.number, kind=body.kind, stops=stops, branch=body.branch, carrier=body.carrier
+        )
+        told = {"kind": trip.kind, "number": trip.number, "stops": stops}
+        _record(conn, me, "trip.planned", {"trip": trip.id}, told, at=body.at, key=key)
+        return _trip(conn, trip)
+
+    return _once(conn, me, key, "POST /trips", body, do)
 
 
 @router.get("/trips")
@@ -121,41 +128,60 @@ def get_trip(trip_id: str, conn: Reader, me: Me) -> TripOut:
 def set_vehicle(trip_id: str, body: NewVehicle, conn: Tx, me: Dispatcher, key: Key = None) -> TripOut:
     """Put a vehicle and a driver on a trip; the vehicle before it leaves the trip at that instant."""
     trip = service.get_trip(conn, trip_id, me)
-    start = now_ms() if body.from_ is None else parse_rfc3339(body.from_, "from")
-    end = _ms(body.to)
-    service.set_vehicle(conn, trip_id, body.vehicle, from_ms=start, to_ms=end, driver_id=body.driver)
-    told: dict[str, Any] = {"from": start, **({} if end is None else {"to": end})}
-    _record(
-        conn, me, "trip.vehicle", {"trip": trip_id, "vehicle": body.vehicle}, told, at=body.at or body.from_, key=key
-    )
-    return _trip(conn, trip)
+
+    def do() -> TripOut:
+        start = now_ms() if body.from_ is None else parse_rfc3339(body.from_, "from")
+        end = _ms(body.to)
+        service.set_vehicle(conn, trip_id, body.vehicle, from_ms=start, to_ms=end, driver_id=body.driver)
+        told: dict[str, Any] = {"from": start, **({} if end is None else {"to": end})}
+        subjects = {"trip": trip_id, "vehicle": body.vehicle}
+        _record(conn, me, "trip.vehicle", subjects, told, at=body.at or body.from_, key=key)
+        return _trip(conn, trip)
+
+    return _once(conn, me, key, f"POST /trips/{trip_id}/vehicle", body, do)
 
 
 @router.post("/trips/{trip_id}/expected")
 def set_expected(trip_id: str, body: NewExpected, conn: Tx, me: Dispatcher, key: Key = None) -> TripOut:
     """Put an order, or some of its units, on a trip's expected list, or take them off."""
     trip = service.get_trip(conn, trip_id, me)
-    units = service.expect(conn, trip_id, body.order, body.units, remove=body.remove)
-    told: dict[str, Any] = {"units": units, **({"remove": True} if body.remove else {})}
-    _record(conn, me, "trip.expected", {"trip": trip_id, "order": body.order}, told, at=body.at, key=key)
-    return _trip(conn, trip)
+
+    def do() -> TripOut:
+        units = service.expect(conn, trip_id, body.order, body.units, remove=body.remove)
+        told: dict[str, Any] = {} if units is None else {"units": units}
+        if body.remove:
+            told["remove"] = True
+        _record(conn, me, "trip.expected", {"trip": trip_id, "order": body.order}, told, at=body.at, key=key)
+        return _trip(conn, trip)
+
+    return _once(conn, me, key, f"POST /trips/{trip_id}/expected", body, do)
 
 
 @router.post("/doors/{door_id}/appointments", status_code=201)
-def create_appointment(door_id: str, body: NewAppointment, conn: Tx, _: Dispatcher) -> dict[str, str]:
+def create_appointment(
+    door_id: str, body: NewAppointment, conn: Tx, _: Annotated[Principal, Depends(require("dispatcher", "keeper"))]
+) -> dict[str, str]:
     """Give a trip a dock door for some time."""
     start, end = parse_rfc3339(body.from_, "from"), parse_rfc3339(body.to, "to")
     return {"id": service.appoint(conn, door_id, body.trip, start, end)}
+
+
+def _once(
+    conn: Connection, me: Principal, key: str | None, what: str, body: BaseModel, do: Callable[[], TripOut]
+) -> TripOut:
+    """The same command under the same Idempotency-Key is done once and answered the same."""
+    answer = orders.once(
+        conn, me, key, what, body.model_dump(by_alias=True), lambda: do().model_dump(by_alias=False)
+    )
+    return TripOut(**answer)
 
 
 def _record(
     conn: Connection, me: Principal, kind: str, subjects: dict[str, str], body: dict[str, Any], *,
     at: str | None, key: str | None,
 ) -> None:  # fmt: skip
-    from milepost.orders.service import record_facts  # noqa: PLC0415  (orders imports plan; only this rim looks up)
-
     now = now_ms()
-    inputs = (key or new_id(),)
+    inputs = (f"{me.id}/{key}" if key else new_id(),)
     fact = Fact(
         id=fact_id(kind, subjects, inputs),
         kind=kind,
@@ -169,7 +195,7 @@ def _record(
         grade=grade({"person"}, 1.0),
         inputs=inputs,
     )
-    record_facts(conn, me, [fact])
+    orders.record_facts(conn, me, [fact])
 
 
 def _trip(conn: Connection, trip: service.Trip) -> TripOut:
@@ -197,7 +223,11 @@ def _trip(conn: Connection, trip: service.Trip) -> TripOut:
             )
             for row in repository.vehicle_intervals(conn, trip_id=trip.id)
         ],
-        expected=[Expected(order=row["order_id"], unit=row["unit_id"]) for row in repository.expected(conn, trip.id)],
+        orders=service.expected_orders(conn, trip.id),
+        expected=[
+            Expected(order=order_id, unit=unit_id)
+            for unit_id, order_id in service.expected_units(conn, trip.id).items()
+        ],
     )
 
 

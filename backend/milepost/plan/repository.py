@@ -99,14 +99,15 @@ def set_trip_vehicle(conn: Connection, trip_id: str, vehicle_id: str) -> None:
 
 
 def expected(conn: Connection, trip_id: str) -> list[Row]:
-    """The expected list of a trip."""
+    """The expected list of a trip as it was written: unit_id is empty for a whole order."""
     statement = select(trip_expected).where(trip_expected.c.trip_id == trip_id)
-    return [dict(row) for row in conn.execute(statement.order_by(trip_expected.c.unit_id)).mappings()]
+    statement = statement.order_by(trip_expected.c.order_id, trip_expected.c.unit_id)
+    return [dict(row) for row in conn.execute(statement).mappings()]
 
 
-def drop_expected(conn: Connection, trip_id: str, unit_ids: Iterable[str]) -> None:
-    """Take units off the expected list."""
-    where = (trip_expected.c.trip_id == trip_id, trip_expected.c.unit_id.in_(list(unit_ids)))
+def drop_expected(conn: Connection, trip_id: str, order_id: str) -> None:
+    """Take an order off the expected list."""
+    where = (trip_expected.c.trip_id == trip_id, trip_expected.c.order_id == order_id)
     conn.execute(delete(trip_expected).where(*where))
 
 

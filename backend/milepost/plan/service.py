@@ -252,31 +252,44 @@ def trip_of_vehicle(conn: Connection, vehicle_id: str, at_ms: int) -> Trip | Non
 
 def expect(
     conn: Connection, trip_id: str, order_id: str, units: Iterable[str] | None = None, *, remove: bool = False
-) -> list[str]:
-    """Put units of an order (default: all it has) on a trip's expected list, or take them off.
+) -> list[str] | None:
+    """Put an order on a trip's expected list, or take it off: whole (`units` None), or some of its units.
 
-    Returns their ids. Raises NotFound, Invalid for a unit of another order or an order without units.
+    Returns the units named, None for the whole order. Raises NotFound, Invalid for units that are not of the order.
     """
     get_trip(conn, trip_id)
     own = {row["id"] for row in repository.units(conn, order_id=order_id)}
-    wanted = sorted(own if units is None else set(units))
-    if not wanted:
-        raise Invalid("this order has no units; enter them first (POST /api/v1/orders/{id}/units)")
-    strangers = [unit_id for unit_id in wanted if unit_id not in own]
-    if strangers:
-        raise Invalid(f"units {', '.join(strangers)} are not of this order")
-    listed = {row["unit_id"] for row in repository.expected(conn, trip_id)}
+    named = None if units is None else set(units)
+    strangers = sorted((named or set()) - own)
+    if strangers or named == set():
+        raise Invalid(f"units {', '.join(strangers)} are not of this order" if strangers else "units: name some")
+    listed = {row["unit_id"] for row in repository.expected(conn, trip_id) if row["order_id"] == order_id}
     if remove:
-        repository.drop_expected(conn, trip_id, wanted)
+        left = set() if named is None else (own if "" in listed else listed) - named
     else:
-        rows = [{"trip_id": trip_id, "unit_id": unit_id, "order_id": order_id} for unit_id in wanted]
-        repository.add(conn, trip_expected, [row for row in rows if row["unit_id"] not in listed])
-    return wanted
+        left = {""} if named is None or "" in listed else listed | named
+    repository.drop_expected(conn, trip_id, order_id)
+    rows = [{"trip_id": trip_id, "order_id": order_id, "unit_id": unit_id} for unit_id in sorted(left)]
+    repository.add(conn, trip_expected, rows)
+    return None if named is None else sorted(named)
 
 
 def expected_units(conn: Connection, trip_id: str) -> dict[str, str]:
-    """The expected list of a trip: unit id to order id."""
-    return {row["unit_id"]: row["order_id"] for row in repository.expected(conn, trip_id)}
+    """The expected list of a trip: unit id to order id. Orders without units are in expected_orders only."""
+    found: dict[str, str] = {}
+    for row in repository.expected(conn, trip_id):
+        units = [row["unit_id"]] if row["unit_id"] else _ids(repository.units(conn, order_id=row["order_id"]))
+        found |= dict.fromkeys(units, row["order_id"])
+    return dict(sorted(found.items()))
+
+
+def expected_orders(conn: Connection, trip_id: str) -> list[str]:
+    """Ids of the orders of which something is expected on a trip."""
+    return sorted({row["order_id"] for row in repository.expected(conn, trip_id)})
+
+
+def _ids(rows: Iterable[dict[str, Any]]) -> list[str]:
+    return [row["id"] for row in rows]
 
 
 def appoint(conn: Connection, door_id: str, trip_id: str, from_ms: int, to_ms: int) -> str:

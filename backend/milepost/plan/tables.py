@@ -72,8 +72,9 @@ trip_expected = Table(
     "trip_expected",
     metadata,
     Column("trip_id", String(36), ForeignKey("trip.id"), primary_key=True),
-    Column("unit_id", String(36), ForeignKey("unit.id"), primary_key=True),
-    Column("order_id", String(36), nullable=False, index=True),
+    Column("order_id", String(36), primary_key=True),
+    # One unit, or empty: the order with whatever units it has (it may have none that are tagged).
+    Column("unit_id", String(36), primary_key=True),
 )
 
 appointment = Table(
