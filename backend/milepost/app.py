@@ -17,6 +17,7 @@ from fastapi.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from milepost.access.scope import install_guard, request_scope
+from milepost.alerts import service as inbox
 from milepost.broker import EmbeddedBroker
 from milepost.db import Database
 from milepost.errors import MilepostError
@@ -31,6 +32,7 @@ from milepost.live.feed import FactFeed
 from milepost.live.hub import LiveHub
 from milepost.live.targets import FleetTargets
 from milepost.orders import service as orders
+from milepost.periodic import Periodic
 from milepost.settings import Settings
 from milepost.telemetry.sink import TelemetrySink
 from milepost.telemetry.sqlite import SqliteTelemetry
@@ -49,6 +51,7 @@ def create_api(db: Database, settings: Settings) -> FastAPI:
     api.state.db = db
     api.state.settings = settings
     install_guard(db.engine)
+    inbox.install()
     api.add_middleware(_ScopedRequests)
     api.add_exception_handler(MilepostError, _problem)
     for subject in _APIS:
@@ -90,12 +93,15 @@ class Service:
             ],
             self._open_broker(),
         )
-        self._outgoing = Outgoing(self.db, self.ingest.publish)
-        self._feed = FactFeed(self.db, self.live)
+        self._rounds = [
+            Periodic("outgoing", 0.25, Outgoing(self.db, self.ingest.publish).round),
+            Periodic("fact-feed", 0.25, FactFeed(self.db, self.live).round),
+            Periodic("orders-wake", 1.0, self._wake_orders),
+        ]
         self.live.start()
         self.ingest.start()
-        self._outgoing.start()
-        self._feed.start()
+        for each in self._rounds:
+            each.start()
         self._serve()
         self.ingest.wait_ready(_START_S)
 
@@ -103,9 +109,9 @@ class Service:
         """Stop every part in the order of the data: first what receives, last what stores."""
         self._server.should_exit = True
         self._http.join(10)
-        self._outgoing.stop()
         self.ingest.stop()
-        self._feed.stop()
+        for each in self._rounds:
+            each.stop()
         self.live.stop()
         if self.broker is not None:
             self.broker.stop()
@@ -126,6 +132,10 @@ class Service:
         host, port = self.broker.start()
         self.broker_address = f"mqtt://{host}:{port}"
         return Broker(host, port, self.settings.broker_user, password)
+
+    def _wake_orders(self) -> None:
+        with self.db.tx() as conn:
+            orders.wake(conn)
 
     def _serve(self) -> None:
         api = create_api(self.db, self.settings)

@@ -6,38 +6,21 @@ a broker may lose what it retains.
 """
 
 import json
-import logging
-import threading
 from collections.abc import Callable
 
 from milepost.db import Database
 from milepost.fleet import devices, repository
 from milepost.times import now_ms
 
-_log = logging.getLogger(__name__)
-_EVERY_S = 0.25
-
 
 class Outgoing:
-    """Polls the database and publishes what is due, in a thread of its own."""
+    """Publishes what is due; the service calls `round` a few times a second."""
 
     def __init__(self, db: Database, publish: Callable[[str, str, bytes, bool], None]) -> None:
         """`publish(device_id, leaf, payload, retain)` hands a message to the broker session."""
         self._db = db
         self._publish = publish
         self._configured: dict[str, int] = {}  # device: version of the configuration published by this process
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="outgoing", daemon=True)
-
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End after the round at hand."""
-        self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join(10)
 
     def round(self) -> None:
         """Publish everything that is due now."""
@@ -58,10 +41,3 @@ class Outgoing:
                 devices.mark_sent(conn, row["id"], now_ms())
         for row in due:
             self._publish(row["device_id"], "cmd", json.dumps(devices.message_of(row)).encode(), False)
-
-    def _run(self) -> None:
-        while not self._stop.wait(_EVERY_S):
-            try:
-                self.round()
-            except Exception:
-                _log.exception("commands and configurations could not be published; trying again")

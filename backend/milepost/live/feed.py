@@ -5,8 +5,6 @@ the viewers hear of it once, after it is committed.
 """
 
 import json
-import logging
-import threading
 
 from sqlalchemy import func, select
 
@@ -16,31 +14,17 @@ from milepost.db import Database
 from milepost.evidence.tables import fact
 from milepost.live.hub import LiveHub
 
-_log = logging.getLogger(__name__)
-_EVERY_S = 0.25
 _AT_ONCE = 500
 
 
 class FactFeed:
-    """Follows the evidence log in a thread of its own."""
+    """Follows the evidence log; the service calls `round` a few times a second."""
 
     def __init__(self, db: Database, hub: LiveHub) -> None:
         self._db = db
         self._hub = hub
         with db.read() as conn:
             self._seen = conn.execute(select(func.max(fact.c.seq))).scalar() or 0
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="fact-feed", daemon=True)
-
-    def start(self) -> None:
-        """Begin behind the newest fact."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End."""
-        self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join(10)
 
     def round(self) -> None:
         """Pass on what is new."""
@@ -53,10 +37,3 @@ class FactFeed:
             named = json.loads(subjects)
             self._hub.notify("fact", {"fact": kind, "at": at, "grade": grade, **named}, named.get("vehicle"))
             self._seen = seq
-
-    def _run(self) -> None:
-        while not self._stop.wait(_EVERY_S):
-            try:
-                self.round()
-            except Exception:
-                _log.exception("the evidence log could not be followed; trying again")

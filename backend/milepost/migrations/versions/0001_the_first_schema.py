@@ -209,6 +209,33 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_vehicle')),
     sa.UniqueConstraint('plate_key', name=op.f('uq_vehicle_plate_key'))
     )
+    op.create_table('alert',
+    sa.Column('id', sa.String(length=36), nullable=False),
+    sa.Column('order_id', sa.String(length=36), nullable=False),
+    sa.Column('order_number', sa.String(length=32), nullable=False),
+    sa.Column('kind', sa.String(length=40), nullable=False),
+    sa.Column('cause', sa.String(length=160), nullable=False),
+    sa.Column('ex', sa.String(length=40), nullable=True),
+    sa.Column('urgent', sa.Boolean(), nullable=False),
+    sa.Column('state', sa.String(length=12), nullable=False),
+    sa.Column('opened_at', sa.BigInteger(), nullable=False),
+    sa.Column('raised_at', sa.BigInteger(), nullable=False),
+    sa.Column('closed_at', sa.BigInteger(), nullable=True),
+    sa.Column('acked_by', sa.String(length=64), nullable=True),
+    sa.Column('acked_at', sa.BigInteger(), nullable=True),
+    sa.Column('assigned_to', sa.String(length=64), nullable=True),
+    sa.Column('snoozed_until', sa.BigInteger(), nullable=True),
+    sa.Column('data', sa.Text(), nullable=False),
+    sa.Column('facts', sa.Text(), nullable=False),
+    sa.Column('branch', sa.String(length=64), nullable=True),
+    sa.Column('site', sa.String(length=64), nullable=True),
+    sa.ForeignKeyConstraint(['order_id'], ['orders.id'], name=op.f('fk_alert_order_id_orders'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_alert'))
+    )
+    with op.batch_alter_table('alert', schema=None) as batch_op:
+        batch_op.create_index('ix_alert_cause', ['order_id', 'cause'], unique=False)
+        batch_op.create_index(batch_op.f('ix_alert_state'), ['state'], unique=False)
+
     op.create_table('binding',
     sa.Column('id', sa.String(length=36), nullable=False),
     sa.Column('device_id', sa.String(length=12), nullable=False),
@@ -319,15 +346,11 @@ def upgrade() -> None:
 
     op.create_table('trip_expected',
     sa.Column('trip_id', sa.String(length=36), nullable=False),
-    sa.Column('unit_id', sa.String(length=36), nullable=False),
     sa.Column('order_id', sa.String(length=36), nullable=False),
+    sa.Column('unit_id', sa.String(length=36), nullable=False),
     sa.ForeignKeyConstraint(['trip_id'], ['trip.id'], name=op.f('fk_trip_expected_trip_id_trip')),
-    sa.ForeignKeyConstraint(['unit_id'], ['unit.id'], name=op.f('fk_trip_expected_unit_id_unit')),
-    sa.PrimaryKeyConstraint('trip_id', 'unit_id', name=op.f('pk_trip_expected'))
+    sa.PrimaryKeyConstraint('trip_id', 'order_id', 'unit_id', name=op.f('pk_trip_expected'))
     )
-    with op.batch_alter_table('trip_expected', schema=None) as batch_op:
-        batch_op.create_index(batch_op.f('ix_trip_expected_order_id'), ['order_id'], unique=False)
-
     op.create_table('trip_stop',
     sa.Column('trip_id', sa.String(length=36), nullable=False),
     sa.Column('seq', sa.Integer(), nullable=False),
@@ -450,9 +473,6 @@ def downgrade() -> None:
 
     op.drop_table('trip_vehicle')
     op.drop_table('trip_stop')
-    with op.batch_alter_table('trip_expected', schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f('ix_trip_expected_order_id'))
-
     op.drop_table('trip_expected')
     with op.batch_alter_table('session', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_session_person_id'))
@@ -488,6 +508,11 @@ def downgrade() -> None:
         batch_op.drop_index('ix_binding_device')
 
     op.drop_table('binding')
+    with op.batch_alter_table('alert', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_alert_state'))
+        batch_op.drop_index('ix_alert_cause')
+
+    op.drop_table('alert')
     op.drop_table('vehicle')
     with op.batch_alter_table('unit', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_unit_order_id'))
