@@ -140,6 +140,20 @@ def test_garbage_of_any_kind_hides_no_frame(feed: Feed):
     assert [told["tags"][-1:] for told in feed(cases)] == [[[EPC.hex(), 0x3000, -43]]] * 300
 
 
+def test_a_wrong_sum_or_end_is_no_frame(feed: Feed):
+    reply = bytearray(frame(1, 0x03, b"\x01M100 V1.00"))
+    wrong_sum, wrong_end = bytes(reply), bytes(reply[:-1]) + b"\xdd"
+    wrong_sum = wrong_sum[:-2] + bytes([wrong_sum[-2] ^ 1]) + wrong_sum[-1:]
+    for told in feed([[wrong_sum + tag(EPC)], [wrong_end + tag(EPC)]]):
+        assert (told["replies"], told["count"], told["bad_frames"]) == ([], 1, 1)
+
+
+def test_a_good_frame_inside_a_false_one_is_found(feed: Feed):
+    """Noise can look like a tag notice with a right sum; its CRC betrays it, and what it covers is read."""
+    (told,) = feed([[frame(2, 0x22, b"\xd5\x30\x00" + tag(EPC) + b"\x00\x00"), b""]])
+    assert ([epc for epc, _, _ in told["tags"]], told["bad_crc"]) == ([EPC.hex()], 1)
+
+
 def test_a_frame_that_never_ends_is_given_up_in_silence(feed: Feed):
     promised = bytes.fromhex("bb022200b0") + b"\x01"
     waiting, silent = feed([[promised + tag(EPC)], [promised + tag(EPC), b""]])

@@ -16,6 +16,7 @@ from milepost_device import wire
 from milepost_device.wire_fix import Track
 
 _SMALL = 2**30 - 1
+CALM = settings(deadline=None)  # the machine is shared
 
 
 def _maybe(low: int, high: int) -> st.SearchStrategy:
@@ -93,16 +94,66 @@ def _batch(recs: list, size: int = 1 << 16) -> bytes:
 
 
 @given(records)
+@CALM
 def test_any_record_comes_back_from_its_standalone_form(rec: wire.Record):
     assert wire.decode_record(wire.encode_record(rec)) == rec
 
 
 @given(st.lists(records, max_size=12))
+@CALM
 def test_any_batch_comes_back_and_the_page_reads_it_alike(recs: list):
     data = _batch(recs)
     batch = wire.decode(data)
     assert batch.records == recs
     assert stranger.decode(data) == batch_to_plain(batch)
+
+
+@st.composite
+def walks(draw: st.DrawFn) -> list[wire.Fix]:
+    """A track of small steps: where predictions, pairs and their limits come into play."""
+    t, ms, lat, lon, alt, speed, course, sats, hdop = 1000, 0, 31_000_000, 121_000_000, 10, 5, 0, 9, 9
+    track = []
+    for _ in range(draw(st.integers(2, 12))):
+        t += draw(st.sampled_from([-1, 0, 1, 1, 7, 8, 9, 10, 59, 60, 61, 62]))
+        ms = draw(st.sampled_from([ms, ms, 0, 100, 900, 999]))
+        lat += draw(st.integers(-400, 400))
+        lon += draw(st.sampled_from([0, 93, -93, 29_990, 30_010, 1_000_010]))
+        alt += draw(st.integers(-9, 9))
+        speed = draw(st.sampled_from([speed, 0, 4, 5, 6, 120, 15_001]))
+        course = (course + draw(st.sampled_from([0, 1, 89, 90, 91]))) % 180
+        sats = draw(st.integers(max(0, sats - 9), sats + 9))
+        hdop = draw(st.integers(max(0, hdop - 9), hdop + 9))
+        hidden = draw(st.sampled_from([None, None, None, "alt_m", "speed_dmps", "course_2deg", "sats", "hdop_d"]))
+        fix = wire.Fix(t=t, ms=ms, lat_e6=lat, lon_e6=lon, alt_m=alt, speed_dmps=speed, course_2deg=course,
+                       sats=sats, hdop_d=hdop)  # fmt: skip
+        if hidden:
+            setattr(fix, hidden, None)
+        track.append(fix)
+    return track
+
+
+@given(walks())
+@settings(CALM, max_examples=300)
+def test_any_walk_comes_back_and_the_page_reads_it_alike(track: list[wire.Fix]):
+    data = _batch(track)
+    assert wire.decode(data).records == track
+    assert stranger.decode(data)["records"] == batch_to_plain(wire.decode(data))["records"]
+
+
+def test_two_differences_share_a_byte_up_to_seven():
+    """(t, alt) and (hdop, sats): every pair of differences around the limit, and its size."""
+    start = wire.Fix(t=100, lat_e6=0, lon_e6=0, alt_m=100, hdop_d=100, sats=100)
+    for first in range(-9, 10):
+        for second in range(-9, 10):
+            timed = wire.Fix(t=100 + first, lat_e6=0, lon_e6=0, alt_m=100 + second, hdop_d=100, sats=100)
+            seen = wire.Fix(t=100, lat_e6=0, lon_e6=0, alt_m=100, hdop_d=100 + first, sats=100 + second)
+            for fix in (timed, seen):
+                data = _batch([start, fix])
+                assert wire.decode(data).records == [start, fix]
+                assert stranger.decode(data)["records"][1] == batch_to_plain(wire.decode(data))["records"][1]
+                shared = max(abs(first), abs(second)) < 8
+                size = 2 if not (first or second) else 3 if shared or not (first and second) else 5
+                assert len(data) - len(_batch([start])) == size, (first, second)
 
 
 @given(
@@ -112,6 +163,7 @@ def test_any_batch_comes_back_and_the_page_reads_it_alike(recs: list):
     boot=st.integers(0, 65535),
     uptime_ms=st.integers(0, 2**32 - 1),
 )
+@CALM
 def test_any_header_comes_back(stream: int, first_seq: int, tail: int, boot: int, uptime_ms: int):
     writer = wire.BatchWriter()
     writer.begin(stream, first_seq, tail, boot, uptime_ms)
@@ -119,6 +171,7 @@ def test_any_header_comes_back(stream: int, first_seq: int, tail: int, boot: int
 
 
 @given(recs=st.lists(records, max_size=12), size=st.integers(40, 300))
+@CALM
 def test_what_does_not_fit_leaves_nothing_behind(recs: list, size: int):
     """A batch filled past its end equals the batch of only those records that fitted."""
     writer = wire.BatchWriter(size)
@@ -196,6 +249,7 @@ def test_ack_is_eight_bytes():
 
 
 @given(st.binary(max_size=80))
+@CALM
 def test_garbage_raises_nothing_but_a_wire_error(data: bytes):
     outcome("batch", data)
     outcome("record", data)
@@ -277,7 +331,3 @@ def test_every_value_the_device_stores_is_a_small_integer():
         assert track.encode(buf, 0, fix, 200) > 0
         kept = [*track.last, track.dt, track.dms, track.dlat, track.dlon, track.speeds]
         assert all(isinstance(value, int) and -(2**30) <= value < 2**30 for value in kept), kept
-
-
-settings.register_profile("wire", deadline=None)
-settings.load_profile("wire")
