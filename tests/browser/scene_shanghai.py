@@ -7,7 +7,6 @@ from typing import Any
 from milepost.fleet import devices, service as fleet
 from milepost.ingest.model import SpoolItem
 from milepost.ingest.decode import readings
-from milepost.plan import service as plan
 from milepost.times import now_ms
 from milepost_device import wire
 
@@ -50,26 +49,13 @@ class Scene:
             shape = {"type": "circle", "lat": lat, "lon": lon, "radius_m": radius}
             self.sites[code] = fleet.add_site(conn, code=code, name_zh=zh, name_en=en, kind=kind, shape=shape)
         self.doors = [fleet.add_door(conn, site_id=self.sites["DC1"], number=str(n)) for n in (1, 2, 3)]
-        drivers = [fleet.add_driver(conn, name=f"司机 {n:02d}") for n in range(1, 13)]
+        self.drivers = [fleet.add_driver(conn, name=f"司机 {n:02d}") for n in range(1, 13)]
         for n, plate in enumerate(PLATES):
             device = f"mp-{n:04d}"
             devices.register_device(conn, device_id=device, role="tracker", name=f"MP-{n:04d}", accounts=_NoBroker())
             vehicle = fleet.add_vehicle(conn, plate=plate)
             fleet.bind(conn, device, "vehicle", vehicle, self.start - 86_400_000)
             self.vehicles.append({"id": vehicle, "plate": plate, "device": device, **self._where(n)})
-        for n in range(12):
-            stops = self.random.sample(["S14", "S08", "S22", "S31", "S17", "S05", "HUB2", "T3"], 3)
-            if n == 0:
-                stops = ["S14", "S22", "T3"]
-            planned = [
-                {"site": self.sites[code], "planned_from": self.start + (i * 45 - 70 + n) * 60_000}
-                for i, code in enumerate(["DC1", *stops])
-            ]
-            trip = plan.plan_trip(conn, number=f"T-1126-{n + 1:02d}", kind="direct", stops=planned)
-            self.vehicles[n]["trip"] = trip.id
-            plan.set_vehicle(
-                conn, trip.id, self.vehicles[n]["id"], from_ms=self.start - 7_200_000, driver_id=drivers[n]
-            )
 
     def _where(self, n: int) -> dict[str, Any]:
         pick = self.random

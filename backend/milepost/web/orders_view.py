@@ -8,6 +8,7 @@ from sqlalchemy import Connection, func, or_
 
 from milepost.access.model import Principal
 from milepost.access.scope import readable
+from milepost.alerts.tables import alert
 from milepost.orders.tables import order
 from milepost.plan.tables import unit
 from milepost.web.texts import TEXTS
@@ -173,6 +174,15 @@ def alarm(aboard: Iterable[Row], vehicle_id: str, t: Translate) -> str:
     return ""
 
 
-def open_exceptions(conn: Connection, me: Principal) -> int:
-    """How many exceptions are open on the orders the person sees: the number above the inbox."""
-    return int(conn.execute(readable(me, order, func.sum(order.c.open_exceptions))).scalar() or 0)
+def open_alerts(conn: Connection, me: Principal) -> int:
+    """How many items of the inbox are unresolved: the number above it."""
+    return conn.execute(readable(me, alert, func.count()).where(alert.c.state != "resolved")).scalar_one()
+
+
+def inbox(conn: Connection, me: Principal, t: Translate, limit: int) -> list[Row]:
+    """Unresolved items with their orders, urgent first, then the newest."""
+    statement = readable(me, alert).where(alert.c.state != "resolved")
+    statement = statement.order_by(alert.c.urgent.desc(), alert.c.opened_at.desc(), alert.c.id).limit(limit)
+    items = [dict(row) for row in conn.execute(statement).mappings()]
+    rows = {row["id"]: row for row in by_ids(conn, me, {item["order_id"] for item in items}, t)}
+    return [{**item, "order": rows[item["order_id"]]} for item in items if item["order_id"] in rows]

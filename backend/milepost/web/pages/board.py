@@ -44,7 +44,7 @@ def live(request: Request, me: Me, conn: Reader) -> HTMLResponse:
         "land": assets().url("data/land.json"),
     }
     return page(
-        request, me, "live.html", section="live", config=config, inbox_count=orders_view.open_exceptions(conn, me)
+        request, me, "live.html", section="live", config=config, inbox_count=orders_view.open_alerts(conn, me)
     )
 
 
