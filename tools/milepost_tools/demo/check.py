@@ -12,15 +12,38 @@ _BOOKS_S = 15.0  # kept back of the time for the settlement
 
 def check(data: Path, seed: int, timeout_s: float, tell: Tell) -> Report:
     """Play one round and report. What goes wrong on the way is in the report, with all that was seen so far."""
-    demo = Demo(data, port=0, seed=seed, tell=tell)
-    first_fix_s, failure, accounts = None, "", []
-    with demo:
-        tell(f"service at {demo.url}, 4 devices powered")
+    run = _Run(Demo(data, port=0, seed=seed, tell=tell), timeout_s, tell)
+    try:
+        with run.demo:
+            run.play()
+            run.judge()
+    except Exception as error:  # whatever it was, the tables show how far it came
+        run.fail(f"{type(error).__name__}: {error}")
+    return run.report()
+
+
+class _Run:
+    def __init__(self, demo: Demo, timeout_s: float, tell: Tell) -> None:
+        self.demo = demo
+        self._timeout_s = timeout_s
+        self._tell = tell
+        self._first_fix_s: float | None = None
+        self._failure = ""
+        self._found: dict = {"miles": (), "mishap": None, "accounts": ()}
+
+    def fail(self, why: str) -> None:
+        """Keep the first cause."""
+        self._failure = self._failure or why
+
+    def play(self) -> None:
+        """From the first fix to the last archive; a failure is kept, so that the books are still laid open."""
+        demo = self.demo
+        self._tell(f"service at {demo.url}, {len(demo.boards)} devices powered")
         try:
-            first_fix_s = demo.wait_for_board()
-            tell("every truck is on the board")
+            self._first_fix_s = demo.wait_for_board()
+            self._tell("every truck is on the board")
             coming = demo.next_round()
-            alarm = threading.Timer(max(0.0, timeout_s - _BOOKS_S - demo.seconds), coming.stop)
+            alarm = threading.Timer(max(0.0, self._timeout_s - _BOOKS_S - demo.seconds), coming.stop)
             alarm.daemon = True
             alarm.start()
             try:
@@ -28,16 +51,22 @@ def check(data: Path, seed: int, timeout_s: float, tell: Tell) -> Report:
             finally:
                 alarm.cancel()
         except InterruptedError:
-            failure = f"not done within {timeout_s:g} s"
-        except Exception as error:  # whatever it was, the table shows how far it came
-            failure = f"{type(error).__name__}: {error}"
-        seen = demo.miles()
-        try:
-            accounts = demo.settle_books()
+            self.fail(f"not done within {self._timeout_s:g} s")
         except Exception as error:
-            failure = failure or f"{type(error).__name__}: {error}"
-        orders = sum(len(each.shipments) for each in demo.rounds)
-        mishap = demo.mishap()
-    if not failure and demo.seconds > timeout_s:
-        failure = f"took {demo.seconds:.0f} s, allowed {timeout_s:g} s"
-    return Report(orders, seen, mishap, accounts, first_fix_s, demo.seconds, failure)
+            self.fail(f"{type(error).__name__}: {error}")
+
+    def judge(self) -> None:
+        """Read what the service says, then what the devices' flash says."""
+        self._found["miles"] = self.demo.miles()
+        self._found["mishap"] = self.demo.mishap()
+        self._found["accounts"] = self.demo.settle_books()
+
+    def report(self) -> Report:
+        """All of it."""
+        seconds = self.demo.seconds
+        if seconds > self._timeout_s:
+            self.fail(f"took {seconds:.0f} s, allowed {self._timeout_s:g} s")
+        orders = sum(len(each.shipments) for each in self.demo.rounds)
+        return Report(
+            orders=orders, first_fix_s=self._first_fix_s, seconds=seconds, failure=self._failure, **self._found
+        )

@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 from urllib.parse import urlsplit
@@ -21,6 +21,9 @@ from milepost_tools.demo.world import World
 PASSWORD = "milepost-demo"
 _FIRST_FIX_S = 60.0
 _QUIET_S = 30.0
+_STILL_S = 2.5
+_DELIVERY_S = 4.0
+_CUTS = 3
 _FOR_EVER_MS = 1 << 53
 
 
@@ -39,7 +42,7 @@ class Demo:
         self.world = World(seed)
         self.boards: list[VirtualBoard] = []
         self.rounds: list[Round] = []
-        self.people: Mapping[str, Client] = {}
+        self.people: dict[str, Client] = {}
         self.url = ""
 
     @property
@@ -64,25 +67,23 @@ class Demo:
         self._closing.callback(service.stop)
         self.service = service
         self.url = service.url
-        words = people.hire(service.db, PASSWORD)
-        self.people = {
-            login: self._closing.enter_context(Client(self.url, login, word)) for login, word in words.items()
-        }
+        self._hire(people.STAGE_HANDS)
         self._closing.callback(self.world.stop)
         self._places = places.build(self.people["dispatcher"])
-        broker = urlsplit(service.broker_address)
-        assert broker.hostname and broker.port
+        at = urlsplit(service.broker_address)
+        assert at.hostname and at.port
         self._closing.callback(self._power_off)
         self.boards = places.mount(
-            self.people["engineer"],
-            self._places,
-            self._data / "boards",
-            Broker(broker.hostname, broker.port),
-            self.world,
+            self.people["engineer"], self._places, self._data / "boards", Broker(at.hostname, at.port), self.world
         )
         self.world.start()
         for board in self.boards:
             board.start()
+        self._hire(login for login in people.CAST if login not in people.STAGE_HANDS)
+
+    def _hire(self, logins: Iterable[str]) -> None:
+        for login, client in people.hire(self.service.db, self.url, logins, PASSWORD):
+            self.people[login] = self._closing.enter_context(client)
 
     def _power_off(self) -> None:
         for board in self.boards:
@@ -129,14 +130,30 @@ class Demo:
 
     def settle_books(self) -> list[Account]:
         """Let the devices finish sending, cut their power, and lay their flash beside the telemetry store."""
-        self.world.stop()
+        self.world.silence()
         self._until_quiet()
-        accounts = []
-        for board in self.boards:
+        return [self._settle(board) for board in self.boards]
+
+    def _settle(self, board: VirtualBoard) -> Account:
+        """The account of one board. A record made in the instant of the cut lies in its flash: power it again, so
+        that it is delivered; a device loses nothing by that."""
+        for _ in range(_CUTS):
             board.power_cut()
             made = made_by(board.folder)
-            accounts.append(settle(board.mac, made, self._stored(board.mac, made.stream)))
-        return accounts
+            if self._delivered(board, made.stream, made.head):
+                break
+            board.start()
+            self._delivered(board, made.stream, made.head)
+        return settle(board.mac, made, self._stored(board.mac, made.stream))
+
+    def _delivered(self, board: VirtualBoard, stream: int, head: int) -> bool:
+        """Wait a little until a record is in the telemetry store; False when it does not come."""
+        deadline = time.monotonic() + _DELIVERY_S
+        while self.service.telemetry.counts(board.mac, stream).last_seq < head:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.1)
+        return True
 
     def _stored(self, device: str, stream: int) -> list[int]:
         """The seqs of one stream in the telemetry store, with repetitions if there were any."""
@@ -148,9 +165,9 @@ class Demo:
         return seqs
 
     def _until_quiet(self) -> None:
-        """Wait until nothing new has been acknowledged for 3 s."""
+        """Wait until nothing new has been acknowledged for a while."""
         seen, since, deadline = None, time.monotonic(), time.monotonic() + _QUIET_S
-        while time.monotonic() < deadline and time.monotonic() - since < 3.0:
+        while time.monotonic() < deadline and time.monotonic() - since < _STILL_S:
             now = [row["contact"] and row["contact"]["acknowledged"] for row in self.people["demo"].get("/devices")]
             if now != seen:
                 seen, since = now, time.monotonic()

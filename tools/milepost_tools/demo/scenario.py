@@ -20,7 +20,7 @@ from milepost_tools.sim.epc import sscc96
 BRANCH = "SH1"
 COMPANY_PREFIX = "6950000"  # a prefix of the demo, not of a company
 UNITS_PER_ORDER = 3
-_POLL_S = 0.4
+_POLL_S = 0.25
 _DEVICE_WAIT_S = 45.0
 _SKUS = (("CUP-01", "保温杯"), ("LAMP-02", "台灯"), ("TEA-03", "茶叶礼盒"))
 
@@ -88,7 +88,11 @@ class Round:
     # --- the office ------------------------------------------------------------------------------
 
     def prepare(self) -> None:
-        """Order, accept, confirm, pick, bill and plan all three; their pallets stand ready in the hall."""
+        """Order, accept, confirm, pick, bill and plan all three; their pallets stand ready in the hall.
+
+        Meanwhile the first truck backs up to the door.
+        """
+        self.world.go(0, town.to_dock(0))
         for truck, store in enumerate(town.STORES):
             self.shipments.append(self._order(truck, store))
         for shipment in self.shipments:
@@ -165,7 +169,8 @@ class Round:
 
     def _load(self, shipment: Shipment) -> None:
         keeper, truck = self.people["keeper"], shipment.truck
-        self.world.go(truck, town.to_dock(truck))
+        if truck:
+            self.world.go(truck, town.to_dock(truck))
         self.world.wait_standing(truck, 60)
         session = keeper.post(
             f"/doors/{self.places.door}/sessions",

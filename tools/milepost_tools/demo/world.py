@@ -15,7 +15,7 @@ from milepost_tools.sim.gnss import Receiver
 from milepost_tools.sim.m100 import ROUNDS_PER_S, Module
 
 TICK_S = 0.025
-FORKLIFT_MPS = 2.8
+FORKLIFT_MPS = 3.2
 EMPTY_FORKLIFT_MPS = 3.4
 GATE_PINS = {"inner": 32, "outer": 33}
 _MAX_LAG_S = 2.0  # a machine that slept: the world goes on from there instead of racing after
@@ -64,6 +64,14 @@ class World:
     def start(self) -> None:
         """Let time run."""
         self._thread.start()
+
+    def silence(self) -> None:
+        """Receivers lose the sky and nothing is near the door; the reader module goes on, hearing nothing."""
+        with self._changed:
+            self._gnss = [None] * len(self.trucks)
+            self.door.staged.clear()
+            self.door.aboard.clear()
+            self.door.passages.clear()
 
     def stop(self) -> None:
         """Stand still for good."""
