@@ -9,6 +9,7 @@ Rules (requirement F3, notes on geofences, cases F01 and F03):
 - The first fix ever seen of a vehicle lies where it lies: no crossing was observed, so none is told.
 """
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
@@ -21,7 +22,7 @@ SLOW_MPS = 2.5
 ARRIVE_MS = 15_000  # slow for so long, or for the dwell time if that is shorter, is an arrival
 STAND_MPS = 1.0  # a stop begins below this and ends above MOVE_MPS
 MOVE_MPS = 2.0
-STAND_M = 15.0  # without a speed: so little way between two fixes is standing
+STAND_M = 20.0  # without a speed: within so little of where it was first slow
 MAX_GAP_MS = 300_000  # over a longer silence a crossing is not interpolated
 MAX_PASS_GAP_MS = 120_000  # nor is a way straight enough to say that a fence was crossed
 _ORDER = {"left": 0, "entered": 1, "stopped": 2, "passed": 3}
@@ -43,23 +44,25 @@ class Point:
 @dataclass(frozen=True, slots=True)
 class Sighting:
     """What the fence saw. `kind`: entered, left, stopped or passed; `at` UTC ms, `until` the end of a pass;
-    `seen_at` the fix that made it certain; `gap_ms` the silence in which it happened, 0 when there was none."""
+    `seen_at` the fix that made it certain; `gap_ms` the silence in which it happened, 0 when there was none;
+    `fixes` those it rests on, which may be long past by then."""
 
     kind: str
     site: str
     at: int
     inputs: tuple[str, ...]
     seen_at: int
+    fixes: tuple[Point, ...]
     until: int | None = None
     gap_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """A change of sides that is not certain yet."""
+    """A change of sides between two fixes that is not certain yet."""
 
     at: int
-    inputs: tuple[str, ...]
+    between: tuple[Point, Point]
     gap_ms: int
     fixes: int  # in a row that confirm it
 
@@ -72,8 +75,8 @@ class Stay:
     turn: Turn | None = None
     entered: Turn | None = None  # how it came in; None when it was inside from the start
     arrived: bool = False
-    slow: tuple[int, str] | None = None  # since when, by which fix
-    stand: tuple[int, str] | None = None
+    slow: Point | None = None  # the fix since which it is slow
+    stand: Point | None = None
     stopped: bool = False
 
 
@@ -126,7 +129,7 @@ def step(state: State, point: Point, fences: FenceIndex) -> tuple[State, list[Si
         else:
             stays[site] = _entering(fence, stay, (last, point), distance, seen)
         if stays[site].inside:
-            stays[site] = _motion(fence, stays[site], (last, point), seen)
+            stays[site] = _motion(fence, stays[site], point, seen)
     kept = {site: stay for site, stay in stays.items() if stay.inside or stay.turn}
     seen.sort(key=lambda each: (each.at, _ORDER[each.kind], each.site))
     return State(point, kept), seen
@@ -145,14 +148,13 @@ def _entering(
     gap = point.at - last.at
     if stay.turn:  # one fix inside and out again: a pass, or a jump of the receiver; no arrival either way
         out = _turn(fence, last, point)
-        inputs = (*stay.turn.inputs, point.id)
-        gap = max(stay.turn.gap_ms, out.gap_ms)
-        seen.append(Sighting("passed", fence.site, stay.turn.at, inputs, point.at, out.at, gap))
+        seen.append(_pass(fence, stay.turn, out, point))
     elif gap <= MAX_PASS_GAP_MS:
         parts = fence.crossings((last.lat, last.lon), (point.lat, point.lon))
         if len(parts) >= 2:
             first, final = (last.at + round(part * gap) for part in (parts[0], parts[-1]))
-            seen.append(Sighting("passed", fence.site, first, (last.id, point.id), point.at, final))
+            inputs = (last.id, point.id)
+            seen.append(Sighting("passed", fence.site, first, inputs, point.at, way, until=final))
     return Stay(False)
 
 
@@ -167,36 +169,52 @@ def _leaving(
     if turn.fixes < 2 and not elsewhere:
         return replace(stay, turn=turn)
     if stay.arrived:
-        seen.append(Sighting("left", fence.site, turn.at, turn.inputs, point.at, gap_ms=turn.gap_ms))
+        seen.append(_crossing("left", fence, turn, point))
     elif stay.entered:
-        inputs, gap = (*stay.entered.inputs, *turn.inputs), max(stay.entered.gap_ms, turn.gap_ms)
-        seen.append(Sighting("passed", fence.site, stay.entered.at, inputs, point.at, turn.at, gap))
+        seen.append(_pass(fence, stay.entered, turn, point))
     return Stay(False)
 
 
-def _motion(
-    fence: Fence, stay: Stay, way: tuple[Point | None, Point], seen: list[Sighting]
-) -> Stay:
-    last, point = way
-    speed = _speed(last, point, fence)
-    mark = (point.at, point.id)
-    slow = (stay.slow or mark) if speed is None or speed < SLOW_MPS else None
-    if speed is None or speed < STAND_MPS or (stay.stand and speed < MOVE_MPS):
-        stand, stopped = stay.stand or mark, stay.stopped
-    else:
-        stand, stopped = None, False
+def _crossing(kind: str, fence: Fence, turn: Turn, point: Point) -> Sighting:
+    inputs = tuple(each.id for each in turn.between)
+    return Sighting(kind, fence.site, turn.at, inputs, point.at, turn.between, gap_ms=turn.gap_ms)
+
+
+def _pass(fence: Fence, entry: Turn, way_out: Turn, point: Point) -> Sighting:
+    fixes = tuple(dict.fromkeys((*entry.between, *way_out.between)))
+    gap = max(entry.gap_ms, way_out.gap_ms)
+    inputs = tuple(each.id for each in fixes)
+    return Sighting("passed", fence.site, entry.at, inputs, point.at, fixes, way_out.at, gap)
+
+
+def _motion(fence: Fence, stay: Stay, point: Point, seen: list[Sighting]) -> Stay:
+    slow = _since(stay.slow, point, fence, begin_mps=SLOW_MPS, end_mps=SLOW_MPS)
+    stand = _since(stay.stand, point, fence, begin_mps=STAND_MPS, end_mps=MOVE_MPS)
+    stopped = stay.stopped and stand is not None and stay.stand is not None and stand.id == stay.stand.id
     arrived = stay.arrived
-    if not arrived and slow and point.at - slow[0] >= min(ARRIVE_MS, fence.dwell_ms):
+    if not arrived and slow and point.at - slow.at >= min(ARRIVE_MS, fence.dwell_ms):
         arrived = True
         if stay.entered:
-            seen.append(
-                Sighting("entered", fence.site, stay.entered.at, stay.entered.inputs, point.at,
-                         gap_ms=stay.entered.gap_ms)
-            )  # fmt: skip
-    if arrived and stand and not stopped and point.at > stand[0] and point.at - stand[0] >= fence.dwell_ms:
+            seen.append(_crossing("entered", fence, stay.entered, point))
+    if arrived and stand and not stopped and point.at > stand.at and point.at - stand.at >= fence.dwell_ms:
         stopped = True
-        seen.append(Sighting("stopped", fence.site, stand[0], (stand[1],), point.at))
+        seen.append(Sighting("stopped", fence.site, stand.at, (stand.id,), point.at, (stand,)))
     return replace(stay, slow=slow, stand=stand, stopped=stopped, arrived=arrived)
+
+
+def _since(
+    mark: Point | None, point: Point, fence: Fence, *, begin_mps: float, end_mps: float
+) -> Point | None:
+    """Since which fix it has been so slow, or None. A receiver that says no speed is judged by the way from where it
+    was first slow: between two fixes noise would look like driving, or driving like noise."""
+    if point.speed_mps is not None:
+        if point.speed_mps < begin_mps:
+            return mark or point
+        return mark if mark and point.speed_mps < end_mps else None
+    if mark is None:
+        return point
+    (x, y), (a, b) = fence.plane((point.lat, point.lon)), fence.plane((mark.lat, mark.lon))
+    return mark if math.hypot(x - a, y - b) <= STAND_M else point
 
 
 def _turn(fence: Fence, last: Point, point: Point) -> Turn:
@@ -204,45 +222,38 @@ def _turn(fence: Fence, last: Point, point: Point) -> Turn:
     the silence between them was too long to say."""
     gap = point.at - last.at
     if gap > MAX_GAP_MS:
-        return Turn(point.at, (last.id, point.id), gap, 0)
+        return Turn(point.at, (last, point), gap, 0)
     parts = fence.crossings((last.lat, last.lon), (point.lat, point.lon))
     part = parts[-1] if parts else 1.0
-    return Turn(last.at + round(part * gap), (last.id, point.id), 0, 0)
+    return Turn(last.at + round(part * gap), (last, point), 0, 0)
 
 
-def _speed(last: Point | None, point: Point, fence: Fence) -> float | None:
-    """Speed as the receiver says it, else from the way since the fix before; None when it stands without saying."""
-    if point.speed_mps is not None:
-        return point.speed_mps
-    if last is None or point.at <= last.at:
-        return None
-    a, b = fence.plane((last.lat, last.lon)), fence.plane((point.lat, point.lon))
-    way_m = ((b[0] - a[0]) ** 2 + (b[1] - a[1]) ** 2) ** 0.5
-    return None if way_m <= STAND_M else way_m * 1000 / (point.at - last.at)
-
-
-def track_around(points: Sequence[Point], at: int, until: int, most: int = 40) -> dict[str, Any]:
-    """The piece of track that a sighting rests on, as a snapshot: at most `most` fixes nearest to `at`, none later
-    than `until`; each [UTC ms, lat, lon, m/s or null]."""
-    known = [point for point in points if point.at <= until]
-    nearest = sorted(known, key=lambda point: (abs(point.at - at), point.at))[:most]
-    rows = sorted((point.at, point.lat, point.lon, point.speed_mps) for point in nearest)
-    return {"track": [list(row) for row in rows]}
+def track_around(points: Sequence[Point], sighting: Sighting, most: int = 40) -> dict[str, Any]:
+    """The piece of track that a sighting rests on, as a snapshot: its own fixes and of the others at most `most`
+    nearest to it, none later than what made it certain; each [UTC ms, lat, lon, m/s or null]."""
+    known = {*sighting.fixes, *(point for point in points if point.at <= sighting.seen_at)}
+    own = set(sighting.fixes)
+    nearest = sorted(known, key=lambda each: (each not in own, abs(each.at - sighting.at), each.at, each.id))
+    rows = sorted((each.at, each.lat, each.lon, each.speed_mps, each.id) for each in nearest[:most])
+    return {"track": [list(row[:4]) for row in rows]}
 
 
 def _stay(value: dict[str, Any]) -> Stay:
-    def turn(part: dict[str, Any] | None) -> Turn | None:
-        return None if part is None else Turn(**{**part, "inputs": tuple(part["inputs"])})
+    def point(part: dict[str, Any] | None) -> Point | None:
+        return None if part is None else Point(**part)
 
-    def mark(part: list[Any] | None) -> tuple[int, str] | None:
-        return None if part is None else (part[0], part[1])
+    def turn(part: dict[str, Any] | None) -> Turn | None:
+        if part is None:
+            return None
+        first, second = part["between"]
+        return Turn(part["at"], (Point(**first), Point(**second)), part["gap_ms"], part["fixes"])
 
     return Stay(
         value["inside"],
         turn(value["turn"]),
         turn(value["entered"]),
         value["arrived"],
-        mark(value["slow"]),
-        mark(value["stand"]),
+        point(value["slow"]),
+        point(value["stand"]),
         value["stopped"],
     )

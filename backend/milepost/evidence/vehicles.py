@@ -25,6 +25,7 @@ KEEP = 40
 KEEP_WAITING = 600
 SURE_GAP_MS = 60_000
 _DAY_MS = 86_400_000
+_CLOCKS = ("none", "rtc", "ntp", "gnss")  # the worst first
 _PASS = uuid.UUID("0b8a8f0e-4c55-5d8c-9a43-1c1a5e9f7b21")
 
 
@@ -81,12 +82,10 @@ def observe(
 
 def fact_of(vehicle: str, sighting: Sighting, points: Sequence[Point]) -> Fact:
     """The fact that a sighting is; `points`: the fixes around it."""
-    by_id = {point.id: point for point in points}
-    known = [by_id[each] for each in sighting.inputs if each in by_id]
     certain = next((point for point in points if point.at == sighting.seen_at), None)
-    span = known[-1].at - known[0].at if known else 0
-    clocks = {point.clock for point in known} or {"none"}
-    worst = next(clock for clock in ("none", "rtc", "ntp", "gnss") if clock in clocks)
+    span = sighting.fixes[-1].at - sighting.fixes[0].at
+    clocks = {point.clock for point in sighting.fixes}
+    worst = min(clocks, key=_CLOCKS.index)
     if worst in ("none", "rtc"):
         confidence = 0.95
     else:
@@ -106,7 +105,7 @@ def fact_of(vehicle: str, sighting: Sighting, points: Sequence[Point]) -> Fact:
         confidence=confidence,
         grade=grade({"gnss"}, confidence),
         inputs=sighting.inputs,
-        snapshot=track_around(points, sighting.at, sighting.seen_at),
+        snapshot=track_around(points, sighting),
         rule=geofence.RULE,
     )
 
