@@ -48,8 +48,13 @@ class Epoch:
         self.valid = True
         self.rmc = self.gga = False
         self.year = self.month = self.day = self.quality = 0
-        self.lat_e6 = self.lon_e6 = None
-        self.alt_m = self.speed_dmps = self.course_2deg = self.sats = self.hdop_d = None
+        self.lat_e6: int | None = None
+        self.lon_e6: int | None = None
+        self.alt_m: int | None = None
+        self.speed_dmps: int | None = None
+        self.course_2deg: int | None = None
+        self.sats: int | None = None
+        self.hdop_d: int | None = None
 
 
 class Nmea:
@@ -271,7 +276,7 @@ class Nmea:
     def _place(self, lat: int, lon: int) -> None:
         """Set the position, or refuse the epoch when the other sentence says another place."""
         epoch = self.epoch
-        if epoch.lat_e6 is not None:
+        if epoch.lat_e6 is not None and epoch.lon_e6 is not None:
             north = lat - epoch.lat_e6
             east = lon - epoch.lon_e6
             if not (-_APART_E6 <= north <= _APART_E6 and -_APART_E6 <= east <= _APART_E6):

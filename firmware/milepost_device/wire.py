@@ -73,14 +73,13 @@ def _put_body(buf: bytearray, p: int, rec: Record | Unknown) -> int:
     buf[p] = rec.clock
     p = put(buf, p + 1, rec.t)
     p = put(buf, p, rec.ms)
-    kind = rec.kind
-    if kind == KIND_TAG:
+    if isinstance(rec, Tag):
         p = _put_tag(buf, p, rec)
-    elif kind == KIND_GATE:
+    elif isinstance(rec, Gate):
         buf[p] = check(rec.gate, 0, 255, "gate")
         buf[p + 1] = check(rec.state, 0, 1, "state")
         p = put(buf, p + 2, check(rec.span_ms, 0, _SMALL, "span_ms"))
-    elif kind == KIND_EVENT:
+    elif isinstance(rec, Event):
         code = check(rec.code, 0, 0xFFFF, "code")
         buf[p] = code & 255
         buf[p + 1] = code >> 8
@@ -91,7 +90,7 @@ def _put_body(buf: bytearray, p: int, rec: Record | Unknown) -> int:
             raise WireError("range", "a key of args is an int or a str")
         for key in numbers + words:
             p = _put_item(buf, _put_item(buf, p, key), rec.args[key])
-    elif kind == KIND_HEALTH:
+    elif isinstance(rec, Health):
         p = put(buf, p, len(rec.values))
         for metric, value in rec.values:
             buf[p] = check(metric, 0, 255, "metric")
@@ -206,7 +205,7 @@ def _put_record(buf: bytearray, p: int, rec: Record | Unknown, track: Track, lim
     """Write kind, length and body; return the end, or -1 when it passes `limit`."""
     if p + 3 > limit:
         return -1
-    if rec.kind == KIND_FIX:
+    if isinstance(rec, Fix):
         buf[p] = KIND_FIX
         return track.encode(buf, p + 1, rec, limit)
     buf[p] = check(rec.kind, 2, 255, "kind")

@@ -293,7 +293,7 @@ class Track:
         pred = self.pred
         for i in range(_FIELDS):
             pred[i] = self.last[i]
-        clock = self._value(_CLOCK)
+        clock = self._value(_CLOCK) or 0  # never None: it is one of _ALWAYS
         self._predict_time(clock)
         for i in range(_T, _FIELDS):
             self._value(i)

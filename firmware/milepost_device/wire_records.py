@@ -1,7 +1,7 @@
 """The records of the wire as plain data, their numbers, and the error of the codec (see wire.py)."""
 
 try:
-    from micropython import const
+    from micropython import const  # pyright: ignore[reportAssignmentType]
 except ImportError:  # CPython
 
     def const(value: int) -> int:
@@ -41,7 +41,7 @@ class Record:
 
     kind = 0
     fields = ()
-    __hash__ = None  # records can change
+    __hash__ = None  # pyright: ignore[reportAssignmentType]  records can change
 
     def __init__(self, t: int, ms: int, clock: int, extra: bytes) -> None:
         self.t = t
@@ -211,7 +211,7 @@ class Health(Record):
 class Unknown:
     """A record of a kind that this decoder does not know: the body as bytes (without kind and length)."""
 
-    __hash__ = None
+    __hash__ = None  # pyright: ignore[reportAssignmentType]
 
     def __init__(self, kind: int, body: bytes) -> None:
         self.kind = kind

@@ -76,9 +76,15 @@ def sampled(fixes: Sequence[wire.Fix]) -> list[wire.Fix]:
     return kept
 
 
+def _known(value: int | None) -> int:
+    if value is None:
+        raise ValueError("a fix of the drive lacks a field that every one of them has")
+    return value
+
+
 def _differs(before: wire.Fix, fix: wire.Fix) -> bool:
-    north_m = (fix.lat_e6 - before.lat_e6) * 0.11132
-    east_m = (fix.lon_e6 - before.lon_e6) * 0.0952
+    north_m = (_known(fix.lat_e6) - _known(before.lat_e6)) * 0.11132
+    east_m = (_known(fix.lon_e6) - _known(before.lon_e6)) * 0.0952
     turn = 0
     if before.course_2deg is not None and fix.course_2deg is not None:
         turn = abs((fix.course_2deg - before.course_2deg + 90) % 180 - 90) * 2
@@ -86,7 +92,7 @@ def _differs(before: wire.Fix, fix: wire.Fix) -> bool:
         fix.t - before.t >= 10
         or math.hypot(north_m, east_m) >= 100
         or turn >= 10
-        or abs(fix.speed_dmps - before.speed_dmps) >= 28
+        or abs(_known(fix.speed_dmps) - _known(before.speed_dmps)) >= 28
     )
 
 
@@ -110,13 +116,13 @@ def owntracks_bytes(fixes: Sequence[wire.Fix]) -> int:
         message = {
             "_type": "location",
             "tid": "01",
-            "lat": fix.lat_e6 / 1e6,
-            "lon": fix.lon_e6 / 1e6,
+            "lat": _known(fix.lat_e6) / 1e6,
+            "lon": _known(fix.lon_e6) / 1e6,
             "alt": fix.alt_m,
-            "vel": round(fix.speed_dmps * 0.36),
+            "vel": round(_known(fix.speed_dmps) * 0.36),
             "cog": 2 * fix.course_2deg if fix.course_2deg is not None else None,
             "sats": fix.sats,
-            "hdop": fix.hdop_d / 10,
+            "hdop": _known(fix.hdop_d) / 10,
             "tst": wire.EPOCH + fix.t,
         }
         message = {key: value for key, value in message.items() if value is not None}
