@@ -6,7 +6,9 @@ killed anywhere leaves each file old or new and the next run goes on where it st
 
 import ast
 import base64
+import contextlib
 import hashlib
+import termios
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -80,12 +82,18 @@ def connect(port: str, timeout_s: float = 15.0) -> SerialTransport:
     try:
         transport.enter_raw_repl(soft_reset=True, timeout_overall=timeout_s)
     except TransportError as e:
-        transport.close()
+        disconnect(transport)
         raise DeployFailed(
             f"{port} does not answer as MicroPython: {e}. Is the firmware of the board MicroPython, "
             "and does no other program use the port?"
         ) from e
     return transport
+
+
+def disconnect(transport: SerialTransport) -> None:
+    """Closes the port, also of a board that is no longer there."""
+    with contextlib.suppress(OSError, termios.error):
+        transport.close()
 
 
 def facts(transport: SerialTransport) -> BoardFacts:
@@ -158,7 +166,7 @@ def _exec(transport: SerialTransport, code: str) -> bytes:
     except TransportExecError as e:
         last = str(e.error_output).strip().splitlines()[-1:] or ["no reason given"]
         raise DeployFailed(f"the board refused: {last[0]}") from e
-    except (TransportError, OSError) as e:
+    except (TransportError, OSError, termios.error) as e:
         raise DeployFailed(f"the board stopped answering: {e}") from e
 
 
@@ -168,3 +176,14 @@ def _ask(transport: SerialTransport, code: str) -> object:
         return ast.literal_eval(text)
     except (ValueError, SyntaxError) as e:
         raise DeployFailed(f"the board gave an answer that makes no sense: {text[:80]!r}") from e
+
+
+def device_of(transport: SerialTransport) -> str | None:
+    """The device id in the board's identity.json, None without one."""
+    code = (
+        "import json\n"
+        "try:\n    with open('/identity.json') as f: print(repr(json.load(f)['device']))\n"
+        "except (OSError, ValueError, KeyError, TypeError): print(None)"
+    )
+    answer = _ask(transport, code)
+    return answer if isinstance(answer, str) else None

@@ -65,10 +65,10 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     """Adds the console log to the report of a failed test."""
     outcome: Any = yield
     report = outcome.get_result()
-    board = getattr(item, "funcargs", {}).get("board")
-    if report.failed and hasattr(board, "console"):
-        lines = board.console.stamped().splitlines()[-_CONSOLE_LINES:]
-        report.sections.append(("board console", "\n".join(lines)))
+    console = getattr(getattr(item, "funcargs", {}).get("board"), "console", None)
+    if report.failed and console is not None:
+        text = console.decode(errors="replace") if isinstance(console, bytes) else console.stamped()
+        report.sections.append(("board console", "\n".join(text.splitlines()[-_CONSOLE_LINES:])))
 
 
 @pytest.fixture
