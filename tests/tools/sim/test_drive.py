@@ -99,4 +99,4 @@ def test_a_trip_of_the_town_passes_no_other_store(store: town.Store) -> None:
 
 def test_bays_and_dock_lie_well_inside_the_yard() -> None:
     for place in (town.DOCK, *town.BAYS):
-        assert distance_m(place, town.YARD_CENTRE) < town.YARD_RADIUS_M - 40
+        assert distance_m(place, town.YARD_CENTRE) < town.YARD_RADIUS_M - 30

@@ -15,7 +15,7 @@ READER = "02d0000000d1"
 TRACKERS = ("02d0000000a1", "02d0000000a2", "02d0000000a3")
 # Peak level at this door from which on a tag passes: pallets pass at 1.3 m, staged ones stand beyond 4 m.
 RSSI_FLOOR_DBM = -58.0
-_DWELL_S = 5
+_DWELL_S = 4
 
 
 @dataclass(frozen=True, slots=True)

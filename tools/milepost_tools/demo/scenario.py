@@ -11,17 +11,20 @@ from dataclasses import dataclass, field
 from threading import Event
 
 from milepost.ids import new_id
+from milepost.times import now_ms, to_rfc3339
 from milepost_tools.demo.client import Client
 from milepost_tools.demo.places import Places
 from milepost_tools.demo.world import World
 from milepost_tools.sim import town
 from milepost_tools.sim.epc import sscc96
+from milepost_tools.sim.geo import distance_m
 
 BRANCH = "SH1"
 COMPANY_PREFIX = "6950000"  # a prefix of the demo, not of a company
 UNITS_PER_ORDER = 3
 _POLL_S = 0.25
 _DEVICE_WAIT_S = 45.0
+_TRIP_MS = 240_000
 _SKUS = (("CUP-01", "保温杯"), ("LAMP-02", "台灯"), ("TEA-03", "茶叶礼盒"))
 
 Tell = Callable[[str], None]
@@ -80,10 +83,13 @@ class Round:
         self.mistake: Mistake | None = None
         self._serials = itertools.count(number * 1000 + 1)
         self._stop = Event()
+        self._session: str | None = None
+        self.over_ms = now_ms() + _TRIP_MS  # the trucks are on these trips until then
 
     def stop(self) -> None:
-        """Give up waiting, from another thread."""
+        """Give up waiting, in whatever thread."""
         self._stop.set()
+        self.world.give_up()
 
     # --- the office ------------------------------------------------------------------------------
 
@@ -144,7 +150,9 @@ class Round:
         dispatcher = self.people["dispatcher"]
         stops = [{"site": self.places.yard}, {"site": self.places.stores[shipment.store.key]}]
         trip = dispatcher.post("/trips", number=f"T{shipment.number}", kind="direct", stops=stops)["id"]
-        dispatcher.post(f"/trips/{trip}/vehicle", vehicle=self.places.vehicles[shipment.truck])
+        dispatcher.post(
+            f"/trips/{trip}/vehicle", vehicle=self.places.vehicles[shipment.truck], to=to_rfc3339(self.over_ms)
+        )
         dispatcher.post(f"/trips/{trip}/expected", order=shipment.order)
         shipment.trip = trip
 
@@ -163,6 +171,8 @@ class Round:
                     under_way.append(trips.submit(self._deliver, shipment))
                 for trip in under_way:
                     trip.result()
+            except NotReached:
+                raise  # trucks that are on the road go on: the pool waits for them
             except BaseException:
                 self.stop()
                 raise
@@ -178,6 +188,7 @@ class Round:
             trip=shipment.trip,
             direction="load",
         )["id"]
+        self._session = session
         self.tell(f"{shipment.number}: truck {truck + 1} at the door, loading")
         if self.mistake and self.mistake.shipment is not shipment and not self.mistake.caught:
             self._load_wrongly(self.mistake)
@@ -185,6 +196,7 @@ class Round:
             self.world.carry(pallet.epc, inwards=True)
         self.until(shipment, "loaded", lambda order: order["state"] == "loaded")
         keeper.post(f"/sessions/{session}/close")
+        self._session = None
         self.people["driver"].post(f"/trips/{shipment.trip}/load-sign", pieces=len(shipment.pallets), cautions=[])
 
     def _load_wrongly(self, mistake: Mistake) -> None:
@@ -218,12 +230,24 @@ class Round:
         self.until(shipment, "filed", lambda order: order["state"] == "archived")
         self.tell(f"{shipment.number}: signed, receipt back, filed")
 
+    def abandon(self) -> None:
+        """After a failure: the keeper closes the door's session, so that the next round can begin."""
+        if self._session is not None:
+            self.people["keeper"].post(f"/sessions/{self._session}/close")
+            self._session = None
+        self.world.clear_hall()
+
     def return_home(self) -> None:
-        """All trucks drive back into their bays."""
-        for shipment in self.shipments:
-            self.world.go(shipment.truck, shipment.store.way_back(shipment.truck))
+        """Every truck drives back into its bay from wherever it stands, and the round's time runs out."""
         for shipment in self.shipments:
             self.world.wait_standing(shipment.truck, 300)
+            for way in (shipment.store.way_back(shipment.truck), town.to_dock(shipment.truck).reversed()):
+                if distance_m(self.world.trucks[shipment.truck].at, way.points[0]) < 1:
+                    self.world.go(shipment.truck, way)
+                    break
+        for shipment in self.shipments:
+            self.world.wait_standing(shipment.truck, 300)
+        self._stop.wait(max(0, self.over_ms - now_ms()) / 1000)
 
     # --- waiting ---------------------------------------------------------------------------------
 

@@ -8,10 +8,14 @@ import threading
 import time
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
 from rich.panel import Panel
+
+if TYPE_CHECKING:
+    from milepost_tools.demo.play import Demo
 
 _SEED = 7
 
@@ -67,14 +71,25 @@ def _show(data: Path, port: int | None, seed: int, console: Console) -> int:
             )
             console.print(f"all trucks on the board after {running.wait_for_board():.1f} s")
             while True:
-                coming = running.next_round()
-                coming.play()
-                coming.return_home()
+                _round(running, console)
         finally:
             running.__exit__(None, None, None)
     except KeyboardInterrupt:
         console.print("stopped")
         return 0
+
+
+def _round(running: "Demo", console: Console) -> None:
+    """One round; if a step does not come, say so and go on with the next."""
+    from milepost_tools.demo.scenario import NotReached  # noqa: PLC0415
+
+    coming = running.next_round()
+    try:
+        coming.play()
+    except NotReached as error:
+        console.print(f"round {coming.number} ended early: {error}")
+        coming.abandon()
+    coming.return_home()
 
 
 def _check(data: Path, seed: int, timeout_s: float, as_json: bool, console: Console) -> int:

@@ -45,6 +45,7 @@ class World:
         self._rounds = 0.0
         self._changed = threading.Condition()
         self._stop = threading.Event()
+        self._given_up = False
         self._thread = threading.Thread(target=self._run, name="world", daemon=True)
         self.error: BaseException | None = None
 
@@ -78,6 +79,12 @@ class World:
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join()
+
+    def give_up(self) -> None:
+        """Free whoever waits for the world, with InterruptedError; the world itself goes on."""
+        with self._changed:
+            self._given_up = True
+            self._changed.notify_all()
 
     # --- what people do --------------------------------------------------------------------------
 
@@ -118,17 +125,23 @@ class World:
         with self._changed:
             self.door.aboard.clear()
 
+    def clear_hall(self) -> None:
+        """What still stands about is taken away."""
+        with self._changed:
+            self.door.staged.clear()
+            self.door.aboard.clear()
+
     def _wait(self, done: Callable[[], bool], timeout_s: float, otherwise: str) -> None:
         with self._changed:
             if not self._changed.wait_for(lambda: done() or self._over(), timeout_s):
                 raise TimeoutError(f"after {timeout_s:g} s {otherwise}")
         if self.error:
             raise RuntimeError(f"the simulated world broke: {self.error}") from self.error
-        if self._stop.is_set():
-            raise InterruptedError("the simulated world was stopped")
+        if self._over():
+            raise InterruptedError("nobody waits for the simulated world any more")
 
     def _over(self) -> bool:
-        return self._stop.is_set() or self.error is not None
+        return self._stop.is_set() or self._given_up or self.error is not None
 
     # --- time ------------------------------------------------------------------------------------
 

@@ -10,8 +10,8 @@ from milepost_tools.sim.geo import Ground, Point
 
 GROUND = Ground(31.2680, 121.1620)
 
-YARD_CENTRE: Point = (10.0, -25.0)
-YARD_RADIUS_M = 80.0
+YARD_CENTRE: Point = (8.0, -22.0)
+YARD_RADIUS_M = 60.0
 STORE_RADIUS_M = 60.0
 DOCK: Point = (0.0, -8.0)
 BAYS: tuple[Point, ...] = ((10.0, -18.0), (16.0, -18.0), (22.0, -18.0))
@@ -43,7 +43,7 @@ class Store:
 STORES = (
     Store("river", "河滨门店", "Riverside store", (740.0, 60.0), ((680.0, -120.0), (740.0, -60.0))),
     Store("north", "北门门店", "North gate store", (-470.0, 40.0), ((-410.0, -120.0), (-470.0, -60.0))),
-    Store("park", "园区门店", "Park store", (230.0, -215.0), ((190.0, -120.0), (230.0, -160.0))),
+    Store("park", "园区门店", "Park store", (150.0, -205.0), ((110.0, -120.0), (150.0, -155.0))),
 )
 
 
