@@ -22,7 +22,7 @@ _SNTP_S = const(1800)
 class App:
     """One device. Reads /identity.json and /config.json; raises ValueError if the identity cannot serve."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         identity = config.load(config.IDENTITY)
         wrong = config.check_identity(identity)
         if wrong:
@@ -54,15 +54,19 @@ class App:
         self._failure = None
         self._failed = asyncio.Event()
 
-    def _tracker(self, settings):
+    def _tracker(self, settings: dict) -> Tracker:
         stream = platform.uart(
-            settings["gnss_uart"], settings["gnss_baud"], 1024, settings["gnss_tx_pin"], settings["gnss_rx_pin"]
+            settings["gnss_uart"],
+            settings["gnss_baud"],
+            1024,
+            settings["gnss_tx_pin"],
+            settings["gnss_rx_pin"],
         )
         pin = settings["ignition_pin"]
         ignition = platform.input_pin(pin) if pin >= 0 else None
         return Tracker(stream, self.clock, self.uplink, settings, build.BUILD_T, ignition)
 
-    def _reader(self, settings):
+    def _reader(self, settings: dict) -> Reader:
         stream = platform.uart(
             settings["reader_uart"], 115200, 8192, settings["reader_tx_pin"], settings["reader_rx_pin"]
         )
@@ -75,7 +79,7 @@ class App:
 
     # --- what others ask of it -----------------------------------------------------------------------
 
-    def _state(self):
+    def _state(self) -> dict:
         return {
             "online": True,
             "fw": build.VERSION,
@@ -85,7 +89,7 @@ class App:
             "stream": self.outbox.stream,
         }
 
-    def _state_text(self, online):
+    def _state_text(self, online: bool) -> bytes:
         return json.dumps(
             {
                 "online": online,
@@ -97,7 +101,7 @@ class App:
             }
         ).encode()
 
-    def _gap(self, first_seq, last_seq, oldest):
+    def _gap(self, first_seq: int, last_seq: int, oldest: memoryview | None) -> bytes:
         """Gap record for dropped readings; with the time of the oldest of them where it is known."""
         clock = self.clock
         clock.boot = self.outbox.boot
@@ -114,17 +118,17 @@ class App:
             wire.Event(t=clock.t, ms=clock.ms, clock=clock.clock, code=wire.EV_GAP, args=args)
         )
 
-    def _configure(self, settings):
+    def _configure(self, settings: dict) -> None:
         self.role.configure(settings)
 
-    async def _reset(self):
+    async def _reset(self) -> None:
         self.outbox.flush()
         await asyncio.sleep_ms(_RESULT_MS)
         platform.reset()
 
     # --- running -------------------------------------------------------------------------------------
 
-    async def run(self):
+    async def run(self) -> None:
         """Run until something fails; raises what failed."""
         uplink = self.uplink
         args = {"reset": self.reset_cause, "fw": build.VERSION, "boot": self.outbox.boot, "store": self.store}
@@ -160,7 +164,7 @@ class App:
         await self._failed.wait()
         raise self._failure
 
-    async def _watched(self, job):
+    async def _watched(self, job) -> None:
         """A job that ends with an exception ends the application: half a device is worse than a reset."""
         try:
             await job
@@ -168,7 +172,7 @@ class App:
             self._failure = e
             self._failed.set()
 
-    async def _settle(self):
+    async def _settle(self) -> None:
         """Say when the backend has the first record; forgive earlier crashes after a minute."""
         started = self.clock.uptime_s
         await self.uplink.first_ack.wait()
@@ -177,7 +181,7 @@ class App:
             await asyncio.sleep(5)
         crash.healthy()
 
-    async def _health(self):
+    async def _health(self) -> None:
         while True:
             await asyncio.sleep(self.control.config["health_interval_s"])
             clock = self.clock
@@ -201,7 +205,7 @@ class App:
                 wire.Health(t=clock.t, ms=clock.ms, clock=clock.clock, values=values + self.role.health())
             )
 
-    async def _sntp(self):
+    async def _sntp(self) -> None:
         """Ask the configured time server, often until it answers, then twice an hour."""
         while True:
             host = self.control.config["sntp_host"]
@@ -211,6 +215,6 @@ class App:
             await asyncio.sleep(_SNTP_S if told else 10)
 
 
-def main():
+def main() -> None:
     """Run the device; returns never unless it is interrupted. Exceptions go to the caller."""
     asyncio.run(App().run())

@@ -41,7 +41,7 @@ LIMITS = {
 _GATES = {"inner": 32, "outer": 33}
 
 
-def defaults():
+def defaults() -> dict:
     """The configuration of a device that never got one (version 0)."""
     config = {key: limit[2] for key, limit in LIMITS.items()}
     config["gates"] = dict(_GATES)
@@ -50,7 +50,7 @@ def defaults():
     return config
 
 
-def validate(desired):
+def validate(desired) -> str | None:
     """None if `desired` (a decoded JSON value) may be applied, else a text that says which key and why."""
     if not isinstance(desired, dict):
         return "not a JSON object"
@@ -82,18 +82,18 @@ def validate(desired):
     return None
 
 
-def merge(desired):
+def merge(desired: dict) -> dict:
     """Defaults with what `desired` says."""
     config = defaults()
     config.update(desired)
     return config
 
 
-def _is_int(value):
+def _is_int(value) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def load(path):
+def load(path: str) -> dict | None:
     """The JSON object of a file, or None if it is absent or no JSON object."""
     try:
         with open(path) as f:
@@ -103,7 +103,7 @@ def load(path):
     return value if isinstance(value, dict) else None
 
 
-def save(path, value):
+def save(path: str, value: dict) -> None:
     """Replace the file by `value` as JSON: after a power cut it holds the old or the new text."""
     new = path + ".new"
     with open(new, "w") as f:
@@ -112,7 +112,7 @@ def save(path, value):
     os.rename(new, path)
 
 
-def load_config(path=CONFIG):
+def load_config(path: str = CONFIG) -> dict:
     """The configuration in force: the file if it is valid, else the defaults."""
     stored = load(path)
     if stored is None or validate(stored) is not None:
@@ -120,7 +120,7 @@ def load_config(path=CONFIG):
     return merge(stored)
 
 
-def check_identity(identity):
+def check_identity(identity) -> str | None:
     """None if the identity file can serve, else what is wrong and where."""
     if not isinstance(identity, dict):
         return "identity.json is missing or no JSON object; provision the board"

@@ -49,23 +49,23 @@ class Control:
         ids = stored.get("ids")
         self._reset_ids = ids if isinstance(ids, list) else []
 
-    def verbs(self, verbs):
+    def verbs(self, verbs: dict) -> None:
         """Add verbs of the role: name -> coroutine function(args)."""
         self._verbs.update(verbs)
 
-    async def handle(self, name, payload):
+    async def handle(self, name: str, payload: bytes) -> None:
         """Work off one message of the topics cfg and cmd."""
         if name == "cfg":
             self._configure(payload)
         else:
             await self._command(payload)
 
-    def _event(self, code, args):
+    def _event(self, code: int, args: dict) -> None:
         self.uplink.record(self.uplink.event(code, args))
 
     # --- configuration -------------------------------------------------------------------------------
 
-    def _configure(self, payload):
+    def _configure(self, payload: bytes) -> None:
         if not payload or payload == self._refused:
             return  # retained message deleted, or one already answered on an earlier connection
         version = 0
@@ -91,11 +91,11 @@ class Control:
         self.config = merged
         self._on_config(merged)
         self.uplink.reconfigure(merged)
-        self._event(wire.EV_CONFIG, {"version": version, "ok": 1, "reason": ""})
+        self._event(wire.EV_CONFIG, {"version": version, "ok": 1})
 
     # --- commands ------------------------------------------------------------------------------------
 
-    async def _command(self, payload):
+    async def _command(self, payload: bytes) -> None:
         try:
             command = json.loads(payload)
             ident, verb = command["id"], command["verb"]
@@ -127,12 +127,12 @@ class Control:
         else:
             self._answer(ident, False, {"reason": "unknown verb %s" % str(verb)[:32]})
 
-    def _answer(self, ident, ok, results):
+    def _answer(self, ident: str, ok: bool, results: dict) -> None:
         args = {"id": ident, "ok": 1 if ok else 0}
         args.update(results)
         self._event(wire.EV_COMMAND, args)
 
-    def _too_late(self, not_after):
+    def _too_late(self, not_after) -> bool:
         """Whether the command's time is over; never said by a clock that does not know the time."""
         clock = self._clock
         clock.stamp()
@@ -140,14 +140,14 @@ class Control:
             return False
         return clock.t > not_after - wire.EPOCH
 
-    async def _reboot(self, ident):
+    async def _reboot(self, ident: str) -> None:
         # First the id, then the answer, then the reset: a power cut between them never repeats the reset.
         self._reset_ids = (self._reset_ids + [ident])[-_REMEMBERED:]
         configuration.save(self._commands_file, {"ids": self._reset_ids})
         self._answer(ident, True, {})
         await self._reset()
 
-    def _set_time(self, args):
+    def _set_time(self, args: dict) -> None:
         """verb `time` {"unix_ms": n}: the backend's clock, for devices that have no better one."""
         unix_ms = args.get("unix_ms")
         if not isinstance(unix_ms, int):
@@ -157,10 +157,10 @@ class Control:
             set_clock(self._clock, self.uplink, t, unix_ms % 1000, wire.CLOCK_NTP)
 
 
-def set_clock(clock, uplink, t, ms, quality):
+def set_clock(clock, uplink, t: int, ms: int, quality: int) -> bool:
     """Set the device clock and record a clock step if it is news: its own time is true at that uptime."""
     if clock.set(t, ms, quality):
-        event = uplink.event(wire.EV_CLOCK_STEP, {"boot": clock.boot, "uptime_ms": clock.uptime_ms & 0x3FFFFFFF})
-        uplink.record(event)
+        args = {"boot": clock.boot, "uptime_ms": clock.uptime_ms & 0x3FFFFFFF}
+        uplink.record(uplink.event(wire.EV_CLOCK_STEP, args))
         return True
     return False

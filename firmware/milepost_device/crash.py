@@ -14,7 +14,7 @@ FAST_S = const(60)
 _TRACE = const(400)  # characters
 
 
-def note(error, uptime_s, path=FILE):
+def note(error: BaseException, uptime_s: int, path: str = FILE) -> int:
     """Store the traceback of `error`; the number of fast crashes in a row, this one included."""
     text = io.StringIO()
     sys.print_exception(error, text)
@@ -23,25 +23,25 @@ def note(error, uptime_s, path=FILE):
     return fast
 
 
-def count(path=FILE):
+def count(path: str = FILE) -> int:
     """Fast crashes in a row so far."""
     fast = (config.load(path) or {}).get("fast")
     return fast if isinstance(fast, int) else 0
 
 
-def trace(path=FILE):
+def trace(path: str = FILE) -> str:
     """Traceback that has not been reported yet, or an empty text."""
     text = (config.load(path) or {}).get("trace")
     return text if isinstance(text, str) else ""
 
 
-def reported(path=FILE):
+def reported(path: str = FILE) -> None:
     """The traceback is durable in the outbox: forget it, keep the count."""
     if trace(path):
         config.save(path, {"fast": count(path)})
 
 
-def healthy(path=FILE):
+def healthy(path: str = FILE) -> None:
     """The application has run long enough: fast crashes before no longer count."""
     try:
         os.stat(path)

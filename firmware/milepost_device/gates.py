@@ -11,25 +11,25 @@ NUMBERS = {"inner": wire.GATE_INNER, "outer": wire.GATE_OUTER}
 class GateInput:
     """One gate, active low. Register `edge` as the interrupt handler, set `read` to what reads the pin."""
 
-    def __init__(self, number, clock, uplink, debounce_ms, read=None):
+    def __init__(self, number: int, clock, uplink, debounce_ms: int) -> None:
         self._number = number
         self._clock = clock
         self._uplink = uplink
         self._debounce_ms = debounce_ms
-        self.read = read
+        self.read = None  # function () -> level, set by the owner
         self._flag = asyncio.ThreadSafeFlag()
         self._pending = False
         self._edge_ms = 0
         self.bounces = 0  # changes that were over within the debounce time
 
-    def edge(self, level):
+    def edge(self, level: int) -> None:
         """Interrupt: the pin changed."""
         if not self._pending:
             self._pending = True
             self._edge_ms = time.ticks_ms()
         self._flag.set()
 
-    async def run(self):
+    async def run(self) -> None:
         """Record every change that outlasts the debounce time, with the time of its first edge."""
         state = self.read()
         since = None

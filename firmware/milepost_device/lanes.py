@@ -24,7 +24,7 @@ class Lanes:
     `choose` sets first, last (or delay_ms when nothing is to be sent); `sent` tells what the batch took.
     """
 
-    def __init__(self, wait_ms, stall_ms):
+    def __init__(self, wait_ms: int, stall_ms: int) -> None:
         self.wait_ms = wait_ms
         self.stall_base_ms = stall_ms
         self.first = 0
@@ -34,7 +34,7 @@ class Lanes:
         self._since = 0
         self.restart(0, 0)
 
-    def restart(self, floor, now):
+    def restart(self, floor: int, now: int) -> None:
         """A new connection: everything above `floor` (acknowledged or dropped) is sent again."""
         self._floor = floor
         self._next = floor + 1
@@ -46,12 +46,12 @@ class Lanes:
         self._probing = False  # a batch was sent again to test the way
         self._doubt = False  # the probe was acknowledged, but not what was sent before it
 
-    def appended(self, head, now):
+    def appended(self, head: int, now: int) -> None:
         """A record was appended as seq `head`."""
         if head == max(self._top, self._live_next - 1, self._floor) + 1:
             self._since = now
 
-    def acknowledged(self, acked, now):
+    def acknowledged(self, acked: int, now: int) -> None:
         """The backend holds everything up to `acked`."""
         if acked <= self._floor:
             return
@@ -63,13 +63,13 @@ class Lanes:
         self._doubt = self._probing and acked < self._top
         self._probing = False
 
-    def _rise(self, floor):
+    def _rise(self, floor: int) -> None:
         self._floor = floor
         self._next = max(self._next, floor + 1)
         if self._live_from:
             self._live_next = max(self._live_next, floor + 1)
 
-    def choose(self, tail, head, full, now):
+    def choose(self, tail: int, head: int, full: bool, now: int) -> int:
         """The lane to send from now, or NOTHING. `full`: enough bytes wait to fill a batch."""
         if tail - 1 > self._floor:  # dropped meanwhile
             self._rise(tail - 1)
@@ -110,12 +110,12 @@ class Lanes:
         self.delay_ms = max(delay_ms, 10)
         return NOTHING
 
-    def _take(self, lane, first, last):
+    def _take(self, lane: int, first: int, last: int) -> int:
         self.first = first
         self.last = last
         return lane
 
-    def sent(self, lane, last, now):
+    def sent(self, lane: int, last: int, now: int) -> None:
         """The batch chosen went out and ended with seq `last`."""
         if self._top <= self._floor:
             self._quiet_from = now  # the first one that an acknowledgement is owed for

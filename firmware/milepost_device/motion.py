@@ -18,7 +18,7 @@ _FAR = const(900000)  # 1e-6 degrees, 100 km: beyond it products leave +-2^30
 _COS = tuple([int(1024 * math.cos(math.radians(d)) + 0.5) for d in range(91)])
 
 
-def distance_m(lat1_e6, lon1_e6, lat2_e6, lon2_e6):
+def distance_m(lat1_e6: int, lon1_e6: int, lat2_e6: int, lon2_e6: int) -> int:
     """Metres between two places (degrees x 1e6), integer arithmetic within +-2^30.
 
     In steps of 1 m up to 2 km, of 10 m up to 100 km; 10 000 000 for anything farther.
@@ -40,7 +40,7 @@ def distance_m(lat1_e6, lon1_e6, lat2_e6, lon2_e6):
     return _root(y_dm * y_dm + x_dm * x_dm) // 10
 
 
-def _root(n):
+def _root(n: int) -> int:
     """Integer square root of 0..2^31."""
     x = n
     y = (x + 1) // 2
@@ -50,7 +50,7 @@ def _root(n):
     return x
 
 
-def course_change_deg(a_2deg, b_2deg):
+def course_change_deg(a_2deg: int, b_2deg: int) -> int:
     """Angle between two courses (units of 2 degrees), 0..180 degrees."""
     d = abs(a_2deg - b_2deg) * 2
     return 360 - d if d > 180 else d
@@ -62,13 +62,13 @@ class SendPolicy:
     Takes values of the configuration; `now_s` is the uptime in seconds.
     """
 
-    def __init__(self, config):
+    def __init__(self, config: dict) -> None:
         self.configure(config)
         self._at_s = -1000000
         self._lat = self._lon = self._speed = 0
         self._course = None
 
-    def configure(self, config):
+    def configure(self, config: dict) -> None:
         """Take over thresholds."""
         self._moving_s = config["report_interval_s"]
         self._standing_s = config["stationary_interval_s"]
@@ -76,7 +76,15 @@ class SendPolicy:
         self._course_deg = config["min_course_deg"]
         self._speed_dmps = (config["min_speed_delta_kmh"] * 100 + 18) // 36
 
-    def wants(self, lat_e6, lon_e6, speed_dmps, course_2deg, now_s, standing):
+    def wants(
+        self,
+        lat_e6: int,
+        lon_e6: int,
+        speed_dmps: int | None,
+        course_2deg: int | None,
+        now_s: int,
+        standing: bool,
+    ) -> bool:
         """True if this fix is to be reported. `standing`: the vehicle rests at its anchor."""
         age_s = now_s - self._at_s
         if age_s >= (self._standing_s if standing else self._moving_s):
@@ -96,7 +104,9 @@ class SendPolicy:
             and course_change_deg(course_2deg, self._course) >= self._course_deg
         )
 
-    def reported(self, lat_e6, lon_e6, speed_dmps, course_2deg, now_s):
+    def reported(
+        self, lat_e6: int, lon_e6: int, speed_dmps: int | None, course_2deg: int | None, now_s: int
+    ) -> None:
         """This fix was recorded: the next is compared with it."""
         self._at_s = now_s
         self._lat = lat_e6
@@ -115,7 +125,7 @@ class Anchor:
     anchor_radius_m, or faster than 18 km/h outside half of it, lift it (DEPARTED). Ignition off keeps it.
     """
 
-    def __init__(self, config):
+    def __init__(self, config: dict) -> None:
         self.configure(config)
         self._good = 0
         self.standing = False
@@ -124,12 +134,21 @@ class Anchor:
         self._n = 0
         self._outside = 0
 
-    def configure(self, config):
+    def configure(self, config: dict) -> None:
         """Take over thresholds."""
         self._after_s = config["arrive_after_s"]
         self._radius_m = config["anchor_radius_m"]
 
-    def update(self, lat_e6, lon_e6, speed_dmps, sats, hdop_d, now_s, ignition=None):
+    def update(
+        self,
+        lat_e6: int,
+        lon_e6: int,
+        speed_dmps: int | None,
+        sats: int | None,
+        hdop_d: int | None,
+        now_s: int,
+        ignition: bool | None = None,
+    ) -> int:
         """Take one fix; NONE, ARRIVED or DEPARTED. ignition: True, False or None (not wired)."""
         good = (sats is None or sats >= _GOOD_SATS) and (hdop_d is None or hdop_d < _GOOD_HDOP_D)
         if not good:
@@ -160,12 +179,12 @@ class Anchor:
         self._outside = 0
         return ARRIVED
 
-    def _leave(self, lat_e6, lon_e6, speed, ignition):
+    def _leave(self, lat_e6: int, lon_e6: int, speed: int, ignition: bool | None) -> int:
         if ignition is False:
             self._outside = 0
             return NONE
         off_m = distance_m(self.lat_e6, self.lon_e6, lat_e6, lon_e6)
-        if off_m > self._radius_m or off_m > self._radius_m // 2 and speed > 50:
+        if off_m > self._radius_m or (off_m > self._radius_m // 2 and speed > 50):
             self._outside += 1
         else:
             self._outside = 0

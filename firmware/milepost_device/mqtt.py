@@ -48,7 +48,7 @@ class MQTTError(Exception):
     """The connection cannot go on; the text says why."""
 
 
-def put_length(buf, p, n):
+def put_length(buf: bytearray, p: int, n: int) -> int:
     """Write a remaining length (0..268435455) at p [2.2.3]; the place after it."""
     while True:
         byte = n & 127
@@ -59,7 +59,7 @@ def put_length(buf, p, n):
             return p
 
 
-def put_string(buf, p, text):
+def put_string(buf: bytearray, p: int, text: str | bytes) -> int:
     """Write text (str or bytes) with its 16-bit length [1.5.3]; the place after it."""
     if isinstance(text, str):
         text = text.encode()
@@ -72,11 +72,11 @@ def put_string(buf, p, text):
     return p + 2 + n
 
 
-def _length_size(n):
+def _length_size(n: int) -> int:
     return 1 if n < 128 else 2 if n < 16384 else 3
 
 
-def backoff_ms(failures, spread):
+def backoff_ms(failures: int, spread: int) -> int:
     """Pause before attempt `failures` + 1: 0.5 s doubling to 60 s, +-25 % by spread (0..1023)."""
     pause = min(_BACKOFF_MAX_MS, _BACKOFF_MS << min(failures, 8))
     return pause * 3 // 4 + pause * spread // 2048
@@ -92,8 +92,17 @@ class Client:
     """
 
     def __init__(
-        self, transport, client_id, *, user=None, password=None, keepalive_s=60, will=None, window=8, size=1280
-    ):
+        self,
+        transport,
+        client_id: str,
+        *,
+        user: str | None = None,
+        password: str | None = None,
+        keepalive_s: int = 60,
+        will=None,
+        window: int = 8,
+        size: int = 1280,
+    ) -> None:
         self._transport = transport
         self._id = client_id
         self._user = user
@@ -130,27 +139,27 @@ class Client:
         self.reason = ""
         self._dead = asyncio.Event()
 
-    def subscribe(self, topic, qos):
+    def subscribe(self, topic: str, qos: int) -> None:
         """Have `topic` subscribed on every connection from the next on."""
         self._subs.append((topic, qos))
 
     @property
-    def stall_ms(self):
+    def stall_ms(self) -> int:
         """How long the oldest publish may stay unacknowledged: 5 s, more on a slow path, at most 30 s."""
         return min(_STALL_MAX_MS, max(_STALL_MS, 6 * self.rtt_ms))
 
-    async def room(self):
+    async def room(self) -> None:
         """Wait until connected with a free place in the window."""
         while not self.connected or self.inflight >= self.window:
             self._room.clear()
             await self._room.wait()
 
-    async def publish(self, topic, payload, qos=1, retain=False, token=None):
+    async def publish(self, topic: str, payload, qos: int = 1, retain: bool = False, token=None) -> None:
         """Send a message. With QoS 1 the window must have room. Raises MQTTError when not connected.
 
         Returns when the packet is handed to the socket, not when it is acknowledged (`on_puback`).
         """
-        if not self.connected or qos and self.inflight >= self.window:
+        if not self.connected or (qos and self.inflight >= self.window):
             raise MQTTError("no connection or no room in the window")
         n = 2 + len(topic) + (2 if qos else 0) + len(payload)
         total = 1 + _length_size(n) + n
@@ -178,11 +187,11 @@ class Client:
             buf[p : p + len(payload)] = payload
             await self._write(self._tx_view[:total])
 
-    def close(self, reason="closed"):
+    def close(self, reason: str = "closed") -> None:
         """End this connection (run connects again)."""
         self._fail(reason)
 
-    async def run(self):
+    async def run(self) -> None:
         """Connect, keep the connection, reconnect. Never returns; errors of the network stay inside."""
         while True:
             try:
@@ -199,7 +208,7 @@ class Client:
 
     # --- one connection ------------------------------------------------------------------------------
 
-    async def _session(self):
+    async def _session(self) -> None:
         self._dead = asyncio.Event()
         self.reason = ""
         self._by_peer = True
@@ -233,20 +242,20 @@ class Client:
             except (OSError, asyncio.TimeoutError):
                 pass
 
-    async def _guard(self, job):
+    async def _guard(self, job) -> None:
         try:
             await job
         except Exception as e:  # whatever it was, this connection is over and says why
             self._fail(_say(e))
 
-    def _fail(self, reason, by_peer=True):
+    def _fail(self, reason: str, by_peer: bool = True) -> None:
         if not self._dead.is_set():
             self.reason = reason
             self._by_peer = by_peer
             self.connected = False
             self._dead.set()
 
-    async def _write(self, data):
+    async def _write(self, data: bytearray | memoryview) -> None:
         """One write per packet: a packet in two TLS records costs 56 bytes more (notes/firmware.md §4)."""
         writer = self._writer
         if writer is None:
@@ -266,7 +275,7 @@ class Client:
         finally:
             self._draining = None
 
-    async def _send_connect(self):
+    async def _send_connect(self) -> None:
         buf = self._tx
         flags = 2  # clean session [3.1.2.4]
         n = 10 + 2 + len(self._id)
@@ -297,7 +306,7 @@ class Client:
                 p = put_string(buf, p, self._password)
         await self._write(self._tx_view[:p])
 
-    async def _send_subscribe(self):
+    async def _send_subscribe(self) -> None:
         for topic, qos in self._subs:
             pid = self._next_pid()
             self._subs_due[pid] = topic
@@ -311,7 +320,7 @@ class Client:
                 buf[p] = qos
                 await self._write(self._tx_view[: p + 1])
 
-    def _next_pid(self):
+    def _next_pid(self) -> int:
         while True:
             self._pid = self._pid % 65535 + 1
             for i in range(self.inflight):
@@ -320,7 +329,7 @@ class Client:
             else:
                 return self._pid
 
-    async def _receive(self, reader):
+    async def _receive(self, reader) -> None:
         view = self._rx_view
         size = len(self._rx)
         while True:
@@ -354,7 +363,7 @@ class Client:
             elif self._have == size:
                 raise MQTTError("packet larger than the buffer")
 
-    async def _packet(self, start):
+    async def _packet(self, start: int) -> int:
         """Handle the packet at `start` of the receive buffer; its size, 0 if it is not yet complete."""
         buf = self._rx
         have = self._have
@@ -396,9 +405,8 @@ class Client:
                 raise MQTTError("unexpected CONNACK")
             code = buf[p + 1]
             if code:
-                raise MQTTError(
-                    "broker refuses the connection: " + (_REFUSED[code] if code < len(_REFUSED) else str(code))
-                )
+                why = _REFUSED[code] if code < len(_REFUSED) else str(code)
+                raise MQTTError("broker refuses the connection: " + why)
             self._connack = True
             self._heard = time.ticks_ms()
             await self._send_subscribe()
@@ -407,7 +415,7 @@ class Client:
             raise MQTTError("unexpected packet 0x%02x" % buf[start])
         return end - start
 
-    async def _suback(self, p, n):
+    async def _suback(self, p: int, n: int) -> None:
         buf = self._rx
         if n != 3:
             raise MQTTError("malformed SUBACK")
@@ -418,7 +426,7 @@ class Client:
             raise MQTTError("broker refuses the subscription to %s (0x%02x)" % (topic, buf[p + 2]))
         self._up_if_ready()
 
-    def _up_if_ready(self):
+    def _up_if_ready(self) -> None:
         if self._subs_due or self.connected:
             return
         self.connected = True
@@ -426,7 +434,7 @@ class Client:
         self._room.set()
         self.on_connect()
 
-    def _puback(self, pid):
+    def _puback(self, pid: int) -> None:
         first = self._first
         if not self.inflight:
             return
@@ -456,7 +464,7 @@ class Client:
         self._room.set()
         self.on_puback(token)
 
-    async def _message(self, first, p, end):
+    async def _message(self, first: int, p: int, end: int) -> None:
         qos = first >> 1 & 3
         buf = self._rx
         n = buf[p] << 8 | buf[p + 1] if p + 2 <= end else 0x10000
@@ -468,7 +476,7 @@ class Client:
         if qos:
             await self._send_puback(buf[at], buf[at + 1])
 
-    async def _oversize(self, start, p, end):
+    async def _oversize(self, start: int, p: int, end: int) -> int:
         """A message larger than the buffer: acknowledge it, count it, skip its bytes."""
         buf = self._rx
         if self._have < p + 2:
@@ -483,7 +491,7 @@ class Client:
             await self._send_puback(buf[at], buf[at + 1])
         return end - start
 
-    async def _send_puback(self, high, low):
+    async def _send_puback(self, high: int, low: int) -> None:
         async with self._write_lock:
             buf = self._small
             buf[0] = _PUBACK
@@ -492,7 +500,7 @@ class Client:
             buf[3] = low
             await self._write(buf)
 
-    async def _watch(self):
+    async def _watch(self) -> None:
         """Close a connection whose other side has gone silent; ping when we have nothing to say."""
         while True:
             await asyncio.sleep_ms(250)
@@ -518,11 +526,11 @@ class Client:
                     await self._write(memoryview(self._small)[:2])
 
 
-def _ignore(*args):
+def _ignore(*args) -> None:
     pass
 
 
-def _say(e):
+def _say(e: Exception) -> str:
     if isinstance(e, EOFError):
         return "closed by the broker"
     return str(e) if isinstance(e, MQTTError) else repr(e)

@@ -3,7 +3,7 @@
 Flash rules (notes/firmware.md §5): programming only clears bits, erasing sets a whole sector, power may go
 inside either. Nothing here erases or rewrites what it still needs.
 
-Sector:  mark u32 | version u16, boot u16, stream u32, first seq u32, acked u32, number u32, crc u32 | dead u32
+Sector:  mark u32 | version u16, boot u16, stream, first seq, acked, number, crc (each u32) | dead u32
 Frame:   head u16 (kind << 14 | length) | payload | check u16, padded to an even size
          kind 0 record, 1 acknowledged seq (u32), 2 boot number (u16); head 0 = nothing, skip two bytes
 
@@ -46,7 +46,7 @@ _OP_SIZE = const(5)
 _OP_ERASE = const(6)
 
 
-def _gap_unknown(first_seq, last_seq, oldest):
+def _gap_unknown(first_seq: int, last_seq: int, oldest: memoryview | None) -> bytes | None:
     return None
 
 
@@ -58,7 +58,7 @@ class Outbox:
     Attributes: stream (1..2^30-1), boot (1..65535), head (newest seq, 0 = none), acked, dropped (this boot).
     """
 
-    def __init__(self, dev, on_drop=_gap_unknown, stream=None):
+    def __init__(self, dev, on_drop=_gap_unknown, stream: int | None = None) -> None:
         self._dev = dev
         self._on_drop = on_drop
         self._count = dev.ioctl(_OP_COUNT, 0)
@@ -86,12 +86,12 @@ class Outbox:
     # --- what others use -----------------------------------------------------------------------------
 
     @property
-    def tail(self):
+    def tail(self) -> int:
         """Oldest seq still held and unacknowledged (head + 1: nothing waits)."""
         return max(self._first, self.acked + 1)
 
     @property
-    def used_permille(self):
+    def used_permille(self) -> int:
         """Part of the ring that holds unacknowledged records, 0..1000."""
         held = self.head - self.tail + 1
         if held <= 0:
@@ -100,7 +100,7 @@ class Outbox:
         share = 1000 * held // max(1, self.head - self._first + 1)
         return share * sectors // self._count
 
-    def append(self, record):
+    def append(self, record: bytes | bytearray | memoryview) -> int:
         """Make `record` (bytes, 1..max_record) durable and return its seq. Raises ValueError or OSError."""
         n = len(record)
         if not 1 <= n <= self.max_record:
@@ -120,7 +120,7 @@ class Outbox:
         self.head += 1
         return self.head
 
-    def prepare(self):
+    def prepare(self) -> bool:
         """Erase the next sector ahead of its use; drops the oldest records when the ring is full.
 
         Blocks for one erase (45 ms typical): call it in idle time. Returns True if it did anything.
@@ -148,7 +148,7 @@ class Outbox:
         self._report_gap(oldest)
         return True
 
-    def ack(self, seq):
+    def ack(self, seq: int) -> bool:
         """Everything up to `seq` is safe elsewhere. False (and no effect) if `seq` was never given out."""
         if seq > self.head:
             return False
@@ -158,22 +158,22 @@ class Outbox:
                 self._note(_ACK, seq, 0 if self._prepared else _RESERVE)
         return True
 
-    def flush(self):
+    def flush(self) -> None:
         """Write the acknowledged seq down now (before a planned reset)."""
         if self._kept_ack < self.acked:
             self._note(_ACK, self.acked, 0 if self._prepared else _RESERVE)
 
-    def read(self, seq, buf):
+    def read(self, seq: int, buf: bytearray) -> int:
         """Copy record `seq` into `buf`; its length, or 0 if it is not held."""
         reader = Reader(self, seq)
         n = reader.read(buf)
         return n if reader.seq == seq else 0
 
-    def reader(self, seq=0):
+    def reader(self, seq: int = 0) -> "Reader":
         """A cursor that starts at `seq` (or at the oldest held record)."""
         return Reader(self, seq)
 
-    def format(self, stream=None):
+    def format(self, stream: int | None = None) -> None:
         """Forget everything and begin a new stream. Old sectors are killed first, newest last."""
         head = self._hdr
         order = []
@@ -187,7 +187,7 @@ class Outbox:
 
     # --- mounting ------------------------------------------------------------------------------------
 
-    def _mount(self, stream):
+    def _mount(self, stream: int | None) -> None:
         best = -1
         head_no = -1
         for i in range(self._count):
@@ -227,11 +227,11 @@ class Outbox:
             self._note(_BOOT, self.boot, 0)
         self._report_gap(None)
 
-    def _next_boot(self):
+    def _next_boot(self) -> int:
         self.boot = self.boot % 65535 + 1
         return self.boot
 
-    def _begin(self, stream):
+    def _begin(self, stream: int | None) -> None:
         if stream is None:
             stream = struct.unpack("<I", os.urandom(4))[0] & MAX_SEQ or 1
         self.stream = stream
@@ -245,7 +245,7 @@ class Outbox:
         self._prepared = True
         self._open_next()
 
-    def _read_header(self, sector):
+    def _read_header(self, sector: int) -> bool:
         """Fill the header buffer; True if the sector is whole and alive."""
         head = self._hdr
         self._dev.readblocks(sector, head, 0)
@@ -259,19 +259,19 @@ class Outbox:
             and crc == crc32(memoryview(head)[4:24])
         )
 
-    def _is_live(self, no):
+    def _is_live(self, no: int) -> bool:
         if not self._read_header(self._sector_of(no)):
             return False
         stream, _, _, number = struct.unpack_from("<IIII", self._hdr, 8)
         return number == no and stream == self.stream
 
-    def _find_first(self):
+    def _find_first(self) -> None:
         while self._tail_no < self._head_no and not self._is_live(self._tail_no):
             self._tail_no += 1
         self._read_header(self._sector_of(self._tail_no))
         self._first = struct.unpack_from("<I", self._hdr, 12)[0]
 
-    def _recover(self):
+    def _recover(self) -> None:
         """Walk the open sector from `_pos`, take its frames, overwrite what is torn at its end."""
         self._torn = False
         self._win_sector = -1
@@ -297,7 +297,7 @@ class Outbox:
             self._zero(sector, self._pos, end)
             self._pos = end
 
-    def _last_programmed(self, sector, pos):
+    def _last_programmed(self, sector: int, pos: int) -> int:
         """End (even) of the programmed bytes at or after `pos`; `pos` if all is blank."""
         end = pos
         step = len(self._win)
@@ -311,7 +311,7 @@ class Outbox:
             pos += n
         return (end + 1) & ~1
 
-    def _zero(self, sector, pos, end):
+    def _zero(self, sector: int, pos: int, end: int) -> None:
         step = min(len(self._out), 64)
         for i in range(step):
             self._out[i] = 0
@@ -323,10 +323,10 @@ class Outbox:
 
     # --- flash ---------------------------------------------------------------------------------------
 
-    def _sector_of(self, no):
+    def _sector_of(self, no: int) -> int:
         return (self._head_sector + no - self._head_no) % self._count
 
-    def _open_next(self):
+    def _open_next(self) -> None:
         """Start writing into the prepared sector; its header also carries boot and acknowledged seq."""
         if not self._prepared:
             self.prepare()
@@ -346,7 +346,7 @@ class Outbox:
         if self._win_sector == n:
             self._win_sector = -1
 
-    def _program(self, kind, payload, n):
+    def _program(self, kind: int, payload: bytes | bytearray | memoryview, n: int) -> None:
         """Program one frame at the write position as one operation."""
         out = self._out
         head = kind << 14 | n
@@ -364,7 +364,7 @@ class Outbox:
         self._torn = False
         self._pos += (size + 1) & ~1
 
-    def _note(self, kind, value, reserve):
+    def _note(self, kind: int, value: int, reserve: int) -> None:
         """Write a small mark if it fits and leaves `reserve` bytes; the next header carries it otherwise."""
         if self._torn:
             self._recover()
@@ -375,7 +375,7 @@ class Outbox:
         if kind == _ACK:
             self._kept_ack = value
 
-    def _load(self, sector, pos, n):
+    def _load(self, sector: int, pos: int, n: int) -> int:
         """Offset in the window of [pos, pos + n) of a sector."""
         off = pos - self._win_off
         if self._win_sector != sector or off < 0 or off + n > len(self._win):
@@ -390,7 +390,7 @@ class Outbox:
                     self._win[i] = 0xFF
         return off
 
-    def _parse(self, sector, pos, limit, seq):
+    def _parse(self, sector: int, pos: int, limit: int, seq: int) -> int:
         """Kind of the frame at `pos` (or _BLANK, _SKIP, _BAD); sets `_len` and `_off` (in the window)."""
         if pos + 2 > limit:
             return _BLANK
@@ -416,13 +416,13 @@ class Outbox:
             return _BAD
         return kind
 
-    def _oldest(self):
+    def _oldest(self) -> memoryview | None:
         reader = Reader(self, self.tail)
         buf = bytearray(self.max_record)
         n = reader.read(buf)
         return memoryview(buf)[:n] if n else None
 
-    def _report_gap(self, oldest):
+    def _report_gap(self, oldest: memoryview | None) -> None:
         """Append a gap record if records were dropped that neither an ack nor a gap of this boot covers."""
         if self._first <= max(self.acked, self._told) + 1:
             return
@@ -435,7 +435,7 @@ class Outbox:
 class Reader:
     """Cursor over the records of an outbox. `read` looks, `advance` moves on; survives drops and appends."""
 
-    def __init__(self, outbox, seq=0):
+    def __init__(self, outbox: Outbox, seq: int = 0) -> None:
         self._box = outbox
         self._no = -1
         self._pos = 0
@@ -444,22 +444,21 @@ class Reader:
         self.seq = 0  # seq of the record last read
         self.want = max(seq, 1)
 
-    def seek(self, seq):
+    def seek(self, seq: int) -> None:
         """Continue at `seq`."""
         if seq != self.want:
             if seq < self.want:
                 self._no = -1
             self.want = seq
 
-    def advance(self):
+    def advance(self) -> None:
         """Move past the record last read."""
         self.want = self.seq + 1
 
-    def read(self, buf):
+    def read(self, buf: bytearray) -> int:
         """Copy the first held record with seq >= `want` into `buf`: its length and `seq`; 0 = none yet."""
         box = self._box
-        if self.want < box.tail:
-            self.want = box.tail
+        self.want = max(self.want, box.tail)
         if self._no < box._tail_no:
             self._no = -1
         if self.want > box.head:
@@ -472,7 +471,7 @@ class Reader:
             kind = box._parse(sector, self._pos, box._pos if last else box._size, self._at)
             if kind == _SKIP:
                 self._pos += 2
-            elif kind == _RECORD or kind == _BAD and box._len:
+            elif kind == _RECORD or (kind == _BAD and box._len):
                 n = box._len
                 if kind == _RECORD and self._at >= self.want:
                     buf[:n] = box._view[box._off : box._off + n]
@@ -487,7 +486,7 @@ class Reader:
             else:
                 self._enter(self._no + 1)
 
-    def _locate(self):
+    def _locate(self) -> None:
         """Go to the start of the sector that holds `want`."""
         box = self._box
         no = box._head_no
@@ -497,7 +496,7 @@ class Reader:
             no -= 1
         self._enter(no)
 
-    def _enter(self, no):
+    def _enter(self, no: int) -> None:
         box = self._box
         while no < box._head_no and not box._is_live(no):
             no += 1

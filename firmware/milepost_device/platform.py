@@ -4,8 +4,6 @@ import asyncio
 import gc
 import os
 import socket
-import sys
-import time
 
 import machine
 import network
@@ -26,12 +24,12 @@ _CAUSES = {
 }
 
 
-def reset_cause():
+def reset_cause() -> str:
     """Why the board started, as text."""
     return _CAUSES.get(machine.reset_cause(), "unknown")
 
 
-def reset():
+def reset() -> None:
     """Restart the board now."""
     machine.reset()
 
@@ -39,7 +37,7 @@ def reset():
 # --- UART and pins -----------------------------------------------------------------------------------
 
 
-def uart(number, baud, rxbuf=2048, tx=-1, rx=-1):
+def uart(number: int, baud: int, rxbuf: int = 2048, tx: int = -1, rx: int = -1):
     """Stream (readinto, write, drain) over a UART; pins -1 = the port's own."""
     args = {"baudrate": baud, "rxbuf": rxbuf}
     if tx >= 0:
@@ -49,12 +47,12 @@ def uart(number, baud, rxbuf=2048, tx=-1, rx=-1):
     return asyncio.StreamReader(machine.UART(number, **args))
 
 
-def input_pin(number):
+def input_pin(number: int):
     """Function that reads a pin with pull-up: 0 or 1."""
     return machine.Pin(number, machine.Pin.IN, machine.Pin.PULL_UP).value
 
 
-def watch_pin(number, on_edge):
+def watch_pin(number: int, on_edge):
     """Call on_edge(level) from the interrupt at each change; returns a function that reads the pin."""
     pin = machine.Pin(number, machine.Pin.IN, machine.Pin.PULL_UP)
     pin.irq(
@@ -69,7 +67,7 @@ def watch_pin(number, on_edge):
 class FileDevice:
     """Block device in a preallocated file, for boards without the partition. Wears the file system."""
 
-    def __init__(self, path=_FILE, sectors=_FILE_SECTORS):
+    def __init__(self, path: str = _FILE, sectors: int = _FILE_SECTORS) -> None:
         try:
             whole = os.stat(path)[6] == sectors * _SECTOR
         except OSError:
@@ -82,18 +80,18 @@ class FileDevice:
         self._sectors = sectors
         self._file = open(path, "r+b")  # noqa: SIM115  stays open as long as the device runs
 
-    def readblocks(self, n, buf, off=0):
+    def readblocks(self, n: int, buf, off: int = 0) -> None:
         """Fill buf from byte `off` of sector n."""
         self._file.seek(n * _SECTOR + off)
         self._file.readinto(buf)
 
-    def writeblocks(self, n, buf, off=0):
+    def writeblocks(self, n: int, buf, off: int = 0) -> None:
         """Write buf at byte `off` of sector n, durable at return."""
         self._file.seek(n * _SECTOR + off)
         self._file.write(buf)
         self._file.flush()
 
-    def ioctl(self, op, arg):
+    def ioctl(self, op: int, arg: int) -> int:
         """4 count, 5 size, 6 erase, as vfs.AbstractBlockDev."""
         if op == 4:
             return self._sectors
@@ -108,7 +106,7 @@ class FileDevice:
         return 0
 
 
-def outbox_device():
+def outbox_device() -> tuple:
     """(block device, "partition" or "file")."""
     found = Partition.find(Partition.TYPE_DATA, label="outbox")
     if found:
@@ -121,7 +119,7 @@ def outbox_device():
 _wlan = None
 
 
-async def keep_wifi(wifi):
+async def keep_wifi(wifi: dict | None) -> None:
     """Hold the Wi-Fi connection for ever; wifi {"ssid", "password"} or None (nothing to do)."""
     global _wlan
     if not wifi:
@@ -143,12 +141,12 @@ async def keep_wifi(wifi):
         await asyncio.sleep_ms(1000)
 
 
-def online():
+def online() -> bool:
     """Whether the network is up."""
     return _wlan is None or _wlan.isconnected()
 
 
-def rssi_dbm():
+def rssi_dbm() -> int | None:
     """Signal of the Wi-Fi, None if unknown."""
     try:
         return _wlan.status("rssi") if _wlan is not None and _wlan.isconnected() else None
@@ -156,7 +154,7 @@ def rssi_dbm():
         return None
 
 
-def transport(broker):
+def transport(broker: dict):
     """Coroutine function that opens the connection to broker {"host", "port", "tls", "ca"}."""
 
     async def opens():
@@ -176,7 +174,7 @@ def transport(broker):
     return opens
 
 
-async def set_time_from_sntp(host, port=123):
+async def set_time_from_sntp(host: str, port: int = 123) -> tuple | None:
     """(t, ms) from an SNTP server (s since 2020), or None when none answers within 3 s."""
     try:
         address = socket.getaddrinfo(host, port)[0][-1]
@@ -202,17 +200,7 @@ async def set_time_from_sntp(host, port=123):
 # --- state of the machine ----------------------------------------------------------------------------
 
 
-def heap_free():
+def heap_free() -> int:
     """Bytes free on the Python heap after a collection."""
     gc.collect()
     return gc.mem_free()
-
-
-def hardware():
-    """Name of port and board."""
-    return sys.implementation._machine
-
-
-def ticks_ms():
-    """The tick counter of the port."""
-    return time.ticks_ms()

@@ -6,7 +6,7 @@ import time
 from micropython import const
 
 from milepost_device import m100, wire
-from milepost_device.tagwindow import TagWindow
+from milepost_device.tagwindow import TagReads, TagWindow
 
 _BUFFER = const(512)
 _ANSWER_MS = const(400)
@@ -18,7 +18,7 @@ _QUIET_MS = const(100)
 class Reader:
     """One module. stream: `readinto`, `write`, `drain`; gates: list of GateInput, each run here."""
 
-    def __init__(self, stream, clock, uplink, config, gates=()):
+    def __init__(self, stream, clock, uplink, config: dict, gates=()) -> None:
         self._stream = stream
         self._clock = clock
         self._uplink = uplink
@@ -37,7 +37,7 @@ class Reader:
         self.configure(config)
         self.verbs = {}
 
-    def configure(self, config):
+    def configure(self, config: dict) -> None:
         """Take over window, floor, power and region; the module is set up again if it must be."""
         self._window.window_ms = config["tag_window_ms"]
         self._window.floor_dbm = config["rssi_floor_dbm"]
@@ -46,12 +46,12 @@ class Reader:
         self.ready = False
         self._changed.set()
 
-    def health(self):
+    def health(self) -> list:
         """Counters for the health record: (metric, value)."""
         p = self._parser
         return [(32, p.tags), (33, p.bad_frames), (34, p.bad_crc), (35, p.errors), (36, self.starts)]
 
-    async def run(self):
+    async def run(self) -> None:
         """Serve the module for ever."""
         for gate in self._gates:
             asyncio.create_task(gate.run())
@@ -79,10 +79,10 @@ class Reader:
                 if time.ticks_diff(time.ticks_ms(), self._heard) > _SILENT_MS:
                     self.ready = False  # power dip, or its 65535 rounds are over
 
-    def _log(self, text):
+    def _log(self, text: str) -> None:
         self._uplink.record(self._uplink.event(wire.EV_LOG, {"text": text}))
 
-    async def _set_up(self):
+    async def _set_up(self) -> bool:
         """Stop, find the dialect, set region, power and session 0, start polling. True if it took all."""
         self._stream.write(m100.stop(self._head))
         await self._stream.drain()
@@ -106,7 +106,7 @@ class Reader:
         await self._stream.drain()
         return True
 
-    async def _ask(self, code, frame):
+    async def _ask(self, code: int, frame: bytes) -> bool:
         self._answer.clear()
         self._expected = code
         self._answer_ok = False
@@ -119,7 +119,7 @@ class Reader:
         self._expected = -1
         return self._answer_ok
 
-    async def _receive(self):
+    async def _receive(self) -> None:
         buf = self._buf
         parser = self._parser
         while True:
@@ -133,7 +133,7 @@ class Reader:
                 if parser.tags + parser.no_tag + parser.replies != before:
                     self._heard = now
 
-    async def _close_windows(self):
+    async def _close_windows(self) -> None:
         while True:
             await asyncio.sleep_ms(max(10, min(self._window.next_ms(time.ticks_ms()), 250)))
             while True:
@@ -142,17 +142,17 @@ class Reader:
                     break
                 self._record(reads)
 
-    def _tag(self, epc, pc, rssi_dbm):
+    def _tag(self, epc: bytes, pc: int, rssi_dbm: int) -> None:
         reads = self._window.read(epc, pc, 0, rssi_dbm, time.ticks_ms())
         if reads is not None:
             self._record(reads)
 
-    def _replied(self, command, params):
-        if command == self._expected or command == m100.CMD_ERROR and self._expected >= 0:
+    def _replied(self, command: int, params: bytes) -> None:
+        if command == self._expected or (command == m100.CMD_ERROR and self._expected >= 0):
             self._answer_ok = command == self._expected
             self._answer.set()
 
-    def _record(self, reads):
+    def _record(self, reads: TagReads) -> None:
         clock = self._clock
         clock.stamp(time.ticks_diff(time.ticks_ms(), reads.first_ms))
         self._uplink.record(

@@ -10,7 +10,7 @@ MAX_TAGS = const(200)  # open windows; more are closed early, oldest first
 class TagReads:
     """What one tag did within one window."""
 
-    def __init__(self, epc, pc, antenna, rssi, now_ms):
+    def __init__(self, epc: bytes, pc: int, antenna: int, rssi: int, now_ms: int) -> None:
         self.epc = epc
         self.pc = pc
         self.antenna = antenna
@@ -18,21 +18,20 @@ class TagReads:
         self.rssi_first = self.rssi_last = self.rssi_max = rssi
         self.count = 1
 
-    def add(self, rssi, now_ms):
+    def add(self, rssi: int, now_ms: int) -> None:
         """One more read, RSSI in dBm."""
         self.last_ms = now_ms
         self.rssi_last = rssi
-        if rssi > self.rssi_max:
-            self.rssi_max = rssi
+        self.rssi_max = max(self.rssi_max, rssi)
         self.count += 1
 
     @property
-    def span_ms(self):
+    def span_ms(self) -> int:
         """Milliseconds from the first to the last read."""
         return time.ticks_diff(self.last_ms, self.first_ms)
 
     @property
-    def slope(self):
+    def slope(self) -> int | None:
         """Change of RSSI over the window in 0.1 dB/s, None with fewer than two reads apart in time."""
         span = self.span_ms
         if span <= 0:
@@ -44,14 +43,14 @@ class TagReads:
 class TagWindow:
     """Open windows by (EPC, antenna). A window closes `window_ms` after its first read."""
 
-    def __init__(self, window_ms, floor_dbm=-128):
+    def __init__(self, window_ms: int, floor_dbm: int = -128) -> None:
         self.window_ms = window_ms
         self.floor_dbm = floor_dbm
         self._open = {}
         self._order = []  # keys by time of the first read: dicts have no order in MicroPython
         self.early = 0  # windows closed early because too many were open
 
-    def read(self, epc, pc, antenna, rssi, now_ms):
+    def read(self, epc: bytes, pc: int, antenna: int, rssi: int, now_ms: int) -> TagReads | None:
         """Take one read. Returns the TagReads that had to be closed for it, or None."""
         if rssi < self.floor_dbm:
             return None
@@ -69,7 +68,7 @@ class TagWindow:
         self._order.append(key)
         return reads
 
-    def expired(self, now_ms):
+    def expired(self, now_ms: int) -> TagReads | None:
         """The next window that is over, or None."""
         if self._order:
             reads = self._open[self._order[0]]
@@ -78,7 +77,7 @@ class TagWindow:
                 return reads
         return None
 
-    def next_ms(self, now_ms):
+    def next_ms(self, now_ms: int) -> int:
         """Milliseconds until the next window is over; the window's length when none is open."""
         if not self._order:
             return self.window_ms

@@ -8,8 +8,8 @@ from micropython import const
 from milepost_device import wire
 from milepost_device.control import set_clock
 from milepost_device.gnss_time import REPAIRED, TRUSTED, GnssTime
-from milepost_device.motion import ARRIVED, DEPARTED, NONE, Anchor, SendPolicy
-from milepost_device.nmea import Nmea
+from milepost_device.motion import ARRIVED, NONE, Anchor, SendPolicy
+from milepost_device.nmea import Epoch, Nmea
 
 _BUFFER = const(256)
 _QUIET_MS = const(200)  # silence after which an instant is complete although a sentence is missing
@@ -21,7 +21,7 @@ _SOURCES = (0, 0, 1, 0, 1, 1, 2)  # by quality of the GGA: differential and RTK 
 class Tracker:
     """One receiver. stream: `readinto` coroutine; ignition: function that gives 0 or 1, or None."""
 
-    def __init__(self, stream, clock, uplink, config, build_t, ignition=None):
+    def __init__(self, stream, clock, uplink, config: dict, build_t: int, ignition=None) -> None:
         self._stream = stream
         self._clock = clock
         self._uplink = uplink
@@ -39,17 +39,18 @@ class Tracker:
         self.implausible = 0  # dates outside the firmware's window
         self.verbs = {"locate": self.locate}
 
-    def configure(self, config):
+    def configure(self, config: dict) -> None:
         """Take over thresholds."""
         self._policy.configure(config)
         self._anchor.configure(config)
 
-    def health(self):
+    def health(self) -> list:
         """Counters for the health record: (metric, value)."""
         n = self._nmea
-        return [(16, n.good), (17, n.bad_sum), (18, n.torn), (19, n.refused), (20, self.fixes), (21, self.reported)]
+        gnss = [(16, n.good), (17, n.bad_sum), (18, n.torn), (19, n.refused)]
+        return [*gnss, (20, self.fixes), (21, self.reported), (22, self.implausible)]
 
-    async def run(self):
+    async def run(self) -> None:
         """Read the receiver for ever."""
         asyncio.create_task(self._watch())
         buf = self._buf
@@ -59,7 +60,7 @@ class Tracker:
                 self._heard = time.ticks_ms()
                 self._nmea.feed(buf, n)
 
-    async def locate(self, args):
+    async def locate(self, args: dict) -> dict:
         """Command `locate`: the next position of the receiver within 5 s, as a record and in the answer."""
         self._wanted = asyncio.Event()
         try:
@@ -70,7 +71,7 @@ class Tracker:
             self._wanted = None
         return {"seq": self._seq, "lat_e6": self._lat, "lon_e6": self._lon}
 
-    async def _watch(self):
+    async def _watch(self) -> None:
         """Twice a second: close an instant the receiver left open; look at the ignition."""
         same = 0
         level = None
@@ -87,13 +88,13 @@ class Tracker:
                 self._ignition_on = bool(level)
                 self._uplink.record(self._uplink.event(wire.EV_IGNITION, {"on": 1 if level else 0}))
 
-    def _epoch(self, epoch):
+    def _epoch(self, epoch: Epoch) -> None:
         if not epoch.valid or epoch.lat_e6 is None:
             return
         self.fixes += 1
         clock = self._clock
         verdict = self._time.place(epoch.year, epoch.month, epoch.day, epoch.tod_ms)
-        if verdict == TRUSTED or verdict == REPAIRED:
+        if verdict <= REPAIRED:
             t = self._time.t
             ms = self._time.ms
             quality = wire.CLOCK_GNSS if verdict == TRUSTED else wire.CLOCK_RTC
@@ -138,7 +139,7 @@ class Tracker:
         self._lon = lon
         if self._wanted is not None:
             self._wanted.set()
-        if change == ARRIVED or change == DEPARTED:
+        if change != NONE:
             code = wire.EV_ARRIVE if change == ARRIVED else wire.EV_DEPART
             args = {"lat_e6": self._anchor.lat_e6, "lon_e6": self._anchor.lon_e6}
             self._uplink.record(wire.Event(t=t, ms=ms, clock=quality, code=code, args=args))

@@ -22,7 +22,7 @@ _INBOX = const(8)
 _BATCH_SPARE = const(64)  # bytes: header, CRC and what a record may grow by in a batch
 
 
-def topics(device):
+def topics(device: str) -> str:
     """Topic prefix of a device: mp/v1/<part>/<device>/ (DESIGN.md §3)."""
     return "mp/v1/%x/%s/" % (crc32(device.encode()) & 15, device)
 
@@ -33,7 +33,7 @@ class Uplink:
     state() returns the dict of the retained state message.
     """
 
-    def __init__(self, outbox, client, clock, device, config, state, control):
+    def __init__(self, outbox, client, clock, device: str, config: dict, state, control) -> None:
         self._box = outbox
         self._client = client
         self._clock = clock
@@ -74,7 +74,7 @@ class Uplink:
 
     # --- in ------------------------------------------------------------------------------------------
 
-    def record(self, rec):
+    def record(self, rec) -> int:
         """Make a record durable; its seq. It is sent when a batch is full or has waited long enough."""
         try:
             data = wire.encode_record(rec)
@@ -90,13 +90,13 @@ class Uplink:
         self._idle.set()
         return seq
 
-    def event(self, code, args):
+    def event(self, code: int, args: dict) -> wire.Event:
         """An event record of now."""
         clock = self._clock
         clock.stamp()
         return wire.Event(t=clock.t, ms=clock.ms, clock=clock.clock, code=code, args=args)
 
-    def reconfigure(self, config):
+    def reconfigure(self, config: dict) -> None:
         """Take over batch_max, batch_wait_ms and ack_stall_s."""
         if config["batch_max"] != self._batch_max:
             self._writer = wire.BatchWriter(config["batch_max"])
@@ -105,14 +105,14 @@ class Uplink:
         self.lanes.stall_base_ms = config["ack_stall_s"] * 1000
         self.renew_state()
 
-    def renew_state(self):
+    def renew_state(self) -> None:
         """Publish the state message again."""
         self._state_due = True
         self._kick.set()
 
     # --- out -----------------------------------------------------------------------------------------
 
-    async def run(self):
+    async def run(self) -> None:
         """Send for ever."""
         client = self._client
         box = self._box
@@ -144,7 +144,7 @@ class Uplink:
             except MQTTError:
                 pass  # the client connects again; `restart` forgets what was under way
 
-    async def keep(self):
+    async def keep(self) -> None:
         """Erase the outbox's next sector in idle time, off the path of a record."""
         while True:
             await self._idle.wait()
@@ -152,7 +152,7 @@ class Uplink:
             await asyncio.sleep_ms(20)
             self._box.prepare()
 
-    async def serve(self):
+    async def serve(self) -> None:
         """Work off cfg and cmd one after the other."""
         while True:
             await self._inbox_event.wait()
@@ -161,7 +161,7 @@ class Uplink:
                 name, payload = self._inbox.pop(0)
                 await self._control(name, payload)
 
-    def _build(self, lane, first, last):
+    def _build(self, lane: int, first: int, last: int) -> memoryview | None:
         """Fill a batch with records first..last as far as they fit; None if a hole was met at once."""
         box = self._box
         writer = self._writer
@@ -191,7 +191,7 @@ class Uplink:
         self._last = seq - 1
         return writer.finish()
 
-    def _hole(self, lane, first, last):
+    def _hole(self, lane: int, first: int, last: int) -> None:
         """Records that flash gives back no more: reported once, then passed over."""
         if first < self._box.tail:
             return  # dropped or acknowledged meanwhile: `choose` sees the new tail
@@ -202,17 +202,17 @@ class Uplink:
 
     # --- what the client tells -----------------------------------------------------------------------
 
-    def _connected(self):
+    def _connected(self) -> None:
         self.lanes.restart(self._box.tail - 1, time.ticks_ms())
         self._state_due = True
         self._kick.set()
 
-    def _took(self, token):
+    def _took(self, token) -> None:
         if token == self._strike_seq:
             self._strikes = 0
         self._kick.set()
 
-    def _closed(self, reason, by_peer, oldest):
+    def _closed(self, reason: str, by_peer: bool, oldest) -> None:
         if not by_peer or oldest is None:
             return
         if oldest != self._strike_seq:
@@ -227,7 +227,7 @@ class Uplink:
                 self.event(wire.EV_LOG, {"text": "batch limit %d: the broker closes on more" % self._limit})
             )
 
-    def _message(self, topic, payload, retained):
+    def _message(self, topic: bytes, payload: memoryview, retained: bool) -> None:
         if topic == self._ack_topic:
             if len(payload) == 8:
                 stream, seq = struct.unpack("<II", payload)
@@ -245,7 +245,7 @@ class Uplink:
         self._inbox.append((name, bytes(payload)))
         self._inbox_event.set()
 
-    def _acknowledge(self, stream, seq):
+    def _acknowledge(self, stream: int, seq: int) -> None:
         if stream != self._box.stream or not self._box.ack(seq):
             self.foreign_acks += 1
             return
@@ -256,7 +256,7 @@ class Uplink:
         self._idle.set()
 
 
-async def _wait(event, ms):
+async def _wait(event, ms: int) -> None:
     try:
         await asyncio.wait_for_ms(event.wait(), ms)
     except asyncio.TimeoutError:
