@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 WIDTH, HEIGHT = 480, 190
-_LEFT, _RIGHT, _TOP, _BOTTOM = 44, 12, 14, 30
+_LEFT, _RIGHT, _TOP, _BOTTOM = 44, 12, 20, 30
 
 
 def rssi(snapshot: dict[str, Any], at: int) -> dict[str, Any] | None:
@@ -28,9 +28,8 @@ def rssi(snapshot: dict[str, Any], at: int) -> dict[str, Any] | None:
 
     reads = []
     for first, last, first_dbm, max_dbm, last_dbm, count in rows:
-        middle = (first + last) / 2
-        points = [(x(first), y(first_dbm)), (x(middle), y(max_dbm)), (x(last), y(last_dbm))]
-        reads.append({"points": " ".join(f"{a},{b}" for a, b in points), "x": points[1][0], "y": points[1][1], "n": count})
+        weakest = min(level for level in (first_dbm, max_dbm, last_dbm) if level is not None)
+        reads.append({"x": x((first + last) / 2), "y": y(max_dbm), "low": y(weakest), "n": count})
     return {
         "width": WIDTH,
         "height": HEIGHT,

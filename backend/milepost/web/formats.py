@@ -39,3 +39,8 @@ def zone_text(zone: ZoneInfo, now_ms: int) -> str:
     minutes = int(offset.total_seconds() // 60) if offset else 0
     sign, minutes = ("-" if minutes < 0 else "+"), abs(minutes)
     return f"UTC{sign}{minutes // 60}" + (f":{minutes % 60:02d}" if minutes % 60 else "")
+
+
+def quantity_text(value: float | None) -> str:
+    """`4`, `2.5`; `–` for None."""
+    return "–" if value is None else f"{value:g}"

@@ -40,9 +40,9 @@ def translator(language: str) -> Callable[..., str]:
 
 
 def script_texts(language: str) -> dict[str, str]:
-    """The texts that scripts need (keys that begin with `js.`), without the prefix."""
+    """The texts that scripts need: keys that begin with `js.`, without it, and the names of exceptions (`ex.`)."""
     column = LANGUAGES.index(language)
-    return {key[3:]: pair[column] for key, pair in TEXTS.items() if key.startswith("js.")}
+    return {key.removeprefix("js."): pair[column] for key, pair in TEXTS.items() if key.startswith(("js.", "ex."))}
 
 
 def html_lang(language: str) -> str:

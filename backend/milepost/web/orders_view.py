@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from sqlalchemy import Connection, func, or_
+from sqlalchemy import Connection, case, func, or_
 
 from milepost.access.model import Principal
 from milepost.access.scope import readable
@@ -127,12 +127,12 @@ def listing(
 def counts(conn: Connection, me: Principal) -> dict[str, int]:
     """How many orders each filter of the list holds."""
     statement = readable(
-        me, order, order.c.state, order.c.current, func.count().label("n"), func.sum(order.c.open_exceptions > 0)
+        me, order, order.c.state, order.c.current, func.count(), func.sum(case((order.c.open_exceptions > 0, 1), else_=0))
     ).group_by(order.c.state, order.c.current)
     found: dict[str, int] = {"": 0, "open": 0, "problem": 0, "done": 0}
     for state, current, n, troubled in conn.execute(statement):
         found[""] += n
-        found["problem"] += int(troubled or 0)
+        found["problem"] += troubled or 0
         found["done" if state in FINISHED else "open"] += n
         if state not in FINISHED and current:
             found[current] = found.get(current, 0) + n

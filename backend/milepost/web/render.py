@@ -75,6 +75,7 @@ def context(request: Request, me: Principal | None) -> dict[str, Any]:
         "full": lambda at: formats.full_text(at, zone),
         "age": lambda at: formats.age_text(None if at is None else now - at),
         "duration": formats.age_text,
+        "quantity": formats.quantity_text,
         "path": request.url.path,
         "here": _here,
         "request": request,

@@ -106,6 +106,7 @@ ORDER_TEXTS: dict[str, tuple[str, str]] = {
     "source.person": ("人", "person"),
     "source.partner": ("伙伴", "partner"),
     # evidence detail
+    "subject.door": ("{n} 号门", "door {n}"),
     "ev.confidence": ("把握", "Confidence"),
     "ev.clock": ("时钟", "Clock"),
     "ev.recorded": ("记录于", "Recorded"),
@@ -116,7 +117,7 @@ ORDER_TEXTS: dict[str, tuple[str, str]] = {
     "ev.rule": ("规则", "Rule"),
     "ev.body": ("内容", "Content"),
     "ev.subjects": ("涉及", "About"),
-    "ev.rssi": ("信号强度（每根天线）", "Signal strength per antenna"),
+    "ev.rssi": ("信号强度", "Signal strength"),
     "ev.track": ("轨迹片段", "Piece of track"),
     "ev.antenna": ("天线 {n}", "antenna {n}"),
     "ev.reads": ("{n} 次", "{n} reads"),

@@ -9,19 +9,20 @@ from sqlalchemy import Connection
 from starlette.concurrency import run_in_threadpool
 
 from milepost.access.deps import Me, Reader, database
-from milepost.access.model import Principal
+from milepost.access.model import SYSTEM, Principal
 from milepost.errors import Invalid, MilepostError, NotFound
 from milepost.ids import new_id
 from milepost.orders import service as orders
 from milepost.orders.model import STAGES
 from milepost.times import parse_rfc3339
-from milepost.web import charts, orders_view
+from milepost.web import charts, orders_view, views
 from milepost.web.i18n import translator
 from milepost.web.render import language_of, page
 from milepost.web.route import PageRoute
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 _PAGE = 100
+_SUBJECTS = ("unit", "vehicle", "door", "site", "trip")  # in the order in which people say them
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +146,9 @@ def _show(
     if row is None:
         raise NotFound(t("order.gone"))
     detail = orders.get(conn, me, row["id"])
-    facts = [_fact(each, t) for each in orders.evidence_of(conn, me, row["id"])]
+    language = language_of(request)
+    sites = {key: views.site_name(site, language) for key, site in views.sites_by_id(conn, SYSTEM).items()}
+    facts = [_fact(each, t, sites) for each in orders.evidence_of(conn, me, row["id"])]
     shown = [fact for fact in facts if not stage or stage in fact["stages"]]
     starts = {"pieces": str(row["tally"]["pieces"] or ""), "branch": row["branch"] or ""}
     forms = [
@@ -175,8 +178,8 @@ def _show(
     )
 
 
-def _fact(each: dict[str, Any], t: Any) -> dict[str, Any]:
-    """A fact with its pictures and its times in ms."""
+def _fact(each: dict[str, Any], t: Any, sites: dict[str, str]) -> dict[str, Any]:
+    """A fact with its pictures, its times in ms, and its subjects in words."""
     at = parse_rfc3339(each["at"])
     snapshot = each["snapshot"] or {}
     return {
@@ -187,6 +190,11 @@ def _fact(each: dict[str, Any], t: Any) -> dict[str, Any]:
         "sign": orders_view.sign_of(each["source"]),
         "rssi": charts.rssi(snapshot, at),
         "track": charts.track(snapshot, at),
-        "about": [subject for subject in each["subjects"] if subject["kind"] != "order"],
+        "about": [
+            t("subject.door", n=subject["text"]) if kind == "door" else sites.get(subject["id"], subject["text"])
+            for kind in _SUBJECTS
+            for subject in each["subjects"]
+            if subject["kind"] == kind
+        ],
         "name": orders_view.word(t, "fact", each["kind"]),
     }

@@ -24,7 +24,7 @@ const store = new FleetStore();
 const state = { ...readAddress(), locked: false, trail: null, land: [], sites: [], drawn: null, placed: false };
 let colours = palette();
 let sprites = makeSprites(colours, Math.min(2, devicePixelRatio || 1));
-let taken = [];
+let stones = [];
 
 const line = new LiveLine({ onFrame, onState: (s) => showLine(s, store.size), seq: () => store.seq });
 const now = () => (Number.isFinite(line.offset) ? line.now() : serverNow());
@@ -38,11 +38,11 @@ list.query = state.query;
 
 function draw(ground, fleet, view, whole) {
   if (whole) {
-    taken = drawGround(ground, view, { land: state.land, sites: state.sites, trail: state.trail, colours, tiles: Boolean(config.tiles) });
+    stones = drawGround(ground, view, { land: state.land, sites: state.sites, trail: state.trail, colours, tiles: Boolean(config.tiles) });
     showScale(view);
   }
   state.drawn = drawFleet(fleet, view, store, {
-    colours, sprites, chosen: list.chosen, locked: state.locked, now: now(), shown: list.shown, taken,
+    colours, sprites, chosen: list.chosen, locked: state.locked, now: now(), shown: list.shown, stones,
     ago: (text) => t("ago", { age: text }),
   });
 }
@@ -55,10 +55,19 @@ function onFrame(frame) {
   if (list.chosen >= 0 && frame.v.some((row) => row[0] === store.ids[list.chosen])) follow();
 }
 
+/** The words for a cause; one without words speaks for itself. */
+function named(cause) {
+  try {
+    return t(`ex.${cause}`);
+  } catch {
+    return cause ?? t("alarm");
+  }
+}
+
 /** A screen reader is told about what needs a person. */
 function say(event) {
   const plate = event.vehicle ? store.plate(store.slot(event.vehicle)) : (event.number ?? "");
-  $("said").textContent = t("said", { plate, what: event.text ?? event.cause ?? t("alarm") });
+  $("said").textContent = t("said", { plate, what: named(event.cause) });
 }
 
 function follow() {
@@ -93,7 +102,8 @@ async function describe() {
     state.placed = true;
     if (state.vehicle) {
       const slot = [...store.ids.keys()].find((i) => store.plate(i) === state.vehicle);
-      if (slot !== undefined) void choose(slot, { keep: Boolean(state.center) });
+      if (slot !== undefined && !state.center) map.center_on(store.lat[slot], store.lng[slot], 11);
+      if (slot !== undefined) void choose(slot, { keep: true });
     }
     if (!state.center && !state.vehicle) fitAll();
   }

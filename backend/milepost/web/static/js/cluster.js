@@ -64,18 +64,35 @@ export function layout(store, view, chosen, shown) {
     cell.slots.push(slot);
   }
   const clusters = [];
-  for (const cell of cells.values()) {
+  for (const cell of merged([...cells.values()].map((cell) => ({ ...cell, x: cell.x / cell.n, y: cell.y / cell.n })))) {
     if (cell.n === 1) {
       singles.push({ slot: cell.slots[0], x: cell.x, y: cell.y });
       continue;
     }
-    cell.x /= cell.n;
-    cell.y /= cell.n;
     cell.worst = cell.kinds[4] ? "alarm" : cell.kinds[3] ? "silent" : "";
     clusters.push(cell);
   }
   singles.sort((a, b) => depth(store, a.slot, chosen) - depth(store, b.slot, chosen) || a.slot - b.slot);
   return { singles, clusters };
+}
+
+/** Cells of the grid whose rings would overlap become one; a vehicle under a ring joins it. @param {Cluster[]} cells */
+function merged(cells) {
+  const kept = [];
+  for (const cell of cells.sort((a, b) => b.n - a.n)) {
+    const reach = (other) => (other.n > 1 ? radius(other.n) : 9) + (cell.n > 1 ? radius(cell.n) : 9) + 2;
+    const near = kept.find((k) => (k.n > 1 || cell.n > 1) && (k.x - cell.x) ** 2 + (k.y - cell.y) ** 2 < reach(k) ** 2);
+    if (!near) {
+      kept.push(cell);
+      continue;
+    }
+    near.x = (near.x * near.n + cell.x * cell.n) / (near.n + cell.n);
+    near.y = (near.y * near.n + cell.y * cell.n) / (near.n + cell.n);
+    near.n += cell.n;
+    near.kinds = near.kinds.map((count, i) => count + cell.kinds[i]);
+    near.slots.push(...cell.slots);
+  }
+  return kept;
 }
 
 /**

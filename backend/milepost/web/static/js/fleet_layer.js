@@ -17,14 +17,14 @@ const LABELS_UP_TO = 160; // with more single signs in view, plates would only b
  * @param {import("./store.js").FleetStore} store
  * @param {{colours: Record<string, string>, sprites: ReturnType<import("./sprites.js").makeSprites>, chosen: number,
  *          locked: boolean, now: number, shown: (slot: number) => boolean, ago: (age: string) => string,
- *          taken: [number, number, number, number][]}} options
+ *          stones: {x: number, y: number, half: number, name: string, big: boolean}[]}} options
  * @returns {import("./cluster.js").Layout} what was drawn where, for the hit test
  */
 export function drawFleet(g, view, store, options) {
   const { colours, sprites, chosen } = options;
   const drawn = layout(store, view, chosen, options.shown);
   const labels = new Labels();
-  for (const box of options.taken) labels.block(...box);
+  for (const { x, y, half } of options.stones) labels.block(x - half, y - half, 2 * half, 2 * half);
   for (const { x, y } of drawn.singles) labels.block(x - 8, y - 8, 16, 16);
   for (const c of drawn.clusters) {
     const r = radius(c.n) + 4;
@@ -41,8 +41,18 @@ export function drawFleet(g, view, store, options) {
   // Named first: what needs a person, then the chosen one.
   const named = drawn.singles.slice().reverse();
   if (drawn.singles.length > LABELS_UP_TO) named.splice(0, named.length, ...named.filter((s) => wanted(store, s.slot, chosen)));
-  for (const single of named) name(g, single, store, labels, options);
+  const first = named.filter((s) => wanted(store, s.slot, chosen));
+  for (const single of first) name(g, single, store, labels, options);
+  for (const stone of options.stones) nameStone(g, stone, labels, colours);
+  for (const single of named) if (!wanted(store, single.slot, chosen)) name(g, single, store, labels, options);
   return drawn;
+}
+
+function nameStone(g, { x, y, half, name, big }, labels, colours) {
+  if (!name) return;
+  g.font = `600 ${big ? 13 : 12}px ${colours.font}`;
+  const spot = labels.place(x, y, g.measureText(name).width, half + 5);
+  if (spot) text(g, name, spot[0], spot[1], { weight: 600, px: big ? 13 : 12, colour: colours.accent, font: colours.font, halo: colours.land });
 }
 
 const wanted = (store, slot, chosen) => slot === chosen || store.alarm[slot] === 1;

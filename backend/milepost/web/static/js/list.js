@@ -14,9 +14,10 @@ const RESORT_MS = 10_000;
 export function urgency(store, slot) {
   if (store.alarm[slot]) return 0;
   if (store.meta[slot]?.late) return 1;
-  if (store.contact[slot] === OFFLINE) return 6;
-  if (store.contact[slot] === STALE) return 5;
-  return store.motion[slot] === MOVING ? 2 : store.motion[slot] === IDLING ? 3 : 4;
+  const empty = store.meta[slot]?.orders ? 0 : 10;
+  if (store.contact[slot] === OFFLINE) return empty + 6;
+  if (store.contact[slot] === STALE) return empty + 5;
+  return empty + (store.motion[slot] === MOVING ? 2 : store.motion[slot] === IDLING ? 3 : 4);
 }
 
 /** Does a vehicle pass the filter by state? @param {import("./store.js").FleetStore} store @param {string} filter */

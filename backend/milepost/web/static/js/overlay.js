@@ -25,7 +25,7 @@ export function placeSites(list) {
  * @param {CanvasRenderingContext2D} g @param {import("./project.js").View} view
  * @param {{land: import("./land.js").Ring[], sites: Site[], trail: {parts: Float64Array[], gaps: {from: number[], to: number[],
  *   words: string}[]} | null, colours: Record<string, string>, tiles: boolean}} what
- * @returns {[number, number, number, number][]} boxes that labels of vehicles must leave free
+ * @returns {{x: number, y: number, half: number, name: string, big: boolean}[]} stones drawn, with the names they want
  */
 export function drawGround(g, view, { land, sites, trail, colours, tiles }) {
   if (!tiles) {
@@ -34,9 +34,9 @@ export function drawGround(g, view, { land, sites, trail, colours, tiles }) {
     drawLand(g, view, land, colours);
     drawGrid(g, view, colours);
   }
-  const taken = sites.flatMap((site) => drawSite(g, view, site, colours));
+  const stones = sites.flatMap((site) => drawSite(g, view, site, colours));
   if (trail) drawTrail(g, view, trail, colours);
-  return taken;
+  return stones;
 }
 
 function drawGrid(g, view, colours) {
@@ -102,12 +102,7 @@ function drawSite(g, view, site, colours) {
   g.lineWidth = big ? 1.5 : 2;
   g.strokeStyle = big ? colours.surface : colours.accent;
   g.stroke();
-  const named = view.zoom >= (big ? 7 : 9.5);
-  if (!named) return [[x - w, y - h, 2 * w, 2 * h]];
-  const font = { weight: 600, px: 12, colour: colours.accent, font: colours.font, halo: colours.land };
-  text(g, site.name, x, y - h - 9, { ...font, align: "center" });
-  const width = g.measureText(site.name).width;
-  return [[x - w, y - h, 2 * w, 2 * h], [x - width / 2, y - h - 17, width, 16]];
+  return [{ x, y, half: h, name: view.zoom >= (big ? 7 : 9) ? site.name : "", big }];
 }
 
 function drawTrail(g, view, trail, colours) {
