@@ -34,7 +34,7 @@ class WireError(ValueError):
 class Record:
     """Common part: time `t` (s since 2020), `ms` (0..999), `clock`.
 
-    With CLOCK_NONE `t` is the number of the boot (u16) and `ms` the uptime (0..2^30-1, 12 days).
+    With CLOCK_NONE `t` is the number of the boot (u16) and `ms` the uptime modulo 2^30.
 
     `extra` holds the bytes of fields that a newer device appended and this decoder does not know.
     """
@@ -181,7 +181,7 @@ class Event(Record):
         ms: int = 0,
         clock: int = CLOCK_GNSS,
         code: int,
-        args: "dict[int | str, int | str | bytes] | None" = None,
+        args: dict | None = None,
         extra: bytes = b"",
     ) -> None:
         Record.__init__(self, t, ms, clock, extra)
