@@ -101,12 +101,9 @@ def rotate_password(device_id: str, request: Request, conn: Tx, _: Engineer) -> 
 
 
 @router.put("/devices/{device_id}/config")
-def put_config(device_id: str, body: dict[str, Any], request: Request, conn: Tx, _: Engineer) -> dict[str, Any]:
+def put_config(device_id: str, body: dict[str, Any], conn: Tx, _: Engineer) -> dict[str, Any]:
     """Desired configuration under a new version; the device answers with an event once it applies it."""
-    desired = devices.set_config(conn, device_id, body)
-    # Sent before the commit: should that fail, the device answers a version that the next PUT takes again.
-    _publish(request, device_id, "cfg", desired, retain=True)
-    return desired
+    return devices.set_config(conn, device_id, body)
 
 
 @router.get("/devices/{device_id}/config")
@@ -116,13 +113,10 @@ def get_config(device_id: str, conn: Reader, _: Crew) -> dict[str, Any]:
 
 
 @router.post("/devices/{device_id}/commands", status_code=201)
-def create_command(device_id: str, body: NewCommand, request: Request, conn: Tx, me: Engineer) -> Command:
+def create_command(device_id: str, body: NewCommand, conn: Tx, me: Engineer) -> Command:
     """Queue a command; it is repeated until the device answers or its time is over."""
     until = parse_rfc3339(body.not_after, "not_after") if body.not_after else now_ms() + 300_000
-    row = devices.command(conn, device_id, body.verb, body.args, until, by=me.id)
-    if _publish(request, device_id, "cmd", devices.message_of(row), retain=False):
-        devices.mark_sent(conn, row["id"], now_ms())
-    return _command(repository.commands(conn, id=row["id"])[0])
+    return _command(devices.command(conn, device_id, body.verb, body.args, until, by=me.id))
 
 
 @router.get("/devices/{device_id}/commands")
@@ -134,15 +128,6 @@ def list_commands(device_id: str, conn: Reader, _: Crew) -> list[Command]:
 
 def _accounts(request: Request) -> devices.Accounts | None:
     return getattr(request.app.state, "accounts", None)
-
-
-def _publish(request: Request, device_id: str, channel: str, payload: dict[str, Any], *, retain: bool) -> bool:
-    """Hand a message to the running service; False where none runs (it is stored and goes out later)."""
-    running = getattr(request.app.state, "service", None)
-    if running is None:
-        return False
-    running.ingest.publish(device_id, channel, json.dumps(payload).encode(), retain=retain)
-    return True
 
 
 def _device(conn: Connection, row: repository.Row) -> Device:
@@ -177,9 +162,12 @@ def _contact(conn: Connection, device_id: str) -> dict[str, Any] | None:
     table = metadata.tables.get("device_contact")
     if table is None:
         return None
-    key = table.c["device"] if "device" in table.c else table.c["device_id"]
-    row = conn.execute(select(table).where(key == device_id)).mappings().first()
-    return dict(row) if row else None
+    row = conn.execute(select(table).where(table.c.device == device_id)).mappings().first()
+    if row is None:
+        return None
+    times = {name: to_rfc3339(row[name]) for name in ("last_record_at", "last_received_at")}
+    return {**{name: row[name] for name in ("online", "fw", "cfg_version", "reset_reason", "boot", "stream",
+                                            "acknowledged")}, **times}  # fmt: skip
 
 
 def _command(row: repository.Row) -> Command:
