@@ -90,6 +90,6 @@ def wait_for_first(
             if contact.newer_than(before):
                 seen.hop = Hop.NONE
                 return seen
-            if contact.received_at_ms > before.received_at_ms:
+            if contact.received_at > before.received_at:
                 seen.hop = Hop.BACKEND
     return seen

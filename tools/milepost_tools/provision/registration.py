@@ -21,15 +21,15 @@ class Contact:
     """What the service knows of the device's connection."""
 
     online: bool
-    received_at_ms: int
+    received_at: str  # RFC 3339 in UTC with ms, which sorts as text; empty: never
     acknowledged: int
 
     def newer_than(self, other: "Contact") -> bool:
         """Whether something arrived since, and something is acknowledged."""
-        return self.received_at_ms > other.received_at_ms and self.acknowledged > 0
+        return self.received_at > other.received_at and self.acknowledged > 0
 
 
-NEVER = Contact(online=False, received_at_ms=0, acknowledged=0)
+NEVER = Contact(online=False, received_at="", acknowledged=0)
 
 
 class Registration:
@@ -95,4 +95,4 @@ def contact_of(device: dict[str, Any]) -> Contact:
     seen = device.get("contact") or {}
     if not seen:
         return NEVER
-    return Contact(bool(seen.get("online")), int(seen.get("last_received_at") or 0), int(seen.get("acknowledged") or 0))
+    return Contact(bool(seen.get("online")), str(seen.get("last_received_at") or ""), int(seen.get("acknowledged") or 0))
