@@ -48,7 +48,7 @@ class Tracker:
         """Counters for the health record: (metric, value)."""
         n = self._nmea
         gnss = [(16, n.good), (17, n.bad_sum), (18, n.torn), (19, n.refused)]
-        return [*gnss, (20, self.fixes), (21, self.reported), (22, self.implausible)]
+        return gnss + [(20, self.fixes), (21, self.reported), (22, self.implausible)]
 
     async def run(self) -> None:
         """Read the receiver for ever."""

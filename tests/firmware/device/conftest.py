@@ -270,12 +270,14 @@ class Device:
             self.process.wait()
 
     def linked(self):
-        """True when something has been acknowledged."""
+        """True when something has been acknowledged; fails if the process has died of an exception."""
+        if any(line.startswith("Traceback") for line in self.lines):
+            pytest.fail("\n".join(self.lines))
         return self.last and self.last["acked"] > 0
 
     def drained(self):
         """True when everything written has been acknowledged."""
-        return self.last and self.last["head"] > 0 and self.last["acked"] == self.last["head"]
+        return self.linked() and self.last["head"] > 0 and self.last["acked"] == self.last["head"]
 
 
 @pytest.fixture
