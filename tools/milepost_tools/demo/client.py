@@ -20,11 +20,16 @@ class ApiError(RuntimeError):
         super().__init__(f"{request}: {status} {self.code or ''}: {said}")
 
 
-class Client:
-    """A signed-in person. url: the service's address; raises ApiError from every method."""
+def at(url: str) -> httpx.Client:
+    """A client for the service at this address, past any proxy of the machine."""
+    return httpx.Client(base_url=url, timeout=_TIMEOUT_S, trust_env=False)
 
-    def __init__(self, url: str, login: str, password: str) -> None:
-        self._http = httpx.Client(base_url=url, timeout=_TIMEOUT_S, trust_env=False)
+
+class Client:
+    """A signed-in person. http: a client whose base is the service's address; every method raises ApiError."""
+
+    def __init__(self, http: httpx.Client, login: str, password: str) -> None:
+        self._http = http
         self.login = login
         token = self.post("/auth/login", login=login, password=password)["token"]
         self._http.headers["Authorization"] = f"Bearer {token}"

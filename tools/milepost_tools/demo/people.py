@@ -1,7 +1,9 @@
 """The accounts of the demo: one per role that acts, named by the role (no invented people)."""
 
 import secrets
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+import httpx
 
 from milepost.access import service as access
 from milepost.access.model import Grant
@@ -25,11 +27,13 @@ CAST: Mapping[str, tuple[str, str]] = {
 STAGE_HANDS = (VISITOR, "engineer", "dispatcher")
 
 
-def hire(db: Database, url: str, logins: Iterable[str], password: str) -> Iterator[tuple[str, Client]]:
+def hire(
+    db: Database, connect: Callable[[], httpx.Client], logins: Iterable[str], password: str
+) -> Iterator[tuple[str, Client]]:
     """Make these accounts of a fresh installation and sign each one in. The visitor's password is `password`."""
     for login in logins:
         name, role = CAST[login]
         word = password if login == VISITOR else secrets.token_urlsafe(12)
         with db.tx() as conn:
             access.create_person(conn, login=login, name=name, password=word, grants=[Grant(role)], now=now_ms())
-        yield login, Client(url, login, word)
+        yield login, Client(connect(), login, word)

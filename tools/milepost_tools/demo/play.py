@@ -3,6 +3,7 @@
 import contextlib
 import time
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from urllib.parse import urlsplit
@@ -12,7 +13,7 @@ from milepost.settings import Settings
 from milepost_hil.virtual import VirtualBoard
 from milepost_tools.demo import people, places
 from milepost_tools.demo.boards import Broker
-from milepost_tools.demo.client import Client
+from milepost_tools.demo.client import Client, at
 from milepost_tools.demo.ledger import Account, made_by, settle
 from milepost_tools.demo.scenario import Round, Tell
 from milepost_tools.demo.verdict import Mile, Mishap, miles
@@ -70,11 +71,15 @@ class Demo:
         self._hire(people.STAGE_HANDS)
         self._closing.callback(self.world.stop)
         self._places = places.build(self.people["dispatcher"])
-        at = urlsplit(service.broker_address)
-        assert at.hostname and at.port
+        broker = urlsplit(service.broker_address)
+        assert broker.hostname and broker.port
         self._closing.callback(self._power_off)
         self.boards = places.mount(
-            self.people["engineer"], self._places, self._data / "boards", Broker(at.hostname, at.port), self.world
+            self.people["engineer"],
+            self._places,
+            self._data / "boards",
+            Broker(broker.hostname, broker.port),
+            self.world,
         )
         self.world.start()
         for board in self.boards:
@@ -82,7 +87,7 @@ class Demo:
         self._hire(login for login in people.CAST if login not in people.STAGE_HANDS)
 
     def _hire(self, logins: Iterable[str]) -> None:
-        for login, client in people.hire(self.service.db, self.url, logins, PASSWORD):
+        for login, client in people.hire(self.service.db, partial(at, self.url), logins, PASSWORD):
             self.people[login] = self._closing.enter_context(client)
 
     def _power_off(self) -> None:
