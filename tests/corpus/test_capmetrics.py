@@ -10,6 +10,7 @@ import threading
 import time
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import paho.mqtt.client as mqtt
@@ -72,7 +73,7 @@ def batches(rows: list[Row]) -> list[bytes]:
 def test_a_day_of_buses_ends_complete_and_in_order(corpus: Path, tmp_path: Path) -> None:
     buses = day(corpus)
     assert (len(buses), sum(map(len, buses.values()))) == (329, 45_386)
-    assert sum(b[0] < a[0] for rows in buses.values() for a, b in zip(rows, rows[1:], strict=False)) == 673
+    assert sum(b[0] < a[0] for rows in buses.values() for a, b in pairwise(rows)) == 673
     broker = EmbeddedBroker(tmp_path)
     NatsFile(broker.users_file, broker.reload).service("mp-ingest", "service-password")
     host, port = broker.start()

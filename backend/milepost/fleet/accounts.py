@@ -10,7 +10,6 @@ import fcntl
 import hashlib
 import json
 import os
-import re
 import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
@@ -18,11 +17,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import bcrypt
-from milepost_device.wire import part_of
 
 from milepost.errors import Invalid
+from milepost.ingest.model import DEVICE_ID
+from milepost_device.wire import part_of
 
-DEVICE_ID = re.compile(r"[a-z0-9-]{1,12}")
 _BCRYPT_COST = 5  # about 2 ms
 _PBKDF2_ROUNDS = 101  # what mosquitto_passwd writes
 

@@ -33,7 +33,7 @@ _EVENTS = {
 PLACED = b"P1"
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=512)  # about 15 MB
 def batch_of(payload: bytes) -> wire.Batch:
     """The batch held by a payload; several sinks ask for the same one. Raises wire.WireError."""
     return wire.decode(payload)

@@ -145,15 +145,21 @@ class Receiver:
                     key.data.read()
                 if mask & selectors.EVENT_WRITE:
                     key.data.write()
+                self._commit_if_due()
+                if not self._watched:  # a failed commit has cut every connection
+                    break
             self._send_outgoing()
-            if len(self._pending) >= _GROUP or (self._pending and time.monotonic() - self._oldest >= self._sync_s):
-                self._commit()
+            self._commit_if_due()
             if not self._ready.is_set() and all(each.ready for each in self._sessions):
                 self._ready.set()
         if self._pending:
             self._commit()
         for session in self._sessions:
             session.write()
+
+    def _commit_if_due(self) -> None:
+        if len(self._pending) >= _GROUP or (self._pending and time.monotonic() - self._oldest >= self._sync_s):
+            self._commit()
 
     def _patience(self, next_care: float) -> float:
         until = min(next_care, self._oldest + self._sync_s) if self._pending else next_care
@@ -211,6 +217,8 @@ class Receiver:
 
     def _commit(self) -> None:
         group, self._pending = self._pending, []
+        if len(group) >= _GROUP:
+            self._spool.flooding()
         try:
             marks = self._spool.append([each.message for each in group if each.message is not None])
         except (sqlite3.Error, OSError) as error:
@@ -261,5 +269,3 @@ def _keepable(message: MQTTMessage) -> Message | None:
     if channel == STATE and not payload:  # a retained state was taken away
         return None
     return Message(device, channel, now_ms(), payload)
-
-

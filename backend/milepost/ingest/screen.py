@@ -43,7 +43,7 @@ class Screen:
         with self._spool.tx() as conn:
             last = None
             for item in items:
-                if item.channel == UP and item.payload[: len(PLACED)] != PLACED:
+                if item.channel == UP and item.payload and item.payload[: len(PLACED)] != PLACED:
                     placed = self._screen(conn, item)
                     last = placed if placed is not None else last
             conn.execute("INSERT OR REPLACE INTO cursor VALUES (?, ?)", (_NAME, items[-1].id))
@@ -133,8 +133,7 @@ def _held(conn: sqlite3.Connection, device: str, boot: int) -> list[Held]:
 def _release(conn: sqlite3.Connection, device: str, held: list[Held], times: list[int], clock: str) -> int | None:
     """Put held records back into the spool, placed, and let go of them."""
     entries = [
-        (each.stream, each.seq, at, clock, each.received_ms, each.record)
-        for each, at in zip(held, times, strict=True)
+        (each.stream, each.seq, at, clock, each.received_ms, each.record) for each, at in zip(held, times, strict=True)
     ]
     last = None
     for _, group in groupby(enumerate(entries), lambda pair: pair[0] // _PLACED_AT_ONCE):

@@ -157,5 +157,3 @@ class Ingest:
             self._full = None
         else:
             self._full = f"only {free >> 20} MB free in {self._folder}; free at least {_MIN_FREE_BYTES >> 20} MB"
-
-

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import paho.mqtt.client as mqtt
-from paho.mqtt.client import CallbackAPIVersion, MQTTMessage
+from paho.mqtt.client import MQTTMessage
+from paho.mqtt.enums import CallbackAPIVersion
 
 _log = logging.getLogger(__name__)
 _KEEPALIVE_S = 30
@@ -138,7 +139,7 @@ class Session:
 
     def _connected(self, _client: Any, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
         if reason.is_failure:
-            self._say(f"the broker refuses the user {self._broker.user!r}: {reason}; check MILEPOST_BROKER_PASSWORD")
+            self._say(f"the broker refuses the user {self._broker.user!r} ({reason}); check MILEPOST_BROKER_PASSWORD")
             return
         # Always, not only for a new session: a broker may know the session and have lost the filter, and for the
         # retained states it is the wish to hear them again.
@@ -148,7 +149,7 @@ class Session:
         if any(code.is_failure for code in codes):
             raise SessionRefused(
                 f"the broker refuses the subscription {self.topic_filter!r} of session {self.client_id!r} (SUBACK"
-                f" 0x80); give the user {self._broker.user!r} the right to read it, and look at the broker's limits a session"
+                f" 0x80); let the user {self._broker.user!r} read it, and look at the broker's limits of a session"
             )
         self.ready, self.trouble = True, None
         self._pause_s = _FIRST_PAUSE_S

@@ -10,8 +10,9 @@ from milepost.ingest.model import Sink, SpoolItem
 from milepost.ingest.spool import Spool
 
 _log = logging.getLogger(__name__)
-_AT_ONCE = 256
+_AT_ONCE = 128
 _TICK_S = 1.0
+_GIVE_WAY_S = 1.0
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 30.0
 _TRIES = 3
 # Errors of code over data, not of a database that is away: waiting does not heal them.
@@ -66,6 +67,7 @@ class SinkRunner:
                 self._stop.wait(min(_FIRST_PAUSE_S * 2 ** min(failures, 10), _LONGEST_PAUSE_S))
 
     def _hand_over(self, failures: int) -> None:
+        self._spool.give_way(_GIVE_WAY_S)
         items = self._spool.after(self.position, 1 if self.position < self._careful_until else _AT_ONCE)
         if not items:  # announced, but deleted meanwhile
             self._stop.wait(0.05)

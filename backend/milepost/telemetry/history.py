@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from milepost.telemetry.model import EventBody, FixBody, Judged, Reading, TelemetryStore
@@ -24,10 +25,7 @@ def track_geojson(store: TelemetryStore, device: str, from_ms: int, to_ms: int, 
     pieces = stretches(good)
     features = [_line(thinned(piece, max(2, max_points * len(piece) // max(1, len(good))))) for piece in pieces]
     features += [_point(each) for each in judged if each.reason is not None]
-    gaps = [
-        {"from": to_rfc3339(one[-1].at), "to": to_rfc3339(other[0].at)}
-        for one, other in zip(pieces, pieces[1:], strict=False)
-    ]
+    gaps = [{"from": to_rfc3339(one[-1].at), "to": to_rfc3339(other[0].at)} for one, other in pairwise(pieces)]
     return {
         "type": "FeatureCollection",
         "features": features,

@@ -180,11 +180,15 @@ class SqliteTelemetry:
 
     def counts(self, device: str, stream: int) -> StreamCounts:
         """What is stored of one stream, each seq once."""
-        row = self._conn().execute(
-            "SELECT count(*), min(seq), max(seq) FROM (SELECT seq FROM fix WHERE device = ?1 AND stream = ?2"
-            " UNION ALL SELECT seq FROM record WHERE device = ?1 AND stream = ?2)",
-            (self._number(device), stream),
-        ).fetchone()
+        row = (
+            self._conn()
+            .execute(
+                "SELECT count(*), min(seq), max(seq) FROM (SELECT seq FROM fix WHERE device = ?1 AND stream = ?2"
+                " UNION ALL SELECT seq FROM record WHERE device = ?1 AND stream = ?2)",
+                (self._number(device), stream),
+            )
+            .fetchone()
+        )
         return StreamCounts(row[0], row[1] or 0, row[2] or 0)
 
     def _conn(self) -> sqlite3.Connection:
@@ -286,6 +290,4 @@ def _fix_of(device: str, row: tuple) -> Judged:
 
 def _record_of(device: str, row: tuple) -> Reading:
     stream, seq, at, clock, received_at, kind, body = row
-    return Reading(
-        device, stream, seq, kind, at, _CLOCKS[clock], received_at, _BODIES[kind](**json.loads(body))
-    )
+    return Reading(device, stream, seq, kind, at, _CLOCKS[clock], received_at, _BODIES[kind](**json.loads(body)))

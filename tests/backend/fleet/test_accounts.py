@@ -18,7 +18,7 @@ from milepost.errors import Invalid
 from milepost.fleet.accounts import BrokerAccounts, Mosquitto, NatsFile, make_password
 from milepost_device.wire import part_of
 
-ACCOUNTS_ENOUGH = [pytest.param("nats"), pytest.param("mosquitto", marks=pytest.mark.mosquitto)]
+BROKERS = [pytest.param("nats"), pytest.param("mosquitto", marks=pytest.mark.mosquitto)]
 
 
 @dataclass
@@ -28,7 +28,7 @@ class Running:
     files: list[Path]
 
 
-@pytest.fixture(params=ACCOUNTS_ENOUGH)
+@pytest.fixture(params=BROKERS)
 def broker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Running]:
     start = _nats if request.param == "nats" else _mosquitto
     with_stop = start(tmp_path)
@@ -115,6 +115,10 @@ class Peer:
             return None
 
 
+def _backend(broker: Running) -> Peer:
+    return Peer(broker.port, "mp-ingest", "service-password")
+
+
 def _wait(condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 10
     while not condition():
@@ -129,7 +133,7 @@ def _topic(device: str, leaf: str) -> str:
 def test_a_device_speaks_and_listens_under_its_own_name(broker: Running) -> None:
     password = make_password()
     broker.accounts.put("truck-1", password)
-    with Peer(broker.port, "mp-ingest", "service-password") as backend, Peer(broker.port, "truck-1", password) as device:
+    with _backend(broker) as backend, Peer(broker.port, "truck-1", password) as device:
         for leaf in ("up", "state"):
             assert backend.subscribe(f"mp/v1/{part_of('truck-1')}/+/{leaf}") == 1
             device.publish(_topic("truck-1", leaf), b"mine")
@@ -146,8 +150,8 @@ def test_what_a_device_writes_under_another_name_is_not_delivered(broker: Runnin
     password = make_password()
     broker.accounts.put("truck-1", password)
     broker.accounts.put("truck-2", make_password())
-    foreign = [_topic("truck-2", "up"), _topic("truck-1", "cmd"), _topic("truck-1", "ack"), "mp/v1/x/truck-1/up", "other"]
-    with Peer(broker.port, "mp-ingest", "service-password") as backend, Peer(broker.port, "truck-1", password) as device:
+    foreign = [_topic("truck-2", "up"), _topic("truck-1", "cmd"), _topic("truck-1", "ack"), "mp/v1/x/truck-1/up", "x"]
+    with _backend(broker) as backend, Peer(broker.port, "truck-1", password) as device:
         assert backend.subscribe("mp/v1/+/+/+") == 1
         for topic in foreign:
             device.publish(topic, b"forged")
@@ -161,7 +165,7 @@ def test_a_device_hears_nothing_of_others(broker: Running) -> None:
     password = make_password()
     broker.accounts.put("truck-1", password)
     broker.accounts.put("truck-2", make_password())
-    with Peer(broker.port, "mp-ingest", "service-password") as backend, Peer(broker.port, "truck-1", password) as device:
+    with _backend(broker) as backend, Peer(broker.port, "truck-1", password) as device:
         for topic in (_topic("truck-2", "cmd"), "mp/v1/+/+/up", "#", _topic("truck-1", "up")):
             device.client.subscribe(topic, 1)
         assert device.subscribe(_topic("truck-1", "cmd")) in (1, 128)
@@ -188,7 +192,7 @@ def test_wrong_passwords_and_removed_devices_stay_out(broker: Running) -> None:
     broker.accounts.remove("truck-1")
     with Peer(broker.port, "truck-1", "changed-password") as gone:
         assert gone.result != 0
-    with Peer(broker.port, "mp-ingest", "service-password") as backend:
+    with _backend(broker) as backend:
         assert backend.result == 0
 
 
@@ -209,5 +213,5 @@ def test_a_device_cannot_take_the_place_of_a_service(broker: Running) -> None:
     with pytest.raises(Invalid):
         broker.accounts.put("mp-ingest", "password")
     broker.accounts.remove("mp-ingest")
-    with Peer(broker.port, "mp-ingest", "service-password") as backend:
+    with _backend(broker) as backend:
         assert backend.result == 0

@@ -7,6 +7,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from milepost.db import Database
+from milepost.ingest import dead_letters
 from milepost.ingest.contact import StateSink
 from milepost.ingest.model import SpoolItem
 from milepost.ingest.service import Ingest
@@ -48,14 +49,10 @@ def test_dead_letters_are_listed_with_their_reason_and_bytes(engineer: TestClien
 def test_one_is_run_again_only_when_it_can_be_read(
     engineer: TestClient, spool: Spool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from milepost.ingest import dead_letters
-
     readable = drive(1, 5)
     with spool.tx() as conn:
         for payload in (b"rubbish", readable):
-            dead_letters.bury(
-                conn, device="truck-1", channel="up", at=7, payload=payload, reason="version", detail="9"
-            )
+            dead_letters.bury(conn, device="truck-1", channel="up", at=7, payload=payload, reason="version", detail="9")
     rubbish, good = 1, 2
     answer = engineer.post(f"/api/v1/dead-letters/{rubbish}/rerun")
     assert (answer.status_code, answer.json()["code"]) == (409, "conflict")

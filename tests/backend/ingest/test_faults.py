@@ -138,6 +138,28 @@ def test_a_batch_on_another_devices_name_arrives_nowhere(
     thief.close()
 
 
+def test_M01_what_a_broker_acknowledges_and_throws_away_is_not_acknowledged_end_to_end(
+    house: BrokerHouse, ingest_of: Callable[..., Ingest]
+) -> None:
+    ingest_of()
+    device = house.device("truck-1")
+    users = house.server.users_file.read_text()
+    house.server.users_file.write_text(users.replace(".truck-1.up", ".truck-1.gone"))
+    house.server.reload()
+    until(device.client.is_connected)
+    for n in range(5):
+        device.send(drive(n * 10 + 1, 10))  # returns: each gets its PUBACK
+    time.sleep(0.5)
+    assert device.acks == []
+    house.server.users_file.write_text(users)
+    house.server.reload()
+    until(device.client.is_connected)
+    for n in range(5):
+        device.send(drive(n * 10 + 1, 10))
+    until(lambda: device.acknowledged(50))
+    device.close()
+
+
 def test_a_topic_in_a_wrong_part_or_of_no_device_is_not_kept(
     house: BrokerHouse, ingest_of: Callable[..., Ingest], spool: Spool
 ) -> None:

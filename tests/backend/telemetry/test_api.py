@@ -49,9 +49,7 @@ def test_a_track_is_geojson_with_gaps_and_quarantined_points(engineer: TestClien
 
 
 @pytest.mark.parametrize("most", [2, 7, 50])
-def test_a_thinned_track_keeps_its_ends_and_its_bound(
-    engineer: TestClient, store: SqliteTelemetry, most: int
-) -> None:
+def test_a_thinned_track_keeps_its_ends_and_its_bound(engineer: TestClient, store: SqliteTelemetry, most: int) -> None:
     store.write([fix(n, T0 + n * 1000) for n in range(1000)], 1)
     answer = engineer.get("/api/v1/devices/truck-1/track", params={**SPAN, "max_points": most}).json()
     (line,) = answer["features"]
@@ -66,7 +64,8 @@ def test_a_device_without_history_has_an_empty_track(engineer: TestClient) -> No
 
 
 def test_completeness_by_the_hour(engineer: TestClient, store: SqliteTelemetry) -> None:
-    gap = Reading("truck-1", 1, 31, "event", T0 + 31_000, "gnss", T0, EventBody("gap", {"first_seq": 21, "last_seq": 28}))
+    lost = EventBody("gap", {"first_seq": 21, "last_seq": 28})
+    gap = Reading("truck-1", 1, 31, "event", T0 + 31_000, "gnss", T0, lost)
     readings = [fix(n, T0 + n * 1000) for n in range(1, 21)]  # 21-28 dropped by the device, 29-30 missing
     readings += [gap, *(fix(n, T0 + 3_600_000, late_ms=90_000) for n in range(32, 36))]
     store.write(readings, 1)
