@@ -72,7 +72,7 @@ def test_rounds_never_share_a_number_or_a_tag(first: Round, cast: dict[str, Clie
     first.prepare()
     world.trucks[0] = World(3).trucks[0]
     second = Round(2, cast, first.places, world, lambda _text: None)
-    second.over_ms += 10 * 240_000
+    second.over_ms += 600_000
     numbers = [shipment.number for shipment in first.shipments]
     tags = {pallet.epc for shipment in first.shipments for pallet in shipment.pallets}
     with pytest.raises(ApiError, match="end that first"):

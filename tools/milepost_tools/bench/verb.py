@@ -5,7 +5,7 @@ import sys
 
 import click
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from milepost_tools.bench import frame
 
@@ -63,7 +63,7 @@ def _list(as_json: bool) -> None:
 def _table(report: dict) -> Table:
     facts = report["machine"]
     table = Table(
-        "metric", "measured", "demanded", "unit", "verdict", "beside",
+        Column("metric", no_wrap=True), "measured", "demanded", "unit", "verdict", "beside",
         title=f"bench {report['bench']}: {'met' if report['ok'] else 'not met'}",
         caption=f"{facts['cpus']} cores, {facts['cpu']}, {facts['memory_mb']} MB, Python {facts['python']}",
     )  # fmt: skip

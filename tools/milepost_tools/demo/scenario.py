@@ -24,7 +24,7 @@ COMPANY_PREFIX = "6950000"  # a prefix of the demo, not of a company
 UNITS_PER_ORDER = 3
 _POLL_S = 0.25
 _DEVICE_WAIT_S = 45.0
-_TRIP_MS = 240_000
+_TRIP_MS = 200_000
 _SKUS = (("CUP-01", "保温杯"), ("LAMP-02", "台灯"), ("TEA-03", "茶叶礼盒"))
 
 Tell = Callable[[str], None]
