@@ -19,6 +19,7 @@ Translate = Callable[..., str]
 # Signs of where a fact comes from (shared/ui: grade of evidence).
 _SIGNS = {"rfid": "sensor", "gnss": "sensor", "gate": "sensor", "phone": "sensor", "scan": "scan", "partner": "partner"}
 FINISHED = ("archived", "cancelled")
+_MOST_TROUBLED = 500
 # Troubles that concern the truck itself: they put the ring of alarm around it.
 _OF_THE_TRUCK = (
     "wrong_truck",
@@ -164,14 +165,18 @@ def needs(row: Row, t: Translate) -> list[Row]:
     ]
 
 
-def alarm(aboard: Iterable[Row], vehicle_id: str, t: Translate) -> str:
-    """Why a vehicle needs a person now, in a word or two; empty when it does not."""
-    for row in aboard:
-        for trouble in row["open"]:
-            concerned = trouble["data"].get("vehicle")
-            if trouble["kind"] in _OF_THE_TRUCK and concerned in (None, vehicle_id):
-                return word(t, "ex", trouble["kind"])
-    return ""
+def troubles_of_vehicles(conn: Connection, me: Principal, t: Translate) -> dict[str, list[Row]]:
+    """What is open about trucks, by vehicle id: {what, order, since}. It concerns the truck that the exception names
+    (a unit on the wrong truck concerns that truck), else the one the order is on."""
+    found: dict[str, list[Row]] = {}
+    statement = readable(me, order).where(order.c.open_exceptions > 0).order_by(order.c.updated_at.desc())
+    for each in conn.execute(statement.limit(_MOST_TROUBLED)).mappings():
+        row = view(dict(each), t)
+        for trouble, need in zip(row["open"], needs(row, t), strict=True):
+            vehicle_id = trouble["data"].get("vehicle") or row["vehicle"]
+            if trouble["kind"] in _OF_THE_TRUCK and vehicle_id:
+                found.setdefault(vehicle_id, []).append(need)
+    return found
 
 
 def open_alerts(conn: Connection, me: Principal) -> int:

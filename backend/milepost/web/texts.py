@@ -50,6 +50,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "live.filter": ("按状态筛选", "Filter by state"),
     "live.all": ("全部", "All"),
     "live.alarm": ("报警", "Alarm"),
+    "live.late": ("晚点", "Late"),
     "live.sort": ("先看需要人处理的", "What needs a person first"),
     "live.age": ("更新", "Age"),
     "live.list": ("车辆", "Vehicles"),

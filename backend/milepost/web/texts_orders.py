@@ -99,6 +99,7 @@ ORDER_TEXTS: dict[str, tuple[str, str]] = {
     "order.yes": ("确认", "Yes, do it"),
     "order.no": ("不做", "No, go back"),
     "order.in_state": ("{n} {stage} · {state}", "{n} {stage} · {state}"),
+    "order.since": ("{at} 起", "since {at}"),
     "order.late": ("晚", "late"),
     "grade.tip": ("{source}，{grade} 级", "{source}, grade {grade}"),
     "source.sensor": ("设备", "sensor"),

@@ -42,6 +42,7 @@ def live(request: Request, me: Me, conn: Reader) -> HTMLResponse:
         "start": start,
         "tiles": getattr(request.app.state, "tiles", None),
         "land": assets().url("data/land.json"),
+        "zone": request.app.state.settings.time_zone,
     }
     return page(
         request, me, "live.html", section="live", config=config, inbox_count=orders_view.open_alerts(conn, me)
@@ -61,6 +62,7 @@ def meta(request: Request, me: Me, conn: Reader) -> Response:
         row["id"]: row for row in orders_view.by_ids(conn, me, {o for ids in listed.values() for o in ids}, t)
     }
     drivers = views.driver_names(conn, me)
+    troubles = orders_view.troubles_of_vehicles(conn, me, t)
     vehicles = []
     for row in views.vehicles_seen(conn, me):
         trip = trips.get(row["id"])
@@ -75,8 +77,8 @@ def meta(request: Request, me: Me, conn: Reader) -> Response:
                 "plate": row["plate"],
                 "orders": len(aboard),
                 "next": views.site_name(sites.get(stop["site_id"]), language) if stop else "",
-                "why": orders_view.alarm(aboard, row["id"], t),
-                "late": False,
+                "due": stop["planned_from"] if stop and not stop["arrived"] else None,
+                "why": troubles[row["id"]][0]["what"] if row["id"] in troubles else "",
                 "words": " ".join(words),
                 "stale_ms": limits.stale_ms,
                 "offline_ms": limits.offline_ms,
@@ -136,13 +138,18 @@ def vehicle_panel(vehicle_id: str, request: Request, me: Me, conn: Reader) -> HT
         trip=trip,
         driver=views.driver_names(conn, me).get(trip["driver_id"]) if trip else None,
         cards=[orders_view.card(row) for row in orders],
-        needs=[need for row in orders for need in orders_view.needs(row, t)],
+        needs=_needs(orders, orders_view.troubles_of_vehicles(conn, me, t).get(vehicle_id, []), t),
         reads=views.last_reads(conn, "vehicle", vehicle_id),
         devices=devices,
         fix=max(latest.values(), key=lambda reading: reading.at, default=None),
         limits=limits,
         unit_names=orders_view.unit_names(conn, me, {row["id"]: row["number"] for row in orders}),
     )
+
+
+def _needs(aboard: list[dict[str, Any]], own: list[dict[str, Any]], t: Any) -> list[dict[str, Any]]:
+    """What is wrong with the truck first, then with the orders it carries; each thing once."""
+    return own + [need for row in aboard for need in orders_view.needs(row, t) if need not in own]
 
 
 def _keep(fixes: list[Any], i: int, step: int) -> bool:

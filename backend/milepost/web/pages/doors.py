@@ -18,6 +18,7 @@ from milepost.fleet import service as fleet
 from milepost.fleet.tables import door, site, vehicle
 from milepost.orders import service as orders
 from milepost.orders.tables import order
+from milepost.plan import service as plan
 from milepost.plan.tables import trip_expected
 from milepost.times import now_ms, parse_rfc3339
 from milepost.web import orders_view, views
@@ -119,16 +120,18 @@ def _now(conn: Connection, me: Principal, door_id: str, request: Request, seen: 
         "from_ms": parse_rfc3339(session["from"]) if session else None,
         "log": shown["passages"][:_LOG],
         "wrong": wrong,
-        "belongs": _belongs(conn, wrong["unit"]) if wrong else None,
+        "belongs": _belongs(conn, wrong["unit"], wrong["order"]) if wrong else None,
         "choices": [] if session else _choices(conn, me),
         "keeper": me.has("keeper"),
         "seen": seen,
     }
 
 
-def _belongs(conn: Connection, unit_id: str) -> dict[str, Any] | None:
+def _belongs(conn: Connection, unit_id: str, order_id: str) -> dict[str, Any] | None:
     """Door and truck of the trip that expects a unit, as far as they are known."""
-    trip_id = conn.execute(select(trip_expected.c.trip_id).where(trip_expected.c.unit_id == unit_id)).scalar()
+    on_list = trip_expected.c.order_id == order_id
+    rows = conn.execute(select(trip_expected.c.trip_id).where(on_list).distinct()).scalars().all()
+    trip_id = next((row for row in rows if unit_id in plan.expected_units(conn, row)), None)
     if trip_id is None:
         return None
     now = now_ms()

@@ -149,6 +149,9 @@ def _show(
     language = language_of(request)
     sites = {key: views.site_name(site, language) for key, site in views.sites_by_id(conn, SYSTEM).items()}
     facts = [_fact(each, t, sites) for each in orders.evidence_of(conn, me, row["id"])]
+    when = {fact["id"]: fact["at"] for fact in facts}
+    for cell in row["road"]["cells"]:
+        cell["since"] = min((when[f] for f in cell["facts"] if f in when), default=None)
     shown = [fact for fact in facts if not stage or stage in fact["stages"]]
     starts = {"pieces": str(row["tally"]["pieces"] or ""), "branch": row["branch"] or ""}
     forms = [

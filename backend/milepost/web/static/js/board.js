@@ -28,7 +28,8 @@ let stones = [];
 
 const line = new LiveLine({ onFrame, onState: (s) => showLine(s, store.size), seq: () => store.seq });
 const now = () => (Number.isFinite(line.offset) ? line.now() : serverNow());
-const list = new VehicleList(store, $("rows"), { onOpen: choose, now });
+const hours = new Intl.DateTimeFormat("en-GB", { timeZone: config.zone, hour: "2-digit", minute: "2-digit" });
+const list = new VehicleList(store, $("rows"), { onOpen: choose, now, clock: (at) => hours.format(at) });
 const panel = new Panel($("panel"), store, now);
 const map = makeMap($("map"), state.center ?? config.start, config.tiles, draw);
 
@@ -175,7 +176,7 @@ function countStates() {
   for (const chip of document.querySelectorAll("[data-filter]")) {
     const name = /** @type {HTMLElement} */ (chip).dataset.filter ?? "";
     let n = 0;
-    for (let slot = 0; slot < store.size; slot++) if (passes(store, slot, name)) n++;
+    for (let slot = 0; slot < store.size; slot++) if (passes(store, slot, name, now())) n++;
     const count = /** @type {HTMLElement} */ (chip.querySelector("b"));
     if (count.textContent !== String(n)) count.textContent = String(n);
     chip.setAttribute("aria-pressed", String(name === list.filter));

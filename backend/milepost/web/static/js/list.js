@@ -10,10 +10,13 @@ import { IDLING, LIVE, MOVING, OFFLINE, STALE } from "./store.js";
 const ROW_PX = 44;
 const RESORT_MS = 10_000;
 
+/** Is the planned time of its next stop past, and it is not there? @param {import("./store.js").FleetStore} store */
+export const late = (store, slot, now) => Boolean(store.meta[slot]?.due && now - store.meta[slot].due >= 60_000);
+
 /** Smaller stands higher: what needs a person first. @param {import("./store.js").FleetStore} store @param {number} slot */
-export function urgency(store, slot) {
+export function urgency(store, slot, now) {
   if (store.alarm[slot]) return 0;
-  if (store.meta[slot]?.late) return 1;
+  if (late(store, slot, now)) return 1;
   const empty = store.meta[slot]?.orders ? 0 : 10;
   if (store.contact[slot] === OFFLINE) return empty + 6;
   if (store.contact[slot] === STALE) return empty + 5;
@@ -21,8 +24,9 @@ export function urgency(store, slot) {
 }
 
 /** Does a vehicle pass the filter by state? @param {import("./store.js").FleetStore} store @param {string} filter */
-export function passes(store, slot, filter) {
+export function passes(store, slot, filter, now = 0) {
   if (!filter) return true;
+  if (filter === "late") return late(store, slot, now);
   if (filter === "alarm") return store.alarm[slot] === 1;
   if (filter === "stale") return store.contact[slot] === STALE;
   if (filter === "offline") return store.contact[slot] === OFFLINE;
@@ -42,7 +46,7 @@ export class VehicleList {
   /**
    * @param {import("./store.js").FleetStore} store
    * @param {HTMLElement} box the scrolling listbox
-   * @param {{onOpen: (slot: number) => void, now: () => number}} hooks
+   * @param {{onOpen: (slot: number) => void, now: () => number, clock: (at: number) => string}} hooks
    */
   constructor(store, box, hooks) {
     Object.assign(this, { store, box, hooks, filter: "", query: "", chosen: -1, cursor: "", hovered: false, sorted: 0 });
@@ -64,7 +68,7 @@ export class VehicleList {
   }
 
   /** Is this vehicle among those listed (and so drawn on the map)? */
-  shown = (slot) => passes(this.store, slot, this.filter) && matches(this.store, slot, this.query);
+  shown = (slot) => passes(this.store, slot, this.filter, this.hooks.now()) && matches(this.store, slot, this.query);
 
   /** Sort anew. @param {boolean} [force] even while a person points at the list */
   sort(force = false) {
@@ -75,9 +79,9 @@ export class VehicleList {
     this.known = this.store.size;
     const order = [];
     for (let slot = 0; slot < this.store.size; slot++) if (this.shown(slot)) order.push(slot);
-    const rank = order.map((slot) => urgency(this.store, slot));
-    const at = new Map(order.map((slot, i) => [slot, rank[i]]));
-    order.sort((a, b) => at.get(a) - at.get(b) || (this.store.plate(a) < this.store.plate(b) ? -1 : 1));
+    const at = this.hooks.now();
+    const rank = new Map(order.map((slot) => [slot, urgency(this.store, slot, at)]));
+    order.sort((a, b) => rank.get(a) - rank.get(b) || (this.store.plate(a) < this.store.plate(b) ? -1 : 1));
     this.order = order;
     this.runway.style.height = `${order.length * ROW_PX}px`;
     this.paint();
@@ -147,6 +151,8 @@ export class VehicleList {
     set("age", age(this.hooks.now() - store.at[slot]));
     set("orders", !meta?.orders ? t("empty") : t(meta.orders === 1 ? "orders_1" : "orders", { n: meta.orders }));
     set("next", meta?.next ?? "");
-    set("old", quiet && meta?.orders ? t("old_fix") : "");
+    const over = late(store, slot, this.hooks.now()) ? `+${age(this.hooks.now() - (meta?.due ?? 0))}` : "";
+    set("over", over);
+    set("due", !meta?.due ? "" : this.hooks.clock(meta.due) + (quiet ? ` · ${t("old_fix")}` : ""));
   }
 }

@@ -13,8 +13,8 @@ const STALE_MS = 60_000, OFFLINE_MS = 600_000;
 
 /**
  * What the service knows about a vehicle beside its position.
- * @typedef {{id: string, plate: string, detail: string, orders: number, next: string, why: string, late: boolean,
- *            words: string, stale_ms: number, offline_ms: number}} Meta
+ * @typedef {{id: string, plate: string, orders: number, next: string, due: number | null, why: string, words: string,
+ *            stale_ms: number, offline_ms: number}} Meta
  */
 
 export class FleetStore {
