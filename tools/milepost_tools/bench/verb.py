@@ -63,7 +63,7 @@ def _list(as_json: bool) -> None:
 def _table(report: dict) -> Table:
     facts = report["machine"]
     table = Table(
-        Column("metric", no_wrap=True), "measured", "demanded", "unit", "verdict", "beside",
+        Column("metric", no_wrap=True), "measured", "demanded", "unit", "verdict", Column("beside", overflow="fold"),
         title=f"bench {report['bench']}: {'met' if report['ok'] else 'not met'}",
         caption=f"{facts['cpus']} cores, {facts['cpu']}, {facts['memory_mb']} MB, Python {facts['python']}",
     )  # fmt: skip
