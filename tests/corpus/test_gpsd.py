@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+
 from milepost_tools.device_python import run_script
 
 pytestmark = pytest.mark.corpus
