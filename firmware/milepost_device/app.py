@@ -8,11 +8,8 @@ from micropython import const
 from milepost_device import build, config, crash, platform, wire
 from milepost_device.clock import Clock
 from milepost_device.control import Control, set_clock
-from milepost_device.gates import NUMBERS, GateInput
 from milepost_device.mqtt import Client
 from milepost_device.outbox import Outbox
-from milepost_device.reader import Reader
-from milepost_device.tracker import Tracker
 from milepost_device.uplink import Uplink, topics
 
 _RESULT_MS = const(1500)  # the answer to a reboot gets so long to leave before the reset
@@ -54,7 +51,9 @@ class App:
         self._failure = None
         self._failed = asyncio.Event()
 
-    def _tracker(self, settings: dict) -> Tracker:
+    def _tracker(self, settings: dict):
+        from milepost_device.tracker import Tracker  # here: the other role would cost 10 to 20 kB of heap
+
         stream = platform.uart(
             settings["gnss_uart"],
             settings["gnss_baud"],
@@ -66,7 +65,10 @@ class App:
         ignition = platform.input_pin(pin) if pin >= 0 else None
         return Tracker(stream, self.clock, self.uplink, settings, build.BUILD_T, ignition)
 
-    def _reader(self, settings: dict) -> Reader:
+    def _reader(self, settings: dict):
+        from milepost_device.gates import NUMBERS, GateInput
+        from milepost_device.reader import Reader
+
         stream = platform.uart(
             settings["reader_uart"], 115200, 8192, settings["reader_tx_pin"], settings["reader_rx_pin"]
         )

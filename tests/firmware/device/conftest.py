@@ -1,5 +1,6 @@
 """Real parts around a device process: broker (nats-server), backend that acknowledges, impaired TCP path."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -192,10 +193,8 @@ class Proxy:
         except OSError:
             pass
         for s in (a, b):
-            try:
+            with contextlib.suppress(OSError):
                 s.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
 
     def reset(self):
         """Close every connection with RST."""
@@ -246,6 +245,7 @@ class Device:
 
     def start(self, **args):
         self.args.update(args)
+        self.last = {}
         env = {**os.environ, "MICROPYPATH": f"{ROOT / 'firmware'}:{SCRIPTS}:.frozen"}
         self.process = subprocess.Popen(
             [MICROPYTHON, "-X", HEAP, SCRIPTS / "device.py", json.dumps(self.args)],
@@ -296,6 +296,7 @@ def run_script():
             env={**os.environ, "MICROPYPATH": f"{ROOT / 'firmware'}:{SCRIPTS}:.frozen"},
             capture_output=True,
             text=True,
+            check=False,
             timeout=timeout_s,
         )
         assert done.returncode == 0, done.stdout + done.stderr

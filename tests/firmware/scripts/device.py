@@ -11,7 +11,6 @@ import gc
 import json
 import os
 import sys
-import time
 
 from flashfile import FlashFile
 
@@ -83,6 +82,10 @@ async def main():
     clock = Clock()
     flash = FlashFile(folder + "/outbox.bin", ARGS.get("sectors", 16))
 
+    # role comes later than control, hence the function
+    def configure(settings):
+        role.configure(settings)
+
     def gap(first, last, oldest):
         return wire.encode_record(
             wire.Event(t=box_boot[0], clock=wire.CLOCK_NONE, code=wire.EV_GAP,
@@ -117,7 +120,7 @@ async def main():
         config.save(config_file, dict({"version": 0}, **ARGS.get("config", {})))
     control = Control(
         clock,
-        lambda settings: role.configure(settings),
+        configure,
         {},
         reset,
         config_file=config_file,

@@ -92,7 +92,7 @@ def main(name):
             nor.tear = tear
             world = World()
 
-            def fault(what, seq):
+            def fault(what, seq, tear=tear, cut=cut):
                 totals[what] += 1
                 if totals[what] < 5:
                     print("#", what, seq, tear, cut)
