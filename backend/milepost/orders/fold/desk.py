@@ -3,6 +3,7 @@
 import heapq
 from collections.abc import Callable
 from datetime import date
+from typing import Any
 
 from milepost.evidence.model import Fact
 from milepost.orders.fold.grades import Mark
@@ -21,11 +22,21 @@ def describe(order: Order, fact: Fact) -> None:
     order.type = body.get("type") or order.type
     order.customer = body.get("customer") or order.customer
     if isinstance(lines := body.get("lines"), list):
-        order.lines = [line for line in lines if isinstance(line, dict)]
+        order.lines = _clean(lines)
     for side, name in (("from", "from_site"), ("to", "to_site")):
         place = body.get(side)
         if isinstance(place, dict) and isinstance(place.get("site"), str):
             setattr(order, name, place["site"])
+
+
+def _clean(lines: list[Any]) -> list[dict[str, Any]]:
+    """Lines as objects; a quantity that is no number is unknown (a file may hold anything)."""
+    found = [dict(line) for line in lines if isinstance(line, dict)]
+    for line in found:
+        qty = line.get("qty")
+        if not isinstance(qty, int | float) or isinstance(qty, bool):
+            line["qty"] = None
+    return found
 
 
 def requested(w: World, fact: Fact, order: Order) -> None:
@@ -131,7 +142,7 @@ def edited(w: World, fact: Fact, order: Order) -> None:
     _after_loading(order, fact)
     changes = fact.body.get("changes")
     if isinstance(changes, dict) and isinstance(lines := changes.get("lines"), list):
-        order.lines = [line for line in lines if isinstance(line, dict)]
+        order.lines = _clean(lines)
 
 
 def routed(w: World, fact: Fact, order: Order) -> None:

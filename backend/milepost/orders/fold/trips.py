@@ -134,9 +134,9 @@ def _count(w: World, trip: Trip, at: int) -> None:
 
 
 def recount(w: World, trip_id: str | None, at: int) -> None:
-    """After a late load or unload: does the driver's count agree now?"""
+    """After a late load: does the driver's count, which did not agree, agree now?"""
     trip = w.trips.get(trip_id) if trip_id else None
-    if trip is not None and trip.signed is not None and trip.left_at is None:
+    if trip is not None and any(("load_count", trip.id) in w.order(order).open for order in trip.expected):
         _count(w, trip, at)
 
 

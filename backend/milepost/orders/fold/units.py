@@ -108,8 +108,12 @@ def _trip_for(w: World, unit: Unit, at: int) -> tuple[Trip | None, bool]:
 
 
 def passed_back(w: World, fact: Fact, unit: Unit) -> None:
-    """The unit came out of the truck again at the same door: LOADED is undone."""
-    _off(w, fact, unit)
+    """The unit came out of the truck again at the same door: LOADED is undone.
+
+    Of two claims it withdraws one, and the other stands.
+    """
+    if _off(w, fact, unit):
+        return
     unit.site = fact.subjects.get("site") or unit.site
     if unit.phys == "loaded":
         _unload_mark(unit)
@@ -228,27 +232,26 @@ def _two_trucks(w: World, fact: Fact, unit: Unit, vehicle: str) -> None:
         order.trouble("two_trucks", unit.id, fact, "EX-22", unit=unit.id, no=unit.no, vehicles=sorted(unit.frozen))
 
 
-def _off(w: World, fact: Fact, unit: Unit) -> None:
-    """Take the unit off the vehicle a fact names (or off the one it is on), resolving what that resolves."""
+def _off(w: World, fact: Fact, unit: Unit) -> bool:
+    """Take the unit off the vehicle a fact names (or off the one it is on), resolving what that resolves.
+
+    True when the unit is on a vehicle all the same.
+    """
     off = fact.subjects.get("vehicle")
     if unit.frozen is not None:
-        stays = [v for v in unit.frozen if v != off] if off in unit.frozen else []
+        stays = next((vehicle for vehicle in unit.frozen if vehicle != off), None) if off in unit.frozen else None
         thaw(w, unit, fact.at)
-        if stays and fact.kind == "unit.passed_back":
-            unit.aboard = stays[0]
-            w.aboard.setdefault(stays[0], {})[unit.id] = unit
-            if unit.order is not None and unit.loaded_by is not None:
-                judge(w, unit, unit.loaded_by, fact.at)
-            return
-        if stays and unit.aboard != stays[0]:
-            unit.aboard = off
-    elif off is not None and unit.aboard not in (None, off):
-        return
+        if stays is not None and stays == unit.aboard and fact.kind == "unit.passed_back":
+            w.aboard.setdefault(stays, {})[unit.id] = unit
+            return True
+    elif fact.kind == "unit.passed_back" and off is not None and unit.aboard not in (None, off):
+        return True
     leave_vehicle(w, unit)
     if unit.wrong:
         unit.wrong = False
         if unit.order is not None:
             w.order(unit.order).settle("wrong_truck", fact.at, unit.id)
+    return False
 
 
 def _unload_mark(unit: Unit) -> None:
