@@ -29,6 +29,30 @@ _EVENTS = {
     wire.EV_GAP: "gap",
     wire.EV_LOG: "log",
 }
+_METRICS = {  # docs/wire.md, Health
+    1: "free_heap_bytes",
+    2: "outbox_permille",
+    3: "network_rssi_dbm",
+    4: "uptime_s",
+    5: "connections",
+    6: "batches_resent",
+    7: "readings_dropped",
+    8: "foreign_acks",
+    9: "round_trip_ms",
+    10: "refused",
+    16: "sentences_good",
+    17: "sentences_bad_checksum",
+    18: "sentences_torn",
+    19: "sentences_refused",
+    20: "fixes",
+    21: "fixes_reported",
+    22: "dates_implausible",
+    32: "tag_notices",
+    33: "frames_bad",
+    34: "tag_crcs_bad",
+    35: "reader_errors",
+    36: "reader_starts",
+}
 # Records placed after the fact come back through the spool in this form, so that every sink gets them like any other.
 PLACED = b"P1"
 
@@ -123,4 +147,4 @@ def _body(record, at: int) -> tuple[str, Body]:
     if kind == wire.KIND_EVENT:
         args = {str(key): value.hex() if isinstance(value, bytes) else value for key, value in record.args.items()}
         return "event", EventBody(_EVENTS.get(record.code, str(record.code)), args)
-    return "health", HealthBody({str(metric): value for metric, value in record.values})
+    return "health", HealthBody({_METRICS.get(metric, str(metric)): value for metric, value in record.values})

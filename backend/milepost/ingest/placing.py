@@ -6,7 +6,7 @@ Boot numbers and uptimes are the device's; everything else is UTC ms.
 from dataclasses import dataclass
 
 WAIT_MS = 600_000  # how long a clock step of the same boot may take to come
-_WRAP = 1 << 32  # uptime_ms is a u32
+_WRAP = 1 << 30  # uptimes are compared modulo 12.4 days (docs/wire.md, Time)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,6 @@ def _estimate(held: Held, newest_uptime_ms: int) -> int:
 
 
 def _signed(difference: int) -> int:
-    """A difference of two u32 uptimes, right over one wrap (49.7 days)."""
+    """A difference of two uptimes: of all that fit modulo 2^30, the one nearest to 0."""
     difference %= _WRAP
     return difference - _WRAP if difference >= _WRAP // 2 else difference

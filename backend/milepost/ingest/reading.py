@@ -53,7 +53,7 @@ class EventBody:
 
 @dataclass(frozen=True, slots=True)
 class HealthBody:
-    """State of the device by metric."""
+    """State of the device by the name of the metric (docs/wire.md), its number where this version knows no name."""
 
     values: dict[str, int]
 

@@ -64,7 +64,9 @@ def test_events_and_health() -> None:
     event = wire.Event(t=T0, code=wire.EV_COMMAND, args={"id": "c1", "ok": 1, 7: b"\x01\xff"})
     assert only(event).body == EventBody("command", {"id": "c1", "ok": 1, "7": "01ff"})
     assert only(wire.Event(t=T0, code=999)).body == EventBody("999", {})
-    assert only(wire.Health(t=T0, values=[(1, 3700), (200, -5)])).body == HealthBody({"1": 3700, "200": -5})
+    assert only(wire.Health(t=T0, values=[(1, 3700), (200, -5)])).body == HealthBody(
+        {"free_heap_bytes": 3700, "200": -5}
+    )
 
 
 def test_state_messages_and_records_without_a_clock_give_no_readings() -> None:

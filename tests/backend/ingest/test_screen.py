@@ -144,16 +144,16 @@ def test_the_position_moves_with_the_effect(house: House, monkeypatch: pytest.Mo
     assert set(house.placed()) == {1, 2}
 
 
-@given(st.integers(0, 2**32 - 1), st.integers(-(2**30), 2**30))
+@given(st.integers(0, 2**30 - 1), st.integers(-(2**29) + 1, 2**29 - 1))
 def test_a_step_places_any_uptime_also_over_the_wrap(uptime: int, apart: int) -> None:
     clock = ClockStep(1, NOW, uptime, "gnss")
-    assert by_step(clock, (uptime + apart) % 2**32) == NOW + apart
+    assert by_step(clock, (uptime + apart) % 2**30) == NOW + apart
 
 
-@given(st.lists(st.tuples(st.integers(1, 3), st.integers(0, 10**9)), min_size=1, max_size=20))
+@given(st.lists(st.tuples(st.integers(1, 3), st.integers(0, 10**8)), min_size=1, max_size=20))
 def test_estimates_keep_the_order_of_a_boot_and_never_lie_after_receipt(entries: list) -> None:
     for boot in {boot for boot, _ in entries}:
-        held = [Held(1, n, b, uptime, 3, 10**9, NOW, b"") for n, (b, uptime) in enumerate(entries) if b == boot]
+        held = [Held(1, n, b, uptime, 3, 10**8, NOW, b"") for n, (b, uptime) in enumerate(entries) if b == boot]
         times = by_age(held)
         assert all(at <= NOW for at in times)
         by_uptime = sorted(zip((each.uptime_ms for each in held), times, strict=True))
