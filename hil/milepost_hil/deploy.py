@@ -70,7 +70,7 @@ class Copied:
     bytes_written: int = 0
 
 
-def connect(port: str, timeout_s: float = 15.0) -> SerialTransport:
+def connect(port: str, timeout_s: int = 15) -> SerialTransport:
     """Opens the port and enters the raw prompt without running main.py. Raises DeployFailed with what to try.
 
     port: device file, symlink or pyserial URL (rfc2217://...).
@@ -99,7 +99,9 @@ def disconnect(transport: SerialTransport) -> None:
 def facts(transport: SerialTransport) -> BoardFacts:
     """Asks the board what it is. Raises DeployFailed when it is not MicroPython."""
     code = (
-        "import sys\ntry:\n    import machine; u = machine.unique_id().hex()\nexcept (ImportError, AttributeError): u = ''\n"
+        "import sys\n"
+        "try:\n    import machine; u = machine.unique_id().hex()\n"
+        "except (ImportError, AttributeError): u = ''\n"
         "i = sys.implementation\n"
         "print((i[0], tuple(i[1][:3]), getattr(i, '_machine', ''), sys.platform, u))"
     )

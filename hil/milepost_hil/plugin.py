@@ -87,7 +87,7 @@ def board(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Board]:
     else:
         ssid, _, password = (option("--wifi") or "").partition(":")
         made = BenchSerialBoard(
-            option("--board"),
+            str(option("--board")),
             gnss_port=option("--gnss-port"),
             rfid_port=option("--rfid-port"),
             bench_address=option("--bench-address"),

@@ -82,9 +82,7 @@ class TcpProxy:
             self._routes[host, port] = server
         return server.sockets[0].getsockname()[1]
 
-    async def _carry(
-        self, host: str, port: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
+    async def _carry(self, host: str, port: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         deaths = self._deaths
         self._writers.add(writer)
         try:

@@ -2,6 +2,9 @@
 
 import pytest
 
+from milepost_device import wire
+from milepost_hil import image
+
 
 def test_a_plain_board_answers_at_its_prompt(board):
     board.install({"/boot.py": b"", "/main.py": b""})
@@ -44,8 +47,6 @@ def test_the_application_starts_and_leaves_at_ctrl_c(board, device, backend_ack,
 
 
 def test_a_board_without_identity_says_so_and_stays_at_the_prompt(board):
-    from milepost_hil import image
-
     files = image.application(image.firmware_folder())
     board.install({**files, "/identity.json": b"{}"})
     board.expect(rb"identity\.json: device must be a text")
@@ -54,8 +55,6 @@ def test_a_board_without_identity_says_so_and_stays_at_the_prompt(board):
 
 @pytest.mark.feature("network")
 def test_the_boot_event_names_cause_and_store(board, device, backend_ack):
-    from milepost_device import wire
-
     device().first_acknowledged()
     boots = [e for e in backend_ack.of(wire.Event) if e.code == wire.EV_BOOT]
     assert boots[0].args["store"] == "partition"

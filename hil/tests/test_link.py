@@ -1,8 +1,8 @@
 """The network goes and comes: records pile up on the device and arrive in order."""
 
 import pytest
-from milepost_device import wire
 
+from milepost_device import wire
 from milepost_hil.bench import sensors
 
 pytestmark = [pytest.mark.feature("network"), pytest.mark.feature("gnss"), pytest.mark.feature("link")]

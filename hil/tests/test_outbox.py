@@ -3,8 +3,8 @@
 import time
 
 import pytest
-from milepost_device import wire
 
+from milepost_device import wire
 from milepost_hil.bench import sensors
 
 pytestmark = [pytest.mark.feature("network"), pytest.mark.feature("gnss"), pytest.mark.feature("link")]

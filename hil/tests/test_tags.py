@@ -4,8 +4,8 @@ import random
 import time
 
 import pytest
-from milepost_device import wire
 
+from milepost_device import wire
 from milepost_hil.bench import sensors
 
 pytestmark = [pytest.mark.feature("network"), pytest.mark.feature("rfid")]

@@ -19,7 +19,7 @@ MPREMOTE = [sys.executable, "-m", "mpremote"]
 
 
 def mpremote(board, *words, stdin=None, timeout=20):
-    return subprocess.run(
+    return subprocess.run(  # noqa: PLW1510  (the status is what is tested)
         [*MPREMOTE, "connect", board.port, *words], capture_output=True, text=True, input=stdin, timeout=timeout
     )
 
@@ -121,19 +121,23 @@ def test_ctrl_c_reaches_a_program_in_every_mode(make):
 
 def test_a_storm_of_ctrl_c_leaves_a_sound_heap(make, run):
     """The unix port's own handler locks the heap for ever after about 70 of these (notes/hil.md T1, T2)."""
-    board = make({"main.py": (
-        "n = 0\n"
-        "def work():\n"
-        "    while True:\n"
-        "        with open('/f', 'w') as f: f.write('x' * 200)\n"
-        "        [bytearray(64) for _ in range(50)]\n"
-        "while True:\n"
-        "    try: work()\n"
-        "    except KeyboardInterrupt:\n"
-        "        n += 1\n"
-        "        if n >= 300: break\n"
-        "print('survived', n)\n"
-    )})
+    board = make(
+        {
+            "main.py": (
+                "n = 0\n"
+                "def work():\n"
+                "    while True:\n"
+                "        with open('/f', 'w') as f: f.write('x' * 200)\n"
+                "        [bytearray(64) for _ in range(50)]\n"
+                "while True:\n"
+                "    try: work()\n"
+                "    except KeyboardInterrupt:\n"
+                "        n += 1\n"
+                "        if n >= 300: break\n"
+                "print('survived', n)\n"
+            )
+        }
+    )
     board.wait_for(b"rst:")
     deadline = time.monotonic() + 30
     while b"survived" not in board.console and time.monotonic() < deadline:
@@ -142,7 +146,10 @@ def test_a_storm_of_ctrl_c_leaves_a_sound_heap(make, run):
     board.wait_for(b"survived 300", 1)
     assert b"Guru" not in board.console
     assert b"heap is locked" not in board.console
-    assert run(board, "b = bytearray(20000); f = open('/g', 'w'); f.write('ok'); f.close(); print(open('/g').read())") == "ok\n"
+    assert (
+        run(board, "b = bytearray(20000); f = open('/g', 'w'); f.write('ok'); f.close(); print(open('/g').read())")
+        == "ok\n"
+    )
 
 
 def test_boards_die_with_their_parent(tmp_path):
@@ -159,7 +166,9 @@ def test_boards_die_with_their_parent(tmp_path):
     parent.send_signal(signal.SIGKILL)
     parent.wait()
     deadline = time.monotonic() + 3
-    while any(Path(f"/proc/{p}/status").exists() and "zombie" not in Path(f"/proc/{p}/status").read_text() for p in pids):
+    while any(
+        Path(f"/proc/{p}/status").exists() and "zombie" not in Path(f"/proc/{p}/status").read_text() for p in pids
+    ):
         assert time.monotonic() < deadline, "a board outlived its parent"
         time.sleep(0.02)
     parent.stdout.close()
@@ -193,7 +202,10 @@ def test_many_boards_idle_at_almost_no_cost(make):
 
 @pytest.mark.parametrize("cut", range(1, 60, 7))
 def test_the_banner_is_renamed_wherever_the_stream_is_split(cut):
-    text = b'MicroPython 9458e3a23f on 2026-07-05; linux [GCC 14.2.1] version\r\nType "help()" for more information.\r\n>>> '
+    text = (
+        b"MicroPython 9458e3a23f on 2026-07-05; linux [GCC 14.2.1] version\r\n"
+        b'Type "help()" for more information.\r\n>>> '
+    )
     cooker = Cooker()
     out = cooker.feed(text[:cut]) + cooker.feed(text[cut:]) + cooker.flush()
     assert b"linux" not in out

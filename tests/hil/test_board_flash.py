@@ -8,6 +8,7 @@ import time
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from littlefs import LittleFS
 
 from milepost_hil import image
 from milepost_hil.virtual import flash
@@ -32,7 +33,8 @@ def test_writing_beyond_a_partition_is_refused(make, run):
     board = make()
     code = (
         "import esp32\np = esp32.Partition.find(1, label='outbox')[0]\n"
-        "for f in (lambda: p.writeblocks(127, b'12', 4095), lambda: p.ioctl(6, 128), lambda: p.readblocks(-1, bytearray(1))):\n"
+        "w, c, r = p.writeblocks, p.ioctl, p.readblocks\n"
+        "for f in (lambda: w(127, b'12', 4095), lambda: c(6, 128), lambda: r(-1, bytearray(1))):\n"
         "    try: f(); print('done')\n"
         "    except OSError as e: print(e.errno)\n"
     )
@@ -95,7 +97,8 @@ def test_nvs_keeps_values_over_power_and_a_torn_commit(make, run):
     board.power_cut()
     board.start()
     look = (
-        "import esp32; n = esp32.NVS('mp'); b = bytearray(16); s = n.get_blob('k', b); print(n.get_i32('a'), bytes(b[:s]))\n"
+        "import esp32; n = esp32.NVS('mp'); b = bytearray(16)\n"
+        "s = n.get_blob('k', b); print(n.get_i32('a'), bytes(b[:s]))\n"
         "try: n.get_i32('k')\nexcept OSError as e: print(e.args[0])\n"
     )
     assert run(board, look) == "7 b'\\x00secret'\n-4354\n"
@@ -161,10 +164,10 @@ def test_a_syntax_error_names_file_and_line(tmp_path):
 
 
 @settings(max_examples=10, deadline=None)
-@given(st.dictionaries(st.from_regex(r"(d/){0,2}[a-z]{1,8}\.bin", fullmatch=True), st.binary(max_size=9000), max_size=5))
+@given(
+    st.dictionaries(st.from_regex(r"(d/){0,2}[a-z]{1,8}\.bin", fullmatch=True), st.binary(max_size=9000), max_size=5)
+)
 def test_any_files_come_back_out_of_the_image(files):
-    from littlefs import LittleFS
-
     data = image.filesystem(files, 64)
     fs = LittleFS(block_size=4096, block_count=64, mount=False)
     fs.context.buffer = bytearray(data)
@@ -175,7 +178,13 @@ def test_any_files_come_back_out_of_the_image(files):
 
 
 def test_plugin_and_command_line_load_no_board_code_until_needed():
-    code = "import sys, milepost_hil.plugin; print([m for m in ('serial', 'littlefs', 'mpremote', 'asyncio') if m in sys.modules])"
-    assert json.loads(
-        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.replace("'", '"')
-    ) == []
+    heavy = ("serial", "littlefs", "mpremote", "asyncio")
+    code = f"import sys, milepost_hil.plugin; print([m for m in {heavy} if m in sys.modules])"
+    assert (
+        json.loads(
+            subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.replace(
+                "'", '"'
+            )
+        )
+        == []
+    )

@@ -6,6 +6,8 @@ import time
 
 import pytest
 
+from milepost_hil.proxy import TcpProxy
+
 PROMPT = b">>> "
 
 CLIENT = """
@@ -49,7 +51,9 @@ class Listener:
     def wait(self, condition, timeout_s=5.0):
         deadline = time.monotonic() + timeout_s
         while not condition():
-            assert time.monotonic() < deadline, f"peers {len(self.peers)}, closed {self.closed}, data {bytes(self.data)}"
+            assert time.monotonic() < deadline, (
+                f"peers {len(self.peers)}, closed {self.closed}, data {bytes(self.data)}"
+            )
             time.sleep(0.01)
 
 
@@ -142,7 +146,5 @@ def test_a_refused_target_shows_as_a_closed_connection(make, run):
 
 
 def test_an_unknown_cut_is_named():
-    from milepost_hil.proxy import TcpProxy
-
     with pytest.raises(ValueError, match="blackhole, reset"):
         TcpProxy().cut("axe")

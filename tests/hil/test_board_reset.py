@@ -65,15 +65,19 @@ def test_the_watchdog_ends_a_loop_that_python_cannot_leave(make, run):
 
 
 def test_a_fed_watchdog_stays_quiet_and_lives_through_a_soft_reset(make):
-    board = make({"main.py": (
-        "import machine, time\n"
-        "if machine.reset_cause() == 1:\n"
-        "    w = machine.WDT(timeout=400)\n"
-        "    for i in range(8):\n"
-        "        time.sleep_ms(100); w.feed()\n"
-        "    print('fed'); machine.soft_reset()\n"
-        "print('waiting'); time.sleep(5)\n"
-    )})
+    board = make(
+        {
+            "main.py": (
+                "import machine, time\n"
+                "if machine.reset_cause() == 1:\n"
+                "    w = machine.WDT(timeout=400)\n"
+                "    for i in range(8):\n"
+                "        time.sleep_ms(100); w.feed()\n"
+                "    print('fed'); machine.soft_reset()\n"
+                "print('waiting'); time.sleep(5)\n"
+            )
+        }
+    )
     at = board.wait_for(b"fed")
     assert b"TG1WDT" not in board.console
     board.wait_for(b"TG1WDT_SYS_RESET", since=board.wait_for(b"waiting", since=at))
@@ -108,7 +112,9 @@ def test_rtc_and_its_memory_survive_a_reset_and_die_with_power(make, run):
 
 def test_unique_id_is_the_mac_of_the_network(make, run):
     board = make()
-    code = "import machine, network; print(machine.unique_id() == network.WLAN().config('mac'), machine.unique_id().hex())"
+    code = (
+        "import machine, network; print(machine.unique_id() == network.WLAN().config('mac'), machine.unique_id().hex())"
+    )
     assert run(board, code) == f"True {board.mac}\n"
 
 

@@ -2,6 +2,7 @@
 
 import select
 import time
+from pathlib import Path
 
 PROMPT = b">>> "
 
@@ -61,22 +62,25 @@ def test_a_wrong_baud_rate_gives_garbage(make):
 
 
 def test_asyncio_streams_read_lines_without_spinning(make, run):
-    board = make({"main.py": (
-        "import asyncio, machine\n"
-        "async def main():\n"
-        "    r = asyncio.StreamReader(machine.UART(2, 115200))\n"
-        "    print('up')\n"
-        "    while True:\n"
-        "        print('got', await r.readline())\n"
-        "asyncio.run(main())\n"
-    )})
+    board = make(
+        {
+            "main.py": (
+                "import asyncio, machine\n"
+                "async def main():\n"
+                "    r = asyncio.StreamReader(machine.UART(2, 115200))\n"
+                "    print('up')\n"
+                "    while True:\n"
+                "        print('got', await r.readline())\n"
+                "asyncio.run(main())\n"
+            )
+        }
+    )
     board.wait_for(b"up")
     time.sleep(0.1)
-    with open(f"/proc/{board.pid}/stat") as f:
-        before = sum(map(int, f.read().split()[13:15]))
+    stat = Path(f"/proc/{board.pid}/stat")
+    before = sum(map(int, stat.read_text().split()[13:15]))
     time.sleep(1.0)
-    with open(f"/proc/{board.pid}/stat") as f:
-        assert sum(map(int, f.read().split()[13:15])) - before <= 2  # ticks of 10 ms
+    assert sum(map(int, stat.read_text().split()[13:15])) - before <= 2  # ticks of 10 ms
     for i in range(40):
         board.uart(2).write(b"line %d\r\n" % i)
     board.wait_for(b"line 39")
@@ -84,12 +88,16 @@ def test_asyncio_streams_read_lines_without_spinning(make, run):
 
 
 def test_pins_are_seen_driven_pulled_and_interrupt(make, run):
-    board = make({"main.py": (
-        "from machine import Pin\n"
-        "p = Pin(32, Pin.IN, Pin.PULL_UP); out = Pin(4, Pin.OUT, value=1)\n"
-        "print('pull', p.value())\n"
-        "p.irq(lambda pin: print('edge', pin.value()), Pin.IRQ_FALLING)\n"
-    )})
+    board = make(
+        {
+            "main.py": (
+                "from machine import Pin\n"
+                "p = Pin(32, Pin.IN, Pin.PULL_UP); out = Pin(4, Pin.OUT, value=1)\n"
+                "print('pull', p.value())\n"
+                "p.irq(lambda pin: print('edge', pin.value()), Pin.IRQ_FALLING)\n"
+            )
+        }
+    )
     board.wait_for(b"pull 1")
     board.wait_for(PROMPT)
     assert board.pin(4) == 1
@@ -105,11 +113,15 @@ def test_pins_are_seen_driven_pulled_and_interrupt(make, run):
 
 
 def test_an_edge_is_handled_while_the_program_sleeps(make):
-    board = make({"main.py": (
-        "import time\nfrom machine import Pin\n"
-        "p = Pin(33, Pin.IN); p.irq(lambda pin: print('edge seen'), Pin.IRQ_RISING)\n"
-        "print('sleeping'); time.sleep(30)\n"
-    )})
+    board = make(
+        {
+            "main.py": (
+                "import time\nfrom machine import Pin\n"
+                "p = Pin(33, Pin.IN); p.irq(lambda pin: print('edge seen'), Pin.IRQ_RISING)\n"
+                "print('sleeping'); time.sleep(30)\n"
+            )
+        }
+    )
     board.set_pin(33, 0)
     board.wait_for(b"sleeping")
     time.sleep(0.05)

@@ -11,8 +11,8 @@ import time
 
 import pytest
 from click.testing import CliRunner
-from milepost_device import wire
 
+from milepost_device import wire
 from milepost_hil import deploy, image
 from milepost_hil.bench.backend import AckBackend
 from milepost_hil.bench.device import Broker
@@ -113,7 +113,11 @@ def test_a_run_killed_in_the_middle_converges_when_run_again(words, board, backe
     plain = [w for w in words if w != "--json"]
     code = "from milepost_tools.provision.verb import provision; provision()"
     first = subprocess.Popen(
-        [sys.executable, "-u", "-c", code, *plain], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, env=env
+        [sys.executable, "-u", "-c", code, *plain],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+        env=env,
     )
     for line in first.stderr:
         if kill_after in line:
@@ -152,7 +156,9 @@ def test_power_cuts_during_the_copy_leave_every_file_old_or_new(tmp_path):
         transport = deploy.connect(board.port)
         text = transport.exec("print(open('/c.json').read())").decode()
         assert json.loads(text)["n"] % 100 < 50
-        sizes = transport.exec("import os; print([r[3] for r in os.ilistdir('/lib') if r[0].endswith('.mpy')])").decode()
+        sizes = transport.exec(
+            "import os; print([r[3] for r in os.ilistdir('/lib') if r[0].endswith('.mpy')])"
+        ).decode()
         deploy.disconnect(transport)
     assert set(json.loads(sizes)) <= {5120}
 

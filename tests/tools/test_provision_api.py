@@ -5,12 +5,12 @@ import json
 import httpx
 import pytest
 from click.testing import CliRunner
+
 from milepost.access import service as access
 from milepost.access.model import Grant
 from milepost.app import Service
 from milepost.settings import Settings
 from milepost.times import now_ms
-
 from milepost_hil.virtual import VirtualBoard
 from milepost_tools.provision.verb import provision
 

@@ -3,10 +3,13 @@
 import struct
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
+
 from milepost_device import wire
 
 
@@ -48,18 +51,19 @@ class AckBackend:
         self.refused: list[str] = []
         self._changed = threading.Condition()
         self._base = f"mp/v1/{wire.part_of(device)}/{device}/"
-        self._client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id=f"hil-{device}", clean_session=True)
+        self._client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=f"hil-{device}", clean_session=True)
         self._client.username_pw_set(user, password)
         self._client.on_message = self._message
         ready = threading.Event()
         self._client.on_subscribe = lambda *_: ready.set()
-        self._client.on_connect = lambda client, *_: client.subscribe(
-            [(self._base + "up", 1), (self._base + "state", 1)]
-        )
+        self._client.on_connect = self._connected
         self._client.connect(host, port)
         self._client.loop_start()
         if not ready.wait(10):
             raise TimeoutError(f"the broker at {host}:{port} did not grant the bench its subscription")
+
+    def _connected(self, client: mqtt.Client, *_: object) -> None:
+        client.subscribe([(self._base + "up", 1), (self._base + "state", 1)])
 
     def close(self) -> None:
         self._client.disconnect()
@@ -72,9 +76,9 @@ class AckBackend:
     def _message(self, _client: mqtt.Client, _data: object, message: mqtt.MQTTMessage) -> None:
         with self._changed:
             if message.topic.endswith("/state"):
-                self.states.append(message.payload)
+                self.states.append(bytes(message.payload))
             elif self.acking:
-                self._take(message.payload)
+                self._take(bytes(message.payload))
             self._changed.notify_all()
 
     def _take(self, payload: bytes) -> None:
@@ -111,12 +115,10 @@ class AckBackend:
         deadline = time.monotonic() + timeout_s
         while not condition():
             with self._changed:
-                if time.monotonic() > deadline or not self._changed.wait(min(0.5, timeout_s)):
-                    if time.monotonic() > deadline:
-                        kinds: dict[str, int] = {}
-                        for r in self.records:
-                            kinds[type(r).__name__] = kinds.get(type(r).__name__, 0) + 1
-                        raise TimeoutError(f"after {timeout_s:g} s the backend has {kinds}, refused {self.refused}")
+                self._changed.wait(0.2)
+            if time.monotonic() > deadline:
+                kinds = Counter(type(r).__name__ for r in self.records)
+                raise TimeoutError(f"after {timeout_s:g} s the backend has {dict(kinds)}, refused {self.refused}")
 
     def assert_complete(self) -> None:
         """No record is missing below the highest one, none was undecodable."""

@@ -81,7 +81,9 @@ class Console:
                 left = deadline - time.monotonic()
                 if left <= 0:
                     last = bytes(self._log[-800:]).decode(errors="replace")
-                    raise TimeoutError(f"{self.port}: no {pattern!r} within {timeout_s:g} s; the console's end:\n{last}")
+                    raise TimeoutError(
+                        f"{self.port}: no {pattern!r} within {timeout_s:g} s; the console's end:\n{last}"
+                    )
                 self._arrived.wait(left)
 
     def skip(self) -> None:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from milepost.broker import EmbeddedBroker
 from milepost.fleet.accounts import NatsFile
-
 from milepost_hil import image
 from milepost_hil.bench.boards import Board
 
@@ -45,7 +44,9 @@ class Device:
 
     def started(self, timeout_s: float = 20.0) -> None:
         """Waits until the application says that it runs."""
-        self.board.expect(rb"milepost [^\r\n:]*: " + self.role.encode() + b" " + self.board.device_id.encode(), timeout_s)
+        self.board.expect(
+            rb"milepost [^\r\n:]*: " + self.role.encode() + b" " + self.board.device_id.encode(), timeout_s
+        )
 
     def first_acknowledged(self, timeout_s: float = 30.0) -> None:
         """Waits for the console line of the first acknowledgement."""

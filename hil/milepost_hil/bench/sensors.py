@@ -24,9 +24,7 @@ def position(lat_e6: int, lon_e6: int) -> tuple[str, str]:
     def angle(value_e6: int, digits: int, signs: str) -> str:
         degrees, rest_e6 = divmod(abs(value_e6), 1_000_000)
         minutes_e6 = rest_e6 * 60
-        return (
-            f"{degrees:0{digits}d}{minutes_e6 // 1_000_000:02d}.{minutes_e6 % 1_000_000:06d},{signs[value_e6 < 0]}"
-        )
+        return f"{degrees:0{digits}d}{minutes_e6 // 1_000_000:02d}.{minutes_e6 % 1_000_000:06d},{signs[value_e6 < 0]}"
 
     return angle(lat_e6, 2, "NS"), angle(lon_e6, 3, "EW")
 

@@ -8,9 +8,9 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from milepost_hil.loop import loop
 from milepost_hil.virtual import elf
 from milepost_hil.virtual.console import inner_pty
-from milepost_hil.loop import loop
 from milepost_hil.virtual.page import Page
 from milepost_hil.virtual.shim import layout
 

@@ -31,9 +31,7 @@ def call_slot(library: Path, function: str, anchor: str) -> int:
         start = strings_at + name_at
         return image[start : image.index(b"\0", start)].decode(), value
 
-    anchor_at = next(
-        (v for n, v in (symbol(i) for i in range(symbols[5] // 24)) if n == anchor and v), None
-    )
+    anchor_at = next((v for n, v in (symbol(i) for i in range(symbols[5] // 24)) if n == anchor and v), None)
     for section in sections:
         if section[1] != _SHT_RELA or anchor_at is None:
             continue

@@ -38,8 +38,7 @@ def partition(label: str) -> Row:
 def encode_table(rows: tuple[Row, ...] = TABLE) -> bytes:
     """The table as it stands at 0x8000 (magic AA 50, 32 bytes a row)."""
     return b"".join(
-        struct.pack("<HBBII16sI", 0x50AA, r.type, r.subtype, r.offset, r.size_bytes, r.label.encode(), 0)
-        for r in rows
+        struct.pack("<HBBII16sI", 0x50AA, r.type, r.subtype, r.offset, r.size_bytes, r.label.encode(), 0) for r in rows
     )
 
 
@@ -62,4 +61,3 @@ def write_region(path: Path, label: str, data: bytes) -> None:
     with path.open("r+b") as f:
         f.seek(row.offset)
         f.write(data + b"\xff" * (row.size_bytes - len(data)))
-

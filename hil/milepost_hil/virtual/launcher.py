@@ -1,7 +1,8 @@
 """Runs the MicroPython interpreter of the wheel as one boot of a virtual board.
 
-Started by the supervisor as ``python -I -S launcher.py LIBRARY PAGE FLASH SOCKET BOOT RAW PARENT HANDLERS ARMED TERMIOS SIGACTION``
-(the last two: elf.call_slot).
+Started by the supervisor as ``python -I -S launcher.py LIBRARY PAGE FLASH SOCKET BOOT RAW PARENT HANDLERS ARMED
+TERMIOS SIGACTION`` (the last two: elf.call_slot).
+
 It maps the shared page and the flash file, gives the interpreter's own "a UART interrupt saw Ctrl-C"
 function to SIGUSR1 (the unix port's SIGINT handler longjmps out of the garbage collector and leaves the
 heap locked for ever, notes/hil.md T1), starts the thread that turns pin edges into scheduled callbacks,

@@ -6,8 +6,8 @@ import socket
 from collections.abc import Callable
 from pathlib import Path
 
-from milepost_hil.virtual.link import NetworkLink
 from milepost_hil.loop import loop
+from milepost_hil.virtual.link import NetworkLink
 from milepost_hil.virtual.page import Page
 from milepost_hil.virtual.shim import layout
 from milepost_hil.virtual.uart import UartLink
@@ -158,5 +158,3 @@ class Requests:
             self._on_watchdog()
             return
         self._watchdog_timer = loop().call_later(max(0.01, timeout_s / 8), self._check_watchdog)
-
-

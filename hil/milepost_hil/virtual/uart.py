@@ -61,4 +61,3 @@ class UartLink:
         self.detach()
         self._pipe.close()
         self._near.close()
-

@@ -4,6 +4,7 @@ import re
 import time
 from collections.abc import Callable
 from enum import StrEnum
+from typing import Any
 
 import serial
 from mpremote.transport_serial import SerialTransport
@@ -28,7 +29,8 @@ _ADVICE = {
     Hop.APPLICATION: "the application did not start; the end of the console says why",
     Hop.BROKER: "the application runs but nothing of it has arrived: check Wi-Fi, the broker's address as the board "
     "reaches it, account and password",
-    Hop.BACKEND: "the service has contact with the device but has acknowledged no record yet: look at its log and dead letters",
+    Hop.BACKEND: "the service has contact with the device but has acknowledged no record yet: "
+    "look at its log and dead letters",
 }
 
 
@@ -67,7 +69,7 @@ def wait_for_first(
     seen = Arrival()
     start = now()
     asked = start
-    port = transport.serial
+    port: Any = transport.serial
     port.timeout = 0.1
     while now() - start < timeout_s:
         try:

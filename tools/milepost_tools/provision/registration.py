@@ -57,10 +57,13 @@ class Registration:
             made = self._call("POST", "/devices", json={"id": device, "role": role, "name": name})
             return str(made["password"])
         if known["role"] != role:
-            raise ServiceRefused(f"device {device} is registered as {known['role']}; remove it or use --role {known['role']}")
+            raise ServiceRefused(
+                f"device {device} is registered as {known['role']}; remove it or use --role {known['role']}"
+            )
         if not (is_this_board or replace) and contact_of(known) != NEVER:
             raise DuplicateDevice(
-                f"device {device} is in use on another board; choose another --device, or --replace that board by this one"
+                f"device {device} is in use on another board; choose another --device, "
+                "or --replace that board by this one"
             )
         return str(self._call("POST", f"/devices/{device}/password")["password"])
 
@@ -76,7 +79,9 @@ class Registration:
         try:
             response = self._http.request(method, path, json=json)
         except httpx.HTTPError as e:
-            raise ServiceRefused(f"{self._http.base_url} does not answer: {e}; is `milepost serve` running there?") from e
+            raise ServiceRefused(
+                f"{self._http.base_url} does not answer: {e}; is `milepost serve` running there?"
+            ) from e
         if missing_ok and response.status_code == 404:
             return None
         if response.is_success:
@@ -95,4 +100,6 @@ def contact_of(device: dict[str, Any]) -> Contact:
     seen = device.get("contact") or {}
     if not seen:
         return NEVER
-    return Contact(bool(seen.get("online")), str(seen.get("last_received_at") or ""), int(seen.get("acknowledged") or 0))
+    return Contact(
+        bool(seen.get("online")), str(seen.get("last_received_at") or ""), int(seen.get("acknowledged") or 0)
+    )

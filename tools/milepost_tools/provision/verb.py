@@ -23,24 +23,33 @@ _CA_PATH = "/ca.pem"
 @click.option("--wifi-password", envvar="MILEPOST_WIFI_PASSWORD", default="", help="Or MILEPOST_WIFI_PASSWORD.")
 @click.option("--ca", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="CA certificate for mqtts.")
 @click.option("--config", "config_file", type=click.Path(path_type=Path), help="JSON file for /config.json.")
-@click.option("--firmware", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Another firmware folder.")
+@click.option(
+    "--firmware", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Another firmware folder."
+)
 @click.option("--api", help="Service address: registers the device and takes its credentials.")
 @click.option("--token", envvar="MILEPOST_TOKEN", help="API token of an engineer; better in MILEPOST_TOKEN.")
 @click.option("--name", help="Name of the device in the service; default: its id.")
 @click.option("--replace", is_flag=True, help="Take the id over from another board, which is locked out.")
-@click.option("--timeout", "timeout_s", type=click.FloatRange(1, 3600), default=60.0, show_default=True, help="Seconds to wait for the first record.")
+@click.option(
+    "--timeout",
+    "timeout_s",
+    type=click.FloatRange(1, 3600),
+    default=60.0,
+    show_default=True,
+    help="Seconds to wait for the first record.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON line instead of text.")
 def provision(**options: Any) -> None:
     """Make a board that runs MicroPython one of the fleet.
 
-    Copies only what differs and may be stopped anywhere: run it again and it goes on. Ends with 0 when the first record
-    is acknowledged, 6 when the id is in use elsewhere, 9 when no record arrived (and says which hop), 1 for every other failure.
+    Copies only what differs and may be stopped anywhere: run it again and it goes on. Ends with 0 when the first
+    record is acknowledged, 6 when the id is in use elsewhere, 9 when no record arrived (and says which hop),
+    1 for every other failure.
 
-    Example: milepost provision --port /dev/ttyUSB0 --broker mqtt://10.0.0.5:1883 --api http://10.0.0.5:8080 --wifi-ssid yard
+    Example: milepost provision --port /dev/ttyUSB0 --broker mqtt://10.0.0.5:1883 --api http://10.0.0.5:8080
     """
     from milepost_hil.deploy import DeployFailed  # noqa: PLC0415  (keeps `milepost --help` quick)
     from milepost_hil.image import CompileFailed  # noqa: PLC0415
-
     from milepost_tools.provision.identity import Unusable  # noqa: PLC0415
     from milepost_tools.provision.registration import DuplicateDevice, ServiceRefused  # noqa: PLC0415
 
@@ -93,7 +102,6 @@ def _run(
     as_json: bool,
 ) -> dict[str, object]:
     from milepost_hil import deploy, image  # noqa: PLC0415
-
     from milepost_tools.provision import arrival, identity, registration  # noqa: PLC0415
 
     start = time.monotonic()

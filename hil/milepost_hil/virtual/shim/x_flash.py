@@ -19,8 +19,7 @@ def _counts(address, buf, size, is_program):
     memory.put32(page + layout.FLASH_OPS, ops)
     if ops == memory.get32(page + layout.CUT_AT):
         torn = memory.get32(page + layout.CUT_TORN_BYTES)
-        if torn > size:
-            torn = size
+        torn = min(torn, size)
         if is_program:
             memory.program(address, buf, torn)
         else:

@@ -13,7 +13,7 @@ import x_flash
 import x_memory as memory
 
 _path, sys.path[:] = sys.path[:], []
-import machine as _native  # noqa: E402  (an empty path forces the built-in module)
+import machine as _native
 
 sys.path[:] = _path
 

@@ -5,7 +5,7 @@ import sys
 import vfs
 
 _path, sys.path[:] = sys.path[:], []
-import os as _native  # noqa: E402
+import os as _native
 
 sys.path[:] = _path
 

@@ -5,7 +5,7 @@ import sys
 import network
 
 _path, sys.path[:] = sys.path[:], []
-import socket as _native  # noqa: E402
+import socket as _native
 
 sys.path[:] = _path
 
