@@ -29,7 +29,7 @@ def pick_language(query: str | None, cookie: str | None, accept: str | None) -> 
 
 
 def translator(language: str) -> Callable[..., str]:
-    """A function from key and values to text: `t("age.s", n=3)`. Raises KeyError for an unknown key."""
+    """A function from key and values to text: `t("ago", age="3 s")`. Raises KeyError for an unknown key."""
     column = LANGUAGES.index(language)
 
     def t(key: str, **values: Any) -> str:
