@@ -22,11 +22,10 @@ class App:
     def __init__(self) -> None:
         identity = config.load(config.IDENTITY)
         wrong = config.check_identity(identity)
-        if wrong:
+        if identity is None or wrong:
             raise ValueError(wrong)
         self.identity = identity
         self.clock = Clock()
-        self.uplink = None
         dev, self.store = platform.outbox_device()
         self.outbox = Outbox(dev, self._gap)
         self.clock.boot = self.outbox.boot
@@ -45,10 +44,10 @@ class App:
         self.uplink = Uplink(
             self.outbox, self.client, self.clock, device, settings, self._state, self.control.handle
         )
-        self.control.uplink = self.uplink
+        self.control.attach(self.uplink)
         self.role = self._tracker(settings) if identity["role"] == "tracker" else self._reader(settings)
         self.control.verbs(self.role.verbs)
-        self._failure = None
+        self._failure = Exception()
         self._failed = asyncio.Event()
 
     def _tracker(self, settings: dict):
@@ -112,9 +111,9 @@ class App:
         if oldest is not None:
             try:
                 rec = wire.decode_record(oldest)
-                if rec.clock != wire.CLOCK_NONE:
+                if not isinstance(rec, wire.Unknown) and rec.clock != wire.CLOCK_NONE:
                     args["from_t"] = rec.t
-            except (wire.WireError, AttributeError):
+            except wire.WireError:
                 pass
         return wire.encode_record(
             wire.Event(t=clock.t, ms=clock.ms, clock=clock.clock, code=wire.EV_GAP, args=args)

@@ -11,6 +11,7 @@ from micropython import const
 from milepost_device.wire import CLOCK_NONE
 
 _STEP_MS = const(2000)  # a correction beyond this is a step and is reported
+_TICKS_MASK: int = time.ticks_add(0, -1)  # pyright: ignore[reportArgumentType]
 _NTP_2020 = const(3786825600)  # seconds from 1900 to 2020
 
 
@@ -40,7 +41,7 @@ def sntp_time(packet: bytes | bytearray) -> tuple:
 class Clock:
     """Uptime and true time. After `stamp()` the attributes t, ms, clock hold the time for a record."""
 
-    def __init__(self, boot: int = 0, ticks_ms=time.ticks_ms, mask: int = time.ticks_add(0, -1)) -> None:
+    def __init__(self, boot: int = 0, ticks_ms=time.ticks_ms, mask: int = _TICKS_MASK) -> None:
         self._ticks = ticks_ms
         self._mask = mask
         self._last = ticks_ms()

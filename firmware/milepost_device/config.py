@@ -43,7 +43,7 @@ _GATES = {"inner": 32, "outer": 33}
 
 def defaults() -> dict:
     """The configuration of a device that never got one (version 0)."""
-    config = {key: limit[2] for key, limit in LIMITS.items()}
+    config: dict = {key: limit[2] for key, limit in LIMITS.items()}
     config["gates"] = dict(_GATES)
     config["sntp_host"] = ""  # a reader has no GNSS: a time server in its own network, if there is one
     config["version"] = 0
@@ -55,7 +55,7 @@ def validate(desired) -> str | None:
     if not isinstance(desired, dict):
         return "not a JSON object"
     version = desired.get("version")
-    if not _is_int(version) or not 0 <= version <= 0x3FFFFFFF:
+    if version is None or not _is_int(version) or not 0 <= version <= 0x3FFFFFFF:
         return "version: an integer from 0 is needed"
     for key, (low, high, _) in LIMITS.items():
         if key in desired:

@@ -41,13 +41,16 @@ class Control:
         self._config_file = config_file
         self._commands_file = commands_file
         self._build = build  # s since 2020: the only times that can be true
-        self.uplink = None
         self.config = configuration.load_config(config_file)
         self._refused = b""
         self._done = []  # ids carried out in this boot
         stored = configuration.load(commands_file) or {}
         ids = stored.get("ids")
         self._reset_ids = ids if isinstance(ids, list) else []
+
+    def attach(self, uplink) -> None:
+        """Give the uplink that takes the answers; before the first message can come."""
+        self.uplink = uplink
 
     def verbs(self, verbs: dict) -> None:
         """Add verbs of the role: name -> coroutine function(args)."""
@@ -69,6 +72,7 @@ class Control:
         if not payload or payload == self._refused:
             return  # retained message deleted, or one already answered on an earlier connection
         version = 0
+        desired = None
         try:
             desired = json.loads(payload)
             reason = configuration.validate(desired)
@@ -76,7 +80,8 @@ class Control:
                 version = max(0, min(desired["version"], 0x3FFFFFFF))
         except ValueError:
             reason = "no JSON"
-        if reason is None:
+        merged = self.config
+        if reason is None and isinstance(desired, dict):
             merged = configuration.merge(desired)
             if merged == self.config:
                 return

@@ -17,9 +17,10 @@ _TRACE = const(400)  # characters
 def note(error: BaseException, uptime_s: int, path: str = FILE) -> int:
     """Store the traceback of `error`; the number of fast crashes in a row, this one included."""
     text = io.StringIO()
-    sys.print_exception(error, text)
+    sys.print_exception(error, text)  # pyright: ignore[reportArgumentType]
+    trace_text: str = text.getvalue()  # pyright: ignore[reportAttributeAccessIssue]
     fast = count(path) + 1 if uptime_s < FAST_S else 0
-    config.save(path, {"fast": fast, "trace": text.getvalue()[-_TRACE:]})
+    config.save(path, {"fast": fast, "trace": trace_text[-_TRACE:]})
     return fast
 
 

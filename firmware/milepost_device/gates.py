@@ -8,6 +8,10 @@ from milepost_device import wire
 NUMBERS = {"inner": wire.GATE_INNER, "outer": wire.GATE_OUTER}
 
 
+def _free() -> int:
+    return 1
+
+
 class GateInput:
     """One gate, active low. Register `edge` as the interrupt handler, set `read` to what reads the pin."""
 
@@ -16,7 +20,7 @@ class GateInput:
         self._clock = clock
         self._uplink = uplink
         self._debounce_ms = debounce_ms
-        self.read = None  # function () -> level, set by the owner
+        self.read = _free  # function () -> level, set by the owner
         self._flag = asyncio.ThreadSafeFlag()
         self._pending = False
         self._edge_ms = 0

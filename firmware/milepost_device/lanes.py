@@ -34,7 +34,7 @@ class Lanes:
         self._since = 0
         self.restart(0, 0)
 
-    def restart(self, floor: int, now: int) -> None:
+    def restart(self, floor: int, now) -> None:
         """A new connection: everything above `floor` (acknowledged or dropped) is sent again."""
         self._floor = floor
         self._next = floor + 1
@@ -46,12 +46,12 @@ class Lanes:
         self._probing = False  # a batch was sent again to test the way
         self._doubt = False  # the probe was acknowledged, but not what was sent before it
 
-    def appended(self, head: int, now: int) -> None:
+    def appended(self, head: int, now) -> None:
         """A record was appended as seq `head`."""
         if head == max(self._top, self._live_next - 1, self._floor) + 1:
             self._since = now
 
-    def acknowledged(self, acked: int, now: int) -> None:
+    def acknowledged(self, acked: int, now) -> None:
         """The backend holds everything up to `acked`."""
         if acked <= self._floor:
             return
@@ -69,7 +69,7 @@ class Lanes:
         if self._live_from:
             self._live_next = max(self._live_next, floor + 1)
 
-    def choose(self, tail: int, head: int, full: bool, now: int) -> int:
+    def choose(self, tail: int, head: int, full: bool, now) -> int:
         """The lane to send from now, or NOTHING. `full`: enough bytes wait to fill a batch."""
         if tail - 1 > self._floor:  # dropped meanwhile
             self._rise(tail - 1)
@@ -115,7 +115,7 @@ class Lanes:
         self.last = last
         return lane
 
-    def sent(self, lane: int, last: int, now: int) -> None:
+    def sent(self, lane: int, last: int, now) -> None:
         """The batch chosen went out and ended with seq `last`."""
         if self._top <= self._floor:
             self._quiet_from = now  # the first one that an acknowledgement is owed for

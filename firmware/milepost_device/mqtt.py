@@ -124,7 +124,7 @@ class Client:
         self._write_lock = asyncio.Lock()
         # the window: a ring of (packet id, ticks when sent, token), oldest at _first
         self._pids = [0] * _MAX_WINDOW
-        self._sent = [0] * _MAX_WINDOW
+        self._sent: list = [0] * _MAX_WINDOW
         self._tokens = [None] * _MAX_WINDOW
         self._first = 0
         self.inflight = 0
@@ -279,6 +279,7 @@ class Client:
         buf = self._tx
         flags = 2  # clean session [3.1.2.4]
         n = 10 + 2 + len(self._id)
+        topic = payload = b""
         if self._will:
             topic, payload, retain = self._will
             flags |= 4 | 8 | (32 if retain else 0)  # will with QoS 1

@@ -60,6 +60,7 @@ class Outbox:
 
     def __init__(self, dev, on_drop=_gap_unknown, stream: int | None = None) -> None:
         self._dev = dev
+        self.stream = 0
         self._on_drop = on_drop
         self._count = dev.ioctl(_OP_COUNT, 0)
         self._size = dev.ioctl(_OP_SIZE, 0)

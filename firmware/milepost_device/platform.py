@@ -168,7 +168,7 @@ def transport(broker: dict):
         if broker.get("ca"):
             with open(broker["ca"], "rb") as f:
                 context.load_verify_locations(f.read())
-            context.verify_mode = tls.CERT_REQUIRED
+            context.verify_mode = tls.CERT_REQUIRED  # pyright: ignore[reportAttributeAccessIssue]
         return await asyncio.open_connection(broker["host"], broker["port"], ssl=context)
 
     return opens

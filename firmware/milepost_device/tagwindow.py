@@ -1,4 +1,4 @@
-"""Reads of RFID tags gathered into one record per tag and window. Times are values of time.ticks_ms."""
+"""Reads of RFID tags gathered into one record per tag and window. Times (`now_ms`) are time.ticks_ms()."""
 
 import time
 
@@ -10,7 +10,7 @@ MAX_TAGS = const(200)  # open windows; more are closed early, oldest first
 class TagReads:
     """What one tag did within one window."""
 
-    def __init__(self, epc: bytes, pc: int, antenna: int, rssi: int, now_ms: int) -> None:
+    def __init__(self, epc: bytes, pc: int, antenna: int, rssi: int, now_ms) -> None:
         self.epc = epc
         self.pc = pc
         self.antenna = antenna
@@ -18,7 +18,7 @@ class TagReads:
         self.rssi_first = self.rssi_last = self.rssi_max = rssi
         self.count = 1
 
-    def add(self, rssi: int, now_ms: int) -> None:
+    def add(self, rssi: int, now_ms) -> None:
         """One more read, RSSI in dBm."""
         self.last_ms = now_ms
         self.rssi_last = rssi
@@ -50,7 +50,7 @@ class TagWindow:
         self._order = []  # keys by time of the first read: dicts have no order in MicroPython
         self.early = 0  # windows closed early because too many were open
 
-    def read(self, epc: bytes, pc: int, antenna: int, rssi: int, now_ms: int) -> TagReads | None:
+    def read(self, epc: bytes, pc: int, antenna: int, rssi: int, now_ms) -> TagReads | None:
         """Take one read. Returns the TagReads that had to be closed for it, or None."""
         if rssi < self.floor_dbm:
             return None
@@ -68,7 +68,7 @@ class TagWindow:
         self._order.append(key)
         return reads
 
-    def expired(self, now_ms: int) -> TagReads | None:
+    def expired(self, now_ms) -> TagReads | None:
         """The next window that is over, or None."""
         if self._order:
             reads = self._open[self._order[0]]
@@ -77,7 +77,7 @@ class TagWindow:
                 return reads
         return None
 
-    def next_ms(self, now_ms: int) -> int:
+    def next_ms(self, now_ms) -> int:
         """Milliseconds until the next window is over; the window's length when none is open."""
         if not self._order:
             return self.window_ms

@@ -89,7 +89,7 @@ class Tracker:
                 self._uplink.record(self._uplink.event(wire.EV_IGNITION, {"on": 1 if level else 0}))
 
     def _epoch(self, epoch: Epoch) -> None:
-        if not epoch.valid or epoch.lat_e6 is None:
+        if not epoch.valid or epoch.lat_e6 is None or epoch.lon_e6 is None:
             return
         self.fixes += 1
         clock = self._clock

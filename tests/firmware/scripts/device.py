@@ -128,7 +128,7 @@ async def main():
         build=build.TIME_WINDOW,
     )
     uplink = Uplink(box, client, clock, device, control.config, state, control.handle)
-    control.uplink = uplink
+    control.attach(uplink)
     if ARGS["role"] == "load":
         role = Load(uplink)
         for n in range(ARGS.get("backlog", 0)):
