@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from milepost_hil.bench.backend import AckBackend
     from milepost_hil.bench.boards import Board
     from milepost_hil.bench.device import Broker, Device
+    from milepost_hil.bench.sensors import Journey
 
 _CONSOLE_LINES = 200
 
@@ -101,6 +102,14 @@ def board(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Board]:
 def gnss(board: Board) -> Any:
     """The far end of the board's GNSS UART; use with feature("gnss")."""
     return board.gnss
+
+
+@pytest.fixture
+def journey(gnss: Any) -> Journey:
+    """A drive told at the GNSS UART; use with feature("gnss")."""
+    from milepost_hil.bench.sensors import Journey  # noqa: PLC0415
+
+    return Journey(gnss)
 
 
 @pytest.fixture

@@ -182,12 +182,20 @@ class BenchSerialBoard(Board):
         self.reset()
 
     def reset(self) -> None:
-        """EN by RTS, with IO0 left high by DTR: the wiring of every ESP32 development board."""
-        self.console.skip()
-        self.console.serial.dtr = False
-        self.console.serial.rts = True
-        time.sleep(0.1)
-        self.console.serial.rts = False
+        """EN by RTS, with IO0 left high by DTR: the wiring of every ESP32 development board.
+
+        A port without these lines (a PTY) is reset by the board's own word, which gives cause 2 instead of 1.
+        """
+        try:
+            self.console.serial.dtr = False
+            self.console.skip()
+            self.console.serial.rts = True
+            time.sleep(0.1)
+            self.console.serial.rts = False
+        except OSError:
+            self.console.interrupt()
+            self.console.write(b"import machine; machine.reset()\r")
+            self.console.expect(rb"machine\.reset\(\)")
 
     def power_off(self) -> None:
         raise NotImplementedError("this bench cannot switch the supply; mark the test with feature('power')")

@@ -4,9 +4,12 @@ Written apart from the firmware's parsers and the simulator on purpose: a test t
 agree with their mistakes.
 """
 
+import secrets
 import threading
 import time
 
+from milepost_device import wire
+from milepost_hil.bench.backend import AckBackend
 from milepost_hil.bench.boards import Wire
 
 
@@ -39,23 +42,41 @@ def fix(unix_s: int, lat_e6: int, lon_e6: int, speed_kn: float = 20.0, course_de
     return nmea(rmc) + nmea(gga)
 
 
-DRIVE_START = 1772600000  # 2026-03-04 04:53:20 UTC
-_DRIVE_LAT_E6, _DRIVE_LON_E6 = 41_700_000, 123_400_000
-_DRIVE_STEP_E6 = 2000  # 166 m: farther than the distance that makes a tracker report
+_JOURNEYS_FROM_S = 1772600000  # 2026-03-04 04:53:20 UTC
+_JOURNEY_S = 1000
+_STEP_E6 = 2000  # 166 m: farther than the distance that makes a tracker report
 
 
-def drive(wire: Wire, first: int, count: int, pause_s: float = 0.05) -> list[tuple[int, int, int]]:
-    """Seconds `first` .. of a journey to the east that a tracker reports fix by fix.
+class Journey:
+    """A drive to the east at 166 m a second, told by NMEA; times of its own, so that it knows its fixes.
 
-    Returns what was said: (unix time, lat_e6, lon_e6). The sentences come faster than their own times say.
+    A real board may still hold readings of an earlier test: what lies outside these times is not ours.
     """
-    said = []
-    for i in range(first, first + count):
-        place = (DRIVE_START + i, _DRIVE_LAT_E6 + i, _DRIVE_LON_E6 + _DRIVE_STEP_E6 * i)
-        wire.write(fix(*place, speed_kn=300.0))
-        said.append(place)
-        time.sleep(pause_s)
-    return said
+
+    def __init__(self, to_board: Wire) -> None:
+        self._wire = to_board
+        self.start_s = _JOURNEYS_FROM_S + _JOURNEY_S * secrets.randbelow(10_000)
+
+    def place(self, second: int) -> tuple[int, int, int]:
+        """(second, lat_e6, lon_e6) of one fix."""
+        return second, 41_700_000 + second, 123_400_000 + _STEP_E6 * second
+
+    def drive(self, first: int, count: int, pause_s: float = 0.05) -> list[tuple[int, int, int]]:
+        """Says the fixes of these seconds, faster than their own times; returns them."""
+        said = [self.place(i) for i in range(first, first + count)]
+        for second, lat_e6, lon_e6 in said:
+            self._wire.write(fix(self.start_s + second, lat_e6, lon_e6, speed_kn=300.0))
+            time.sleep(pause_s)
+        return said
+
+    def fixes(self, backend: AckBackend) -> list[tuple[int, int, int]]:
+        """(second, lat_e6, lon_e6) of every fix of this journey at the backend, in order of their seq."""
+        found = [(f.t + wire.EPOCH - self.start_s, f.lat_e6, f.lon_e6) for f in backend.of(wire.Fix)]
+        return [f for f in found if 0 <= f[0] < _JOURNEY_S]
+
+    def seconds(self, backend: AckBackend) -> list[int]:
+        """The seconds of these fixes."""
+        return [f[0] for f in self.fixes(backend)]
 
 
 def _crc16(data: bytes) -> int:
@@ -84,8 +105,8 @@ def frame(kind: int, command: int, payload: bytes) -> bytes:
 class ReaderModule:
     """Answers the commands of the firmware as an M100 does, and sends notices; on any wire to UART 2."""
 
-    def __init__(self, wire: Wire) -> None:
-        self._wire = wire
+    def __init__(self, to_board: Wire) -> None:
+        self._wire = to_board
         self._pending = bytearray()
         self.commands: list[int] = []
         self._stopping = threading.Event()
