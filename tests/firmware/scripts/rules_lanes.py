@@ -76,6 +76,29 @@ def test_slow_backend_does_not_have_everything_sent_twice():
         assert lanes.choose(1, 100, False, 1600 + i * 100) == NOTHING
 
 
+def test_after_one_batch_came_through_all_that_was_thrown_away_follows_at_once():
+    """M01: not one batch per stall time, which would take an hour for a long outage."""
+    lanes = Lanes(0, 1000)
+    lanes.restart(0, 0)
+    while True:  # all of it is lost
+        lane = lanes.choose(1, 600, True, 0)
+        if lane == NOTHING:
+            break
+        lanes.sent(lane, min(lanes.last, lanes.first + 9), 0)
+    assert lanes.choose(1, 600, False, 1000) == AGAIN
+    lanes.sent(AGAIN, 10, 1000)
+    lanes.acknowledged(10, 1100)
+    sent = set()
+    for now in range(1100, 2900, 10):
+        lane = lanes.choose(11, 600, False, now)
+        assert lane != AGAIN
+        if lane != NOTHING:
+            last = min(lanes.last, lanes.first + 9)
+            sent |= set(range(lanes.first, last + 1))
+            lanes.sent(lane, last, now)
+    assert sent == set(range(11, 601))
+
+
 def run(seed):
     """Random losses, drops, reconnects: everything not dropped arrives, and the sender comes to rest."""
     rng = random
