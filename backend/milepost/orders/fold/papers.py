@@ -125,7 +125,7 @@ def _papers(order: Order, step: str, fact: Fact) -> None:
 
 
 def _stop_at_shipper(w: World, order: Order, at: int) -> Fact | None:
-    for trip in w.trips.values():
+    for trip in w.trips_for(order):
         if trip.kind != "pickup" or order.id not in trip.expected:
             continue
         for _, _, vehicle in trip.vehicles:

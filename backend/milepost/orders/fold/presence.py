@@ -22,7 +22,7 @@ def check(w: World, order: Order) -> int | None:
         for unit in units:
             unit.marks["signed"].grade = "C"
         wait = fact.at + w.policy.silent_wait_ms
-        if _silent(w, units, fact.at) and w.until < wait:
+        if _silent(w, order, units, fact.at) and w.until < wait:
             due = wait if due is None else min(due, wait)
         else:
             order.trouble("signed_without_presence", fact.id, fact, "EX-42", signer=fact.body.get("signer"))
@@ -43,7 +43,7 @@ def _witness(w: World, order: Order, fact: Fact, units: list[Unit]) -> Fact | No
     """A stop of the units' vehicle at the place of signing that covers the instant, give or take the margin."""
     margin = w.policy.presence_margin_ms
     places = {order.to_site, order.terminal} - {None}
-    for vehicle in _vehicles(w, units, fact.at):
+    for vehicle in _vehicles(w, order, units, fact.at):
         for visit in w.visits.get(vehicle, ()):
             right = visit.site in places if places else w.role(visit.site, order) == "consignee"
             if visit.stop is None or not right:
@@ -53,7 +53,7 @@ def _witness(w: World, order: Order, fact: Fact, units: list[Unit]) -> Fact | No
     return None
 
 
-def _vehicles(w: World, units: list[Unit], at: int) -> list[str]:
+def _vehicles(w: World, order: Order, units: list[Unit], at: int) -> list[str]:
     found: dict[str, None] = {}
     for unit in units:
         if unit.last_vehicle is not None:
@@ -63,7 +63,7 @@ def _vehicles(w: World, units: list[Unit], at: int) -> list[str]:
             if start <= at and (end is None or at < end):
                 found[vehicle] = None
     if not found:  # nothing was ever read aboard: any vehicle of a trip that expects them
-        for trip in w.trips.values():
+        for trip in w.trips_for(order):
             if any(trip.expects(unit) for unit in units):
                 found.update((v, None) for a, b, v in trip.vehicles if a <= at and (b is None or at < b))
     return list(found)
@@ -75,5 +75,5 @@ def _phone_there(fact: Fact) -> bool:
     return isinstance(pos, dict) and pos.get("at_site") is True
 
 
-def _silent(w: World, units: list[Unit], at: int) -> bool:
-    return any(w.silent.get(v, at + 1) <= at for v in _vehicles(w, units, at))
+def _silent(w: World, order: Order, units: list[Unit], at: int) -> bool:
+    return any(w.silent.get(v, at + 1) <= at for v in _vehicles(w, order, units, at))

@@ -114,12 +114,15 @@ def _stage(order: Order, number: int, key: str, counting: list[Unit]) -> dict[st
 
 
 def _show(result: dict[str, Any], marks: list[Mark]) -> None:
-    last = max(marks, key=lambda mark: mark.at)
-    result["at"], result["recorded_at"] = last.at, last.recorded_at
-    result["grade"] = max(mark.grade for mark in marks)
-    result["source"] = last.source
-    result["inferred"] = any(mark.inferred for mark in marks)
-    result["facts"] = list(dict.fromkeys(fact for mark in marks for fact in mark.facts))
+    last = marks[0]
+    if len(marks) == 1:
+        result["grade"], result["inferred"], result["facts"] = last.grade, last.inferred, list(last.facts)
+    else:
+        last = max(marks, key=lambda mark: mark.at)
+        result["grade"] = max(mark.grade for mark in marks)
+        result["inferred"] = any(mark.inferred for mark in marks)
+        result["facts"] = list(dict.fromkeys(fact for mark in marks for fact in mark.facts))
+    result["at"], result["recorded_at"], result["source"] = last.at, last.recorded_at, last.source
 
 
 def _tally(order: Order, units: list[Unit]) -> dict[str, int]:

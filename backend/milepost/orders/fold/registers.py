@@ -183,6 +183,7 @@ class World:
     orders: dict[str, Order] = field(default_factory=dict)
     units: dict[str, Unit] = field(default_factory=dict)
     trips: dict[str, Trip] = field(default_factory=dict)
+    driven: dict[str, list[Trip]] = field(default_factory=dict)  # vehicle -> trips it is ever on
     sites: dict[str, str] = field(default_factory=dict)
     aboard: dict[str, dict[str, Unit]] = field(default_factory=dict)
     visits: dict[str, list[Visit]] = field(default_factory=dict)
@@ -212,7 +213,11 @@ class World:
 
     def trips_of(self, vehicle: str, at: int) -> list[Trip]:
         """The trips a vehicle is on at an instant."""
-        return [trip for trip in self.trips.values() if trip.drives(vehicle, at)]
+        return [trip for trip in self.driven.get(vehicle, ()) if trip.drives(vehicle, at)]
+
+    def trips_for(self, order: Order) -> list[Trip]:
+        """The trips that expect, or once expected, something of an order."""
+        return [self.trips[trip] for trip in order.trips if trip in self.trips]
 
     def role(self, site: str | None, order: Order) -> str:
         """What a site is to an order: origin, hub, terminal, consignee, elsewhere."""

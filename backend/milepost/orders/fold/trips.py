@@ -30,6 +30,8 @@ def plan(w: World, facts: Iterable[Fact]) -> None:
             start, end, vehicle = spans[n]
             following = spans[n + 1][0]
             spans[n] = (start, following if end is None or end > following else end, vehicle)
+        for vehicle in dict.fromkeys(vehicle for _, _, vehicle in spans):
+            w.driven.setdefault(vehicle, []).append(trip)
 
 
 def expected(w: World, fact: Fact, trip: Trip) -> None:

@@ -101,7 +101,8 @@ def _trip_for(w: World, unit: Unit, at: int) -> tuple[Trip | None, bool]:
     for trip in here:
         if trip.expects(unit):
             return trip, True
-    planned = any(trip.expects(unit) and trip.id not in unit.past_trips for trip in w.trips.values())
+    ours = w.trips_for(w.order(unit.order)) if unit.order else []
+    planned = any(trip.expects(unit) and trip.id not in unit.past_trips for trip in ours)
     listed = any(trip.expected for trip in here)
     # Without any list for this vehicle or this unit there is nothing it could contradict.
     return (here[0] if here else None), not (planned or listed)
