@@ -135,9 +135,7 @@ def step(state: State, point: Point, fences: FenceIndex) -> tuple[State, list[Si
     return State(point, kept), seen
 
 
-def _entering(
-    fence: Fence, stay: Stay, way: tuple[Point, Point], distance_m: float, seen: list[Sighting]
-) -> Stay:
+def _entering(fence: Fence, stay: Stay, way: tuple[Point, Point], distance_m: float, seen: list[Sighting]) -> Stay:
     last, point = way
     if distance_m <= 0:
         turn = stay.turn or _turn(fence, last, point)
@@ -202,9 +200,7 @@ def _motion(fence: Fence, stay: Stay, point: Point, seen: list[Sighting]) -> Sta
     return replace(stay, slow=slow, stand=stand, stopped=stopped, arrived=arrived)
 
 
-def _since(
-    mark: Point | None, point: Point, fence: Fence, *, begin_mps: float, end_mps: float
-) -> Point | None:
+def _since(mark: Point | None, point: Point, fence: Fence, *, begin_mps: float, end_mps: float) -> Point | None:
     """Since which fix it has been so slow, or None. A receiver that says no speed is judged by the way from where it
     was first slow: between two fixes noise would look like driving, or driving like noise."""
     if point.speed_mps is not None:

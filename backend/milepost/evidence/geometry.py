@@ -42,9 +42,7 @@ class Fence:
         a, b = self.plane(start), self.plane(end)
         if not self.corners:
             return _circle_crossings(a, b, self.radius_m)
-        found = {
-            round(part, 9) for c, d in self._edges() if (part := _edge_crossing(a, b, c, d)) is not None
-        }
+        found = {round(part, 9) for c, d in self._edges() if (part := _edge_crossing(a, b, c, d)) is not None}
         return sorted(found)
 
     def _edges(self) -> Iterable[tuple[tuple[float, float], tuple[float, float]]]:

@@ -27,7 +27,7 @@ def append(conn: Connection, facts: Iterable[Fact]) -> list[Fact]:
         if each.rev <= newest.get(each.id, -1):
             continue
         newest[each.id] = each.rev
-        seq = conn.execute(insert(fact_table).values(_row(each))).inserted_primary_key[0]
+        (seq,) = conn.execute(insert(fact_table).values(_row(each)).returning(fact_table.c.seq)).one()
         subjects = [
             {"fact_seq": seq, "kind": kind, "subject_id": subject_id, "at": each.at}
             for kind, subject_id in each.subjects.items()
@@ -76,8 +76,8 @@ def _revs(conn: Connection, ids: set[str]) -> dict[str, int]:
     for start in range(0, len(wanted), _CHUNK):
         columns = (fact_table.c.id, fact_table.c.rev)
         where = fact_table.c.id.in_(wanted[start : start + _CHUNK])
-        for fact_id, rev in conn.execute(readable(SYSTEM, fact_table, *columns).where(where)):
-            newest[fact_id] = max(rev, newest.get(fact_id, -1))
+        for row in conn.execute(readable(SYSTEM, fact_table, *columns).where(where)):
+            newest[row.id] = max(row.rev, newest.get(row.id, -1))
     return newest
 
 

@@ -40,7 +40,7 @@ class Fact:
     received_at: int | None = None
     clock: str = "ntp"
     source: str = "person"
-    body: Mapping[str, Any] = field(default_factory=dict)
+    body: Mapping[str, Any] = field(default_factory=dict[str, Any])
     confidence: float = 1.0
     grade: str | None = None
     inputs: tuple[str, ...] = ()
@@ -71,9 +71,7 @@ def fact_id(kind: str, subjects: Mapping[str, str], inputs: Sequence[str]) -> st
     return str(uuid.uuid5(_NAMESPACE, canonical([kind, dict(subjects), list(inputs)]).decode()))
 
 
-def grade(
-    sources: Iterable[str], confidence: float, *, presence: bool = False, presence_due: bool = False
-) -> str:
+def grade(sources: Iterable[str], confidence: float, *, presence: bool = False, presence_due: bool = False) -> str:
     """How well evidence proves (DESIGN §3).
 
     A: two independent sources, or a person's act with presence. B: one sensor of at least 0.999, a scan, or an

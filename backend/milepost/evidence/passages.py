@@ -198,9 +198,7 @@ def _passage(
             [read.at, read.last_at, read.first_dbm, read.max_dbm, read.last_dbm, read.count]
             for read in sorted(trace, key=lambda read: read.at)
         ],
-        "gates": [
-            [gate.at, gate.gate, gate.interrupted] for gate in gates if gate.id in set(crossing.inputs[:16])
-        ],
+        "gates": [[gate.at, gate.gate, gate.interrupted] for gate in gates if gate.id in set(crossing.inputs[:16])],
     }
     return Passage(
         id=str(uuid.uuid5(_NAMESPACE, f"{device}/{epc}/{crossing.first_id}/{crossing.direction}")),

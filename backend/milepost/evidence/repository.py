@@ -53,9 +53,7 @@ def passages(
     conn: Connection, door_id: str, from_ms: int, to_ms: int | None = None, epcs: Iterable[str] | None = None
 ) -> list[Row]:
     """Passages of a door in [from_ms, to_ms), withdrawn ones left out, by time; `epcs` keeps only these tags."""
-    statement = select(passage).where(
-        passage.c.door_id == door_id, passage.c.at >= from_ms, passage.c.withdrawn == 0
-    )
+    statement = select(passage).where(passage.c.door_id == door_id, passage.c.at >= from_ms, passage.c.withdrawn == 0)
     if to_ms is not None:
         statement = statement.where(passage.c.at < to_ms)
     if epcs is not None:
@@ -137,13 +135,12 @@ def save_state(conn: Connection, detector: str, target: str, state: Any) -> None
 
 def sites_version(conn: Connection) -> tuple[int, str]:
     """Changes whenever a site is entered."""
-    statement = readable(SYSTEM, site, func.count(), func.coalesce(func.max(site.c.id), ""))
-    count, newest = conn.execute(statement).one()
-    return count, newest
+    count = func.count().label("number")
+    newest = func.coalesce(func.max(site.c.id), "").label("newest")
+    row = conn.execute(readable(SYSTEM, site, count, newest)).one()
+    return row.number, row.newest
 
 
 def sites(conn: Connection) -> list[Row]:
     """All sites."""
-    return [
-        {**row, "shape": json.loads(row["shape"])} for row in conn.execute(readable(SYSTEM, site)).mappings()
-    ]
+    return [{**row, "shape": json.loads(row["shape"])} for row in conn.execute(readable(SYSTEM, site)).mappings()]

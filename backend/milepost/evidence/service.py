@@ -62,9 +62,7 @@ def open_session(
     return row, resettle(conn, door, from_ms)
 
 
-def close_session(
-    conn: Connection, session_id: str, at_ms: int, by: Author
-) -> tuple[dict[str, Any], list[Fact]]:
+def close_session(conn: Connection, session_id: str, at_ms: int, by: Author) -> tuple[dict[str, Any], list[Fact]]:
     """Close a session at `at_ms` and say what is short and what is over against the expected list.
 
     Returns the session and the facts appended. Raises NotFound, Conflict when it is closed already, Invalid when it

@@ -86,10 +86,8 @@ def fact_of(vehicle: str, sighting: Sighting, points: Sequence[Point]) -> Fact:
     span = sighting.fixes[-1].at - sighting.fixes[0].at
     clocks = {point.clock for point in sighting.fixes}
     worst = min(clocks, key=_CLOCKS.index)
-    if worst in ("none", "rtc"):
-        confidence = 0.95
-    else:
-        confidence = 0.99 if sighting.gap_ms or span > SURE_GAP_MS else CERTAIN
+    by_clock = {"none": 0.95, "rtc": 0.95}.get(worst, CERTAIN)
+    confidence = min(by_clock, 0.99 if sighting.gap_ms or span > SURE_GAP_MS else CERTAIN)
     subjects = {"vehicle": vehicle, "site": sighting.site}
     kind = f"vehicle.{sighting.kind}"
     return Fact(

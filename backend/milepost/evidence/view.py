@@ -32,7 +32,12 @@ def door_view(conn: Connection, door: dict[str, Any], *, last: int = 20) -> dict
         "session": session_view(conn, open_rows[-1]) if open_rows else None,
         "passages": [_passage(conn, row) for row in repository.last_passages(conn, door["id"], last)],
         "appointments": [
-            {"id": row["id"], "trip": row["trip_id"], "from": to_rfc3339(row["from_ms"]), "to": to_rfc3339(row["to_ms"])}
+            {
+                "id": row["id"],
+                "trip": row["trip_id"],
+                "from": to_rfc3339(row["from_ms"]),
+                "to": to_rfc3339(row["to_ms"]),
+            }
             for row in plan_rows.appointments(conn, door_id=door["id"])
             if row["to_ms"] > now
         ],

@@ -194,9 +194,7 @@ def create_binding(body: NewBinding, conn: Tx, me: Planner) -> Created:
 
 
 @router.get("/bindings")
-def list_bindings(
-    conn: Reader, _: Planner, device: str | None = None, target_id: str | None = None
-) -> list[Binding]:
+def list_bindings(conn: Reader, _: Planner, device: str | None = None, target_id: str | None = None) -> list[Binding]:
     """Bindings by device or by what it was mounted on."""
     equal = {"device_id": device, "target_id": target_id}
     rows = repository.bindings(conn, **{name: value for name, value in equal.items() if value is not None})

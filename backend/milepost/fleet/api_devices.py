@@ -69,9 +69,7 @@ class Command(BaseModel):
 @router.post("/devices", status_code=201)
 def create_device(body: NewDevice, request: Request, conn: Tx, _: Engineer) -> NewCredentials:
     """Register a device; its broker account exists when this answers."""
-    made = devices.register_device(
-        conn, device_id=body.id, role=body.role, name=body.name, accounts=_accounts(request)
-    )
+    made = devices.register_device(conn, device_id=body.id, role=body.role, name=body.name, accounts=_accounts(request))
     return NewCredentials(id=made.device, part=made.part, password=made.password)
 
 

@@ -92,9 +92,7 @@ def set_config(conn: Connection, device_id: str, config: dict[str, Any]) -> dict
     return {"version": version, **config}
 
 
-def command(
-    conn: Connection, device_id: str, verb: str, args: dict[str, Any], not_after_ms: int, *, by: str
-) -> Row:
+def command(conn: Connection, device_id: str, verb: str, args: dict[str, Any], not_after_ms: int, *, by: str) -> Row:
     """Queue a command that the device may run until `not_after_ms`. Raises NotFound, Invalid."""
     known(conn, device_id)
     if verb not in VERBS:

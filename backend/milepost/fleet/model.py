@@ -4,13 +4,13 @@ import json
 import re
 import unicodedata
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
-from milepost_device.wire import part_of
 from shapely import Polygon
 from shapely.validation import explain_validity
 
 from milepost.errors import Invalid
+from milepost_device.wire import part_of
 
 DEVICE_ID = re.compile(r"[a-z0-9-]{1,12}")
 DEVICE_ROLES = ("tracker", "reader")
@@ -65,7 +65,7 @@ def plate_warning(plate: str, country: str) -> str | None:
     )
 
 
-def parse_shape(shape: Any) -> dict[str, Any]:
+def parse_shape(shape: object) -> dict[str, Any]:
     """Check the fence of a site and return it in its stored form.
 
     `{"type": "circle", "lat": deg, "lon": deg, "radius_m": m}` or
@@ -73,21 +73,25 @@ def parse_shape(shape: Any) -> dict[str, Any]:
     """
     if not isinstance(shape, dict):
         raise Invalid("shape: give an object with type circle or polygon")
-    if shape.get("type") == "circle":
-        lat, lon = _position([shape.get("lat"), shape.get("lon")], "shape")
-        radius = shape.get("radius_m")
-        if not _number(radius) or not 0 < radius <= MAX_RADIUS_M:
-            raise Invalid(f"shape: radius_m {radius!r} must lie above 0 and up to {MAX_RADIUS_M} m")
-        return {"type": "circle", "lat": lat, "lon": lon, "radius_m": float(radius)}
-    if shape.get("type") == "polygon":
-        return {"type": "polygon", "points": _corners(shape.get("points"))}
-    raise Invalid(f"shape: type {shape.get('type')!r} is neither circle nor polygon")
+    given = cast("dict[str, object]", shape)
+    if given.get("type") == "circle":
+        lat, lon = _position([given.get("lat"), given.get("lon")], "shape")
+        radius_m = _number(given.get("radius_m"))
+        if radius_m is None or not 0 < radius_m <= MAX_RADIUS_M:
+            raise Invalid(f"shape: radius_m {given.get('radius_m')!r} must lie above 0 and up to {MAX_RADIUS_M} m")
+        return {"type": "circle", "lat": lat, "lon": lon, "radius_m": radius_m}
+    if given.get("type") == "polygon":
+        return {"type": "polygon", "points": _corners(given.get("points"))}
+    raise Invalid(f"shape: type {given.get('type')!r} is neither circle nor polygon")
 
 
-def _corners(points: Any) -> list[list[float]]:
-    if not isinstance(points, list) or len(points) > MAX_POINTS:
-        raise Invalid(f"shape: points must be a list of at most {MAX_POINTS} pairs [lat, lon]")
-    corners = [list(_position(point, f"shape: point {number}")) for number, point in enumerate(points, 1)]
+def _corners(points: object) -> list[list[float]]:
+    if not isinstance(points, list):
+        raise Invalid("shape: points must be a list of pairs [lat, lon]")
+    pairs = cast("list[object]", points)
+    if len(pairs) > MAX_POINTS:
+        raise Invalid(f"shape: {len(pairs)} corners; take at most {MAX_POINTS}")
+    corners = [list(_position(pair, f"shape: point {number}")) for number, pair in enumerate(pairs, 1)]
     if len(corners) > 1 and corners[0] == corners[-1]:
         corners.pop()
     if len(corners) < 3:
@@ -100,17 +104,21 @@ def _corners(points: Any) -> list[list[float]]:
     return corners
 
 
-def _position(pair: Any, name: str) -> tuple[float, float]:
-    if not isinstance(pair, list | tuple) or len(pair) != 2 or not all(_number(value) for value in pair):
+def _position(pair: object, name: str) -> tuple[float, float]:
+    given = cast("list[object]", list(pair)) if isinstance(pair, list | tuple) else []  # pyright: ignore[reportUnknownArgumentType]
+    numbers = [_number(value) for value in given]
+    if len(numbers) != 2 or numbers[0] is None or numbers[1] is None:
         raise Invalid(f"{name}: give latitude and longitude as two numbers")
-    lat, lon = round(float(pair[0]), 6), round(float(pair[1]), 6)
+    lat, lon = round(numbers[0], 6), round(numbers[1], 6)
     if not (-90 <= lat <= 90 and -180 <= lon <= 180):
         raise Invalid(f"{name}: {lat}, {lon} is not a position; latitude comes first")
     return lat, lon
 
 
-def _number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e9
+def _number(value: object) -> float | None:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not abs(value) < 1e9:
+        return None
+    return float(value)
 
 
 def check_config(config: dict[str, Any]) -> str:

@@ -170,9 +170,7 @@ def _once(
     conn: Connection, me: Principal, key: str | None, what: str, body: BaseModel, do: Callable[[], TripOut]
 ) -> TripOut:
     """The same command under the same Idempotency-Key is done once and answered the same."""
-    answer = orders.once(
-        conn, me, key, what, body.model_dump(by_alias=True), lambda: do().model_dump(by_alias=False)
-    )
+    answer = orders.once(conn, me, key, what, body.model_dump(by_alias=True), lambda: do().model_dump(by_alias=False))
     return TripOut(**answer)
 
 

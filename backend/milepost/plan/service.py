@@ -190,8 +190,7 @@ def get_trip(conn: Connection, trip_id: str, who: Principal = SYSTEM) -> Trip:
         raise NotFound(f"no trip {trip_id!r}; GET /api/v1/trips lists those you may see")
     row = rows[0]
     stops = tuple(
-        {name: value for name, value in stop.items() if name != "trip_id"}
-        for stop in repository.stops(conn, trip_id)
+        {name: value for name, value in stop.items() if name != "trip_id"} for stop in repository.stops(conn, trip_id)
     )
     return Trip(row["id"], row["number"], row["kind"], row["branch"], row["carrier"], stops)
 
@@ -279,7 +278,7 @@ def expected_units(conn: Connection, trip_id: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for row in repository.expected(conn, trip_id):
         units = [row["unit_id"]] if row["unit_id"] else _ids(repository.units(conn, order_id=row["order_id"]))
-        found |= dict.fromkeys(units, row["order_id"])
+        found.update((unit_id, row["order_id"]) for unit_id in units)
     return dict(sorted(found.items()))
 
 
@@ -301,8 +300,7 @@ def appoint(conn: Connection, door_id: str, trip_id: str, from_ms: int, to_ms: i
     for old in repository.appointments(conn, door_id=door_id):
         if _overlap(old, from_ms, to_ms):
             raise Conflict(
-                f"trip {old['trip_id']} has this door from {to_rfc3339(old['from_ms'])} "
-                f"to {to_rfc3339(old['to_ms'])}",
+                f"trip {old['trip_id']} has this door from {to_rfc3339(old['from_ms'])} to {to_rfc3339(old['to_ms'])}",
                 changed={"trip": old["trip_id"]},
             )
     appointment_id = new_id()

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from itertools import count
 
 import pytest
+from sqlalchemy import Connection
+
 from milepost.db import Database
 from milepost.evidence import log, service
 from milepost.evidence.sink import DetectorSink
@@ -14,7 +16,6 @@ from milepost.fleet import service as fleet
 from milepost.fleet.model import Credentials
 from milepost.plan import service as plan
 from milepost.telemetry.model import FixBody, GateBody, Reading, TagBody
-from sqlalchemy import Connection
 
 T0 = 1_790_000_000_000  # UTC ms, an instant in September 2026
 

@@ -1,6 +1,7 @@
 """The HTTP side of fleet, plan and evidence: roles, scopes, a door's day from registration to the closed session."""
 
 import pytest
+
 from milepost.evidence.sink import DetectorSink
 from milepost.orders import service as orders
 from milepost.times import to_rfc3339

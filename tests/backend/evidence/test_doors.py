@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from milepost.errors import Conflict
 from milepost.evidence import service
 from milepost.evidence.model import Author

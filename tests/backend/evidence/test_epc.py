@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from milepost.evidence.epc import Epc, EpcError, check_digit, decode, encode
 
 epcpy = pytest.importorskip("epcpy")

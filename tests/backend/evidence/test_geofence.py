@@ -1,15 +1,16 @@
 """Arrivals, departures and stops at a fence (requirement F3; cases F01, F03)."""
 
 import math
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from shapely import LineString, Polygon
+from shapely import Point as Spot
+
 from milepost.evidence.geofence import Point, State, run, step
 from milepost.evidence.geometry import M_PER_DEG, FenceIndex, fence_of
-from shapely import LineString
-from shapely import Point as Spot
-from shapely import Polygon
 
 LAT, LON = 31.2304, 121.4737
 EAST = M_PER_DEG * math.cos(math.radians(LAT))
@@ -54,9 +55,7 @@ def test_F01_one_step_from_yard_to_yard_leaves_first_and_is_never_in_two():
 
 def test_F03_a_strip_between_two_fixes_is_crossed_once_and_nobody_arrives():
     strip = {"type": "polygon", "points": [at_m(-50, -30), at_m(50, -30), at_m(50, 30), at_m(-50, 30)]}
-    points = [
-        Point(T0 + 30_000 * n, f"gps/1/{n}", *at_m(0, 750 * (n - 3.5)), None, "gnss") for n in range(8)
-    ]
+    points = [Point(T0 + 30_000 * n, f"gps/1/{n}", *at_m(0, 750 * (n - 3.5)), None, "gnss") for n in range(8)]
     (told,) = run(State(), points, FenceIndex([fence_of("P", strip, 60)]))[1]
     assert told.kind == "passed"
     assert (told.at + told.until) / 2 == pytest.approx(T0 + 105_000, abs=50)
@@ -133,9 +132,7 @@ def test_a_neighbouring_fence_within_the_margin_is_left_once_the_other_is_arrive
 @settings(max_examples=100)
 @given(st.lists(st.tuples(st.floats(-400, 400), st.floats(0, 20)), min_size=2, max_size=80), st.integers(0, 200))
 def test_any_track_gives_the_same_in_one_piece_or_in_two_and_through_json(rows, cut):
-    points = [
-        Point(T0 + n * 1000, f"gps/1/{n}", *at_m(x), speed, "gnss") for n, (x, speed) in enumerate(rows)
-    ]
+    points = [Point(T0 + n * 1000, f"gps/1/{n}", *at_m(x), speed, "gnss") for n, (x, speed) in enumerate(rows)]
     fences = FenceIndex([circle("A", 0, 150, 5), circle("B", 250, 60, 5)])
     whole = run(State(), points, fences)
     state, first = run(State(), points[:cut], fences)
@@ -150,7 +147,7 @@ def test_on_any_track_arrivals_and_departures_of_a_fence_alternate_in_time(xs):
     told = [each for each in run(State(), track(*enumerate(xs), speed=0.5), fences)[1]
             if each.kind in ("entered", "left")]  # fmt: skip
     kinds = [each.kind for each in told]
-    assert all(a != b for a, b in zip(kinds, kinds[1:], strict=False))
+    assert all(a != b for a, b in pairwise(kinds))
     assert [each.at for each in told] == sorted(each.at for each in told)
 
 

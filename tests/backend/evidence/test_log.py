@@ -5,11 +5,12 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import func, select
+
 from milepost.errors import Invalid
 from milepost.evidence import log
 from milepost.evidence.model import Author, Fact, canonical, fact_id, grade
 from milepost.evidence.tables import fact as fact_table
-from sqlalchemy import func, select
 
 DEVICE = Author("device", "gps-1")
 
@@ -103,7 +104,13 @@ def test_facts_are_found_by_any_subject_within_their_time(db):
         assert len(log.of_subjects(conn, many)) == 3
 
 
-@given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)))
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+
+
+@given(values)
 def test_canonical_bytes_do_not_depend_on_the_order_of_keys(value):
     def turned(part):
         if isinstance(part, dict):

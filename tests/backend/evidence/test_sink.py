@@ -1,6 +1,12 @@
 """The sink: bytes from the spool become facts exactly once, whatever happens in between."""
 
+from dataclasses import replace
+from itertools import pairwise
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from milepost.evidence import log, service
 from milepost.evidence.sink import DetectorSink
 from milepost.evidence.window import note, waits
@@ -8,9 +14,6 @@ from milepost.fleet import devices
 from milepost.fleet import repository as fleet_rows
 from milepost.ingest.model import SpoolItem
 from milepost_device import wire
-
-from hypothesis import given
-from hypothesis import strategies as st
 
 from .conftest import T0, epc
 
@@ -29,8 +32,8 @@ def when(ms: int) -> dict:
 
 def passage(at: int) -> list:
     """A load with the first unit's tag goes out."""
-    tag = dict(epc=bytes.fromhex(epc(0)), pc=0x3000, antenna=0, rssi_max=-54, rssi_first=-60, rssi_last=-60, slope=None,
-               phase=None, channel=None, span_ms=450, count=9)  # fmt: skip
+    tag = {"epc": bytes.fromhex(epc(0)), "pc": 0x3000, "antenna": 0, "rssi_max": -54, "rssi_first": -60,
+           "rssi_last": -60, "slope": None, "phase": None, "channel": None, "span_ms": 450, "count": 9}  # fmt: skip
     return [
         wire.Gate(**when(at), gate=0, state=1, span_ms=0),
         wire.Gate(**when(at + 500), gate=1, state=1, span_ms=0),
@@ -55,7 +58,7 @@ def test_items_below_the_position_and_repeats_above_it_tell_nothing(yard):
     batch = item(1, "reader-1", 1, passage(60_000))
     yard.sink.handle([batch])
     yard.sink.handle([batch])
-    yard.sink.handle([SpoolItem(2, *[getattr(batch, name) for name in ("device", "channel", "received_ms", "payload")])])
+    yard.sink.handle([replace(batch, id=2)])
     assert len(yard.told) == 1
     assert yard.sink.position() == 2
 
@@ -127,5 +130,5 @@ def test_ranges_remember_exactly_what_they_saw(seqs):
         assert note(ranges, seq) == (seq not in seen)
         seen.add(seq)
     assert {n for first, last in ranges for n in range(first, last + 1)} == seen
-    assert all(a[1] + 1 < b[0] for a, b in zip(ranges, ranges[1:], strict=False))
+    assert all(a[1] + 1 < b[0] for a, b in pairwise(ranges))
     assert waits(ranges) == (len(ranges) > 1)

@@ -5,6 +5,7 @@ import random
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from milepost.evidence import repository
 from milepost.fleet import service as fleet
 
@@ -101,7 +102,8 @@ def test_fixes_one_by_one_or_all_at_once_give_the_same(db, tracker):
 
 def test_quarantined_fixes_are_not_believed(yard, tracker):
     fixes = drive(tracker, T0, (120, 0, 0))
-    wild = [tracker.fix(T0 + 60_500, 0.0, 0.0), tracker.fix(T0 + 61_500, *at_m(40_000)), tracker.fix(T0 + 62_500, *at_m(41_000))]
+    places = [(0.0, 0.0), at_m(40_000), at_m(60_000)]
+    wild = [tracker.fix(T0 + 60_500 + 1000 * n, *place) for n, place in enumerate(places)]
     yard.feed(*sorted([*fixes, *wild], key=lambda each: each.at))
     assert [kind for kind, _ in told(yard)] == ["vehicle.stopped"]
 

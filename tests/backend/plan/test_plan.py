@@ -1,6 +1,7 @@
 """Units with their EPCs, trips with their vehicles, expected lists, appointments."""
 
 import pytest
+
 from milepost.errors import Conflict, Invalid, NotFound
 from milepost.fleet import service as fleet
 from milepost.plan import service as plan
