@@ -81,7 +81,8 @@ class Clock:
         self.clock = self.quality
         if self.quality == CLOCK_NONE:
             self.t = self.boot
-            self.ms = max(0, self._up_s * 1000 + self._up_ms - ago_ms) & 0xFFFFFFFF
+            # modulo 12.4 days, so that it stays a small integer (docs/wire.md, Time)
+            self.ms = max(0, self._up_s * 1000 + self._up_ms - ago_ms) & 0x3FFFFFFF
             return
         ms = self._base_ms + self._up_ms - ago_ms
         self.t = self._base_t + self._up_s + ms // 1000

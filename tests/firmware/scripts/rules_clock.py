@@ -57,6 +57,16 @@ def test_without_true_time_records_carry_boot_and_uptime():
     assert clock.ms == 0
 
 
+def test_without_true_time_uptime_wraps_after_12_days_and_still_fits_the_wire():
+    ticks = Ticks(0)
+    clock = Clock(7, ticks, MASK)
+    for _ in range(3):
+        ticks.now += 500000000
+        clock.stamp()
+    assert clock.ms == 1500000000 - (1 << 30)
+    wire.encode_record(wire.Event(t=clock.t, ms=clock.ms, clock=clock.clock, code=wire.EV_BOOT))
+
+
 def test_set_time_runs_on_and_looks_back():
     for _ in range(500):
         ticks = Ticks(random.getrandbits(30))
