@@ -119,6 +119,15 @@ def test_ctrl_c_reaches_a_program_in_every_mode(make):
         board.wait_for(PROMPT, since=board.position - 8)
 
 
+def test_a_ctrl_c_that_comes_after_the_program_never_hits_the_next_one(make, run):
+    """Between the supervisor's look and the signal the program may end: the handler itself must look."""
+    board = make()
+    board.wait_for(PROMPT)
+    for _ in range(5):
+        os.kill(board.pid, signal.SIGUSR1)
+        assert run(board, "for i in range(3000): pass\nprint('through')") == "through\n"
+
+
 def test_a_storm_of_ctrl_c_leaves_a_sound_heap(make, run):
     """The unix port's own handler locks the heap for ever after about 70 of these (notes/hil.md T1, T2)."""
     board = make(
