@@ -140,7 +140,7 @@ def take_on(
         changes |= {"snoozed_until": until_ms}
     _set(conn, alert_id, **changes)
     told = to if step == "assigned" else to_rfc3339(until_ms) if step == "snoozed" else None
-    _record(conn, me, row, step, told, now, key)
+    _record(conn, me, dict(row), step, told, now, key)
     fresh = conn.execute(readable(me, alert).where(alert.c.id == alert_id)).mappings().one()
     return shown(dict(fresh))
 

@@ -138,7 +138,7 @@ def _column(conn: Connection, kind: str, table: Table, column: str, ids: set[str
     if not ids:
         return {}
     statement = readable(SYSTEM, table, table.c.id, table.c[column]).where(table.c.id.in_(sorted(ids)))
-    return {(kind, row[0]): row[1] for row in conn.execute(statement)}
+    return {(kind, row["id"]): row[column] for row in conn.execute(statement).mappings()}
 
 
 def _timed(value: Any) -> Any:

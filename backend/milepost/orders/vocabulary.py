@@ -200,8 +200,6 @@ def field_of(fact: Fact, name: str) -> Any:
 
 
 def _wrong(value: Any, kind: str) -> str | None:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    whole = number and isinstance(value, int)
     if kind in ("s", "date") or "/" in kind:
         if not isinstance(value, str) or not value:
             return "must be text that is not empty"
@@ -214,11 +212,12 @@ def _wrong(value: Any, kind: str) -> str | None:
         return None
     if kind == "l" and isinstance(value, list) and len(value) > MAX_ITEMS:
         return f"has more than {MAX_ITEMS} entries"
+    is_bool = isinstance(value, bool)
     ok = {
-        "i": whole and value >= 0,
-        "ms": whole,
-        "n": number and abs(value) < 1e15,
-        "b": isinstance(value, bool),
+        "i": isinstance(value, int) and not is_bool and value >= 0,
+        "ms": isinstance(value, int) and not is_bool,
+        "n": isinstance(value, int | float) and not is_bool and abs(value) < 1e15,
+        "b": is_bool,
         "l": isinstance(value, list),
         "d": isinstance(value, dict),
     }[kind]

@@ -19,7 +19,7 @@ def chosen(facts: Iterable[Fact], until: int) -> list[Fact]:
     best: dict[str, Fact] = {}
     amended = False
     for fact in facts:
-        if fact.at > until or fact.received_at > until:
+        if fact.at > until or (fact.received_at or 0) > until:
             continue
         known = best.get(fact.id)
         if known is None or (known is not fact and _better(fact, known)):
@@ -36,7 +36,7 @@ def _better(new: Fact, old: Fact) -> bool:
     if new.rev != old.rev:
         return new.rev > old.rev
     if new.received_at != old.received_at:
-        return new.received_at < old.received_at
+        return (new.received_at or 0) < (old.received_at or 0)
     return new != old and canonical(asdict(new)) < canonical(asdict(old))
 
 

@@ -6,6 +6,7 @@ from milepost.evidence.model import Fact
 from milepost.orders.fold.grades import Mark
 from milepost.orders.fold.registers import Order, Unit, World
 from milepost.orders.fold.units import infer_picked, leave_vehicle, mark, physical
+from milepost.orders.fold.values import texts
 from milepost.orders.model import LEVEL, OUTCOMES, SIGNED
 
 _NOT_THERE_YET = ("loaded", "in_transit", "at_hub", "out_for_delivery")
@@ -88,11 +89,11 @@ def failed(w: World, fact: Fact, order: Order) -> None:
 def disposed(w: World, fact: Fact, order: Order) -> None:
     """What becomes of refused, failed or lost goods."""
     order.disposition = fact.body.get("decision")
-    named = fact.body.get("units")
-    units = [u for u in order.all_units() if not isinstance(named, list) or u.id in named]
     if order.disposition == "lost":
-        for unit in units:
-            if isinstance(named, list) and len(named) < len(order.all_units()):
+        # What is lost out of many counts no longer; lost altogether, the order is filed as lost.
+        lost = [unit for unit in order.all_units() if unit.id in texts(fact.body.get("units"))]
+        if len(lost) < len(order.all_units()):
+            for unit in lost:
                 unit.released = "lost"
     elif order.disposition == "redeliver":
         order.agreed_at = fact.at
@@ -144,7 +145,7 @@ def _covered(w: World, fact: Fact, order: Order) -> list[Unit]:
     A refusal or an earlier failure gives way to a signature; a signature to nothing.
     """
     units = [unit for unit in order.counting() if unit.close not in SIGNED]
-    if isinstance(named := fact.body.get("units"), list):
+    if named := texts(fact.body.get("units")):
         return [unit for unit in units if unit.id in named]
     trip_id = fact.subjects.get("trip") or fact.body.get("trip")
     if trip_id and (trip := w.trips.get(trip_id)):

@@ -8,6 +8,7 @@ from typing import Any
 from milepost.evidence.model import Fact
 from milepost.orders.fold.grades import Mark
 from milepost.orders.fold.registers import DESK_LEVEL, Order, World
+from milepost.orders.fold.values import fields, number, objects, texts
 from milepost.orders.model import LEVEL, SIGNED, d0, too_late
 from milepost.orders.vocabulary import field_of
 
@@ -21,22 +22,17 @@ def describe(order: Order, fact: Fact) -> None:
     body = fact.body
     order.type = body.get("type") or order.type
     order.customer = body.get("customer") or order.customer
-    if isinstance(lines := body.get("lines"), list):
-        order.lines = _clean(lines)
+    if "lines" in body:
+        order.lines = _clean(body["lines"])
     for side, name in (("from", "from_site"), ("to", "to_site")):
-        place = body.get(side)
-        if isinstance(place, dict) and isinstance(place.get("site"), str):
-            setattr(order, name, place["site"])
+        site = fields(body.get(side)).get("site")
+        if isinstance(site, str):
+            setattr(order, name, site)
 
 
-def _clean(lines: list[Any]) -> list[dict[str, Any]]:
-    """Lines as objects; a quantity that is no number is unknown (a file may hold anything)."""
-    found = [dict(line) for line in lines if isinstance(line, dict)]
-    for line in found:
-        qty = line.get("qty")
-        if not isinstance(qty, int | float) or isinstance(qty, bool):
-            line["qty"] = None
-    return found
+def _clean(lines: Any) -> list[dict[str, Any]]:
+    """Lines as objects; a quantity that is no number is unknown."""
+    return [{**line, "qty": number(line.get("qty"))} for line in objects(lines)]
 
 
 def requested(w: World, fact: Fact, order: Order) -> None:
@@ -140,18 +136,17 @@ def edited(w: World, fact: Fact, order: Order) -> None:
     if _contradicts_outcome(order, fact):
         return
     _after_loading(order, fact)
-    changes = fact.body.get("changes")
-    if isinstance(changes, dict) and isinstance(lines := changes.get("lines"), list):
-        order.lines = _clean(lines)
+    changes = fields(fact.body.get("changes"))
+    if "lines" in changes:
+        order.lines = _clean(changes["lines"])
 
 
 def routed(w: World, fact: Fact, order: Order) -> None:
     """By which way the goods go."""
     order.mode = fact.body.get("mode")
     order.terminal = fact.body.get("terminal") or order.terminal
-    hubs = fact.body.get("hubs")
-    if isinstance(hubs, list):
-        order.hubs = tuple(hub for hub in hubs if isinstance(hub, str))
+    if "hubs" in fact.body:
+        order.hubs = tuple(texts(fact.body["hubs"]))
 
 
 def hold_set(w: World, fact: Fact, order: Order) -> None:
@@ -167,7 +162,7 @@ def hold_released(w: World, fact: Fact, order: Order) -> None:
 def refused_command(w: World, fact: Fact, order: Order) -> None:
     """Somebody tried to postpone beyond three days: explain to the customer, cancel (G-09)."""
     if fact.body.get("code") == "EX-14":
-        to = (fact.body.get("body") or {}).get("to")
+        to = fields(fact.body.get("body")).get("to")
         order.trouble("postponed_too_far", str(to), fact, "EX-14", to=to)
 
 

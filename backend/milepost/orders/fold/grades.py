@@ -1,6 +1,7 @@
 """How sure a stage is: the grade A-D over all its facts (DESIGN: Evidence; ORDERS.md §1.9)."""
 
 from milepost.evidence.model import Fact
+from milepost.orders.fold.values import texts
 
 _SURE = 0.999
 
@@ -28,7 +29,7 @@ class Mark:
         self.inferred = inferred
         self.source = fact.source
         self.grade = "D" if inferred else grade or grade_of(fact)
-        self.sources = set() if inferred or self.grade == "C" else _sources(fact)
+        self.sources: set[str] = set() if inferred or self.grade == "C" else _sources(fact)
 
     def add(self, fact: Fact, moves: bool = False) -> None:
         """Take one more fact as evidence; `moves`: it is a later one that sets the time anew."""
@@ -47,5 +48,4 @@ class Mark:
 
 def _sources(fact: Fact) -> set[str]:
     """All sources of a fact: a detector that joined several names them in `body.sources`."""
-    several = fact.body.get("sources")
-    return {fact.source, *several} if isinstance(several, list) else {fact.source}
+    return {fact.source, *texts(fact.body.get("sources"))}

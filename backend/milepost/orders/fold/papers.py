@@ -7,23 +7,24 @@ from milepost.evidence.model import Fact
 from milepost.orders.fold.grades import Mark
 from milepost.orders.fold.registers import Order, Trip, Unit, World
 from milepost.orders.fold.units import judge, load, physical
+from milepost.orders.fold.values import count, number, objects
 from milepost.orders.model import LEVEL
 
 
 def units(w: World, fact: Fact, order: Order) -> None:
     """The handling units of the order: added, or described anew."""
-    for item in fact.body.get("units") or ():
-        if not isinstance(item, dict) or not isinstance(item.get("unit"), str):
+    for item in objects(fact.body.get("units")):
+        if not isinstance(unit_id := item.get("unit"), str):
             continue
-        unit = w.unit(item["unit"])
+        unit = w.unit(unit_id)
         if unit.order not in (None, order.id):
             order.trouble("unit_of_two_orders", unit.id, fact, unit=unit.id, other=unit.order)
             continue
         unit.order = order.id
         order.units[unit.id] = unit
         unit.no = str(item.get("no") or unit.no)
-        unit.pieces = _count(item.get("pieces"), unit.pieces)
-        unit.kg = item.get("kg", unit.kg)
+        unit.pieces = count(item.get("pieces"), unit.pieces)
+        unit.kg = number(item.get("kg")) or unit.kg
         unit.line = str(item["line"]) if item.get("line") is not None else unit.line
         if unit.loaded_by is not None and unit.aboard is not None:
             judge(w, unit, unit.loaded_by, fact.at)
@@ -133,10 +134,6 @@ def _stop_at_shipper(w: World, order: Order, at: int) -> Fact | None:
                 if visit.site == order.from_site and visit.stop and visit.stop.at <= at and visit.left is None:
                     return visit.stop
     return None
-
-
-def _count(value: Any, default: int) -> int:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else default
 
 
 HANDLERS: dict[str, Callable[[World, Fact, Order], None]] = {

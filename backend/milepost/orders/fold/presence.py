@@ -2,6 +2,7 @@
 
 from milepost.evidence.model import Fact
 from milepost.orders.fold.registers import Order, Unit, World
+from milepost.orders.fold.values import fields
 
 
 def check(w: World, order: Order) -> int | None:
@@ -71,8 +72,7 @@ def _vehicles(w: World, order: Order, units: list[Unit], at: int) -> list[str]:
 
 def _phone_there(fact: Fact) -> bool:
     """The phone's own position was held against the fence by whoever wrote the fact (`pos.at_site`)."""
-    pos = fact.body.get("pos")
-    return isinstance(pos, dict) and pos.get("at_site") is True
+    return fields(fact.body.get("pos")).get("at_site") is True
 
 
 def _silent(w: World, order: Order, units: list[Unit], at: int) -> bool:

@@ -24,7 +24,7 @@ def project(w: World, order: Order) -> OrderState:
     trip = next((u.trip for u in counting if u.trip), next(iter(order.trips), None))
     vehicle = next((u.aboard for u in counting if u.moves), None)
     if vehicle is None and trip in w.trips:
-        vehicle = next((v for a, b, v in reversed(w.trips[trip].vehicles) if a <= w.until), None)
+        vehicle = next((v for start, _, v in reversed(w.trips[trip].vehicles) if start <= w.until), None)
     wakes = [t for t in (order.wake_at if order.desk == "postponed" else None, due) if t is not None]
     return OrderState(
         id=order.id,
@@ -137,7 +137,7 @@ def _tally(order: Order, units: list[Unit]) -> dict[str, int]:
 
 def _lines(order: Order, units: list[Unit]) -> list[dict[str, Any]]:
     """Ordered, picked, loaded, delivered per line (OD-2); a unit without a line counts for a sole line."""
-    lines = []
+    lines: list[dict[str, Any]] = []
     for n, line in enumerate(order.lines, 1):
         key = str(line.get("line", n))
         of_line = [u for u in units if u.line == key or (u.line is None and len(order.lines) == 1)]
@@ -186,7 +186,7 @@ def _deliveries(counting: list[Unit]) -> list[dict[str, Any]]:
     for unit in counting:
         if unit.trip is not None or unit.close is not None:
             groups.setdefault((unit.trip or "", unit.attempt), []).append(unit)
-    shown = []
+    shown: list[dict[str, Any]] = []
     for (trip, attempt), units in sorted(groups.items()):
         closes = [unit.close for unit in units]
         whole = None not in closes

@@ -6,6 +6,7 @@ from milepost.evidence.model import Fact
 from milepost.orders.fold.papers import load_checked
 from milepost.orders.fold.registers import Order, Trip, World
 from milepost.orders.fold.units import judge, leave_vehicle, load, review
+from milepost.orders.fold.values import texts
 from milepost.orders.vocabulary import field_of
 
 
@@ -39,8 +40,7 @@ def expected(w: World, fact: Fact, trip: Trip) -> None:
     order_id = fact.subjects.get("order")
     if order_id is None:
         return
-    units = fact.body.get("units")
-    named = {u for u in units if isinstance(u, str)} if isinstance(units, list) else None
+    named = set(texts(fact.body["units"])) if "units" in fact.body else None
     if fact.body.get("remove"):
         listed = trip.expected.get(order_id)
         if named is None or (listed is not None and listed <= named):
@@ -72,8 +72,8 @@ def signed(w: World, fact: Fact, trip: Trip) -> None:
 
 def session_closed(w: World, fact: Fact, trip: Trip) -> None:
     """The dock session says what stayed and what was too much (EX-22); it names both (G-28)."""
-    short = {u for u in fact.body.get("short") or () if isinstance(u, str)}
-    over = [u for u in fact.body.get("over") or () if isinstance(u, str)]
+    short = set(texts(fact.body.get("short")))
+    over = texts(fact.body.get("over"))
     for order_id in trip.expected:
         order = w.order(order_id)
         missing = [u.id for u in order.units.values() if u.id in short and u.phys in (None, "waybilled")]
@@ -88,8 +88,8 @@ def session_closed(w: World, fact: Fact, trip: Trip) -> None:
 def overridden(w: World, fact: Fact) -> None:
     """A person lets the trip go without these units: they count no longer."""
     touched: dict[str, Order] = {}
-    for unit_id in fact.body.get("units") or ():
-        unit = w.units.get(unit_id) if isinstance(unit_id, str) else None
+    for unit_id in texts(fact.body.get("units")):
+        unit = w.units.get(unit_id)
         if unit is None or unit.order is None or unit.aboard is not None or unit.close is not None:
             continue
         unit.released = "short"
@@ -102,8 +102,8 @@ def overridden(w: World, fact: Fact) -> None:
 def transferred(w: World, fact: Fact, trip: Trip) -> None:
     """The goods of a broken-down vehicle went over to another (EX-27)."""
     to = str(fact.body.get("to"))
-    for unit_id in fact.body.get("units") or ():
-        unit = w.units.get(unit_id) if isinstance(unit_id, str) else None
+    for unit_id in texts(fact.body.get("units")):
+        unit = w.units.get(unit_id)
         if unit is None or unit.aboard is None or unit.frozen is not None:
             continue
         departed = unit.departed
