@@ -10,6 +10,7 @@ from starlette.requests import HTTPConnection
 
 from milepost.access import service as access
 from milepost.access.deps import COOKIE, Me, Reader, same_origin
+from milepost.access.model import Principal
 from milepost.errors import MilepostError
 from milepost.live.hub import LiveHub, encode
 from milepost.live.pacing import HEARTBEAT_MS, Pace
@@ -46,14 +47,15 @@ def full_state(me: Me, conn: Reader, request: Request) -> dict[str, Any]:
 
 @router.get("/live/changes")
 async def changes(
-    me: Me, conn: Reader, request: Request, since: int = Query(ge=0), wait_s: float = Query(20, ge=0, le=60)
+    me: Me, request: Request, since: int = Query(ge=0), wait_s: float = Query(20, ge=0, le=60)
 ) -> dict[str, Any]:
     """What changed after `since`, as soon as something has; an empty frame after `wait_s` seconds.
 
     For networks that let no WebSocket through.
     """
     hub = hub_of(request)
-    only = await run_in_threadpool(vehicles_of, conn, me)
+    # Not through a request's transaction: it would stay open for as long as this one waits.
+    only = await run_in_threadpool(_vehicles, request, me)
     viewer = hub.join(asyncio.get_running_loop())
     try:
         deadline = now_ms() + int(wait_s * 1000)
@@ -147,6 +149,11 @@ async def _woken(wake: asyncio.Event, seconds: float) -> None:
         await asyncio.wait_for(wake.wait(), seconds)
     except TimeoutError:
         return
+
+
+def _vehicles(request: Request, me: Principal) -> Collection[str] | None:
+    with request.app.state.db.read() as conn:
+        return vehicles_of(conn, me)
 
 
 def _sight(connection: HTTPConnection) -> tuple[Collection[str] | None] | None:

@@ -1,0 +1,167 @@
+"""Sign-in, orders and doors in a real browser; forms also without scripts."""
+
+import re
+from typing import Any
+
+import pytest
+from conftest import PASSWORD
+from playwright.sync_api import expect
+from scene_shanghai import Scene
+
+from milepost.access.model import Grant
+
+pytestmark = pytest.mark.browser
+
+
+def test_sign_in_leads_to_where_the_person_wanted_to_be(scene: Scene, house: Any, visitor: Any) -> None:
+    house.person("keeper07", Grant("keeper"))
+    page = visitor(lang="en").open("/orders?show=problem")
+    expect(page).to_have_title(re.compile("Sign in"))
+    page.get_by_label("Account").fill("keeper07")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.locator("h1")).to_have_text("Orders")
+    assert page.url.endswith("/orders?show=problem")
+    page.locator("details.who summary").click()
+    page.get_by_role("button", name="Sign out").click()
+    expect(page).to_have_title(re.compile("Sign in"))
+    page.goto(house.url + "/orders")
+    expect(page).to_have_title(re.compile("Sign in"))
+
+
+def test_a_wrong_password_says_what_to_do(house: Any, browser: Any) -> None:
+    context = browser.new_context(locale="zh-CN")
+    page = context.new_page()
+    page.goto(house.url + "/sign-in")
+    page.get_by_label("账号").fill("nobody")
+    page.get_by_label("密码").fill("wrong wrong wrong")
+    page.get_by_role("button", name="登录").click()
+    expect(page.get_by_role("alert")).to_contain_text("账号和密码不符")
+    expect(page.get_by_label("账号")).to_have_value("nobody")
+    context.close()
+
+
+def test_an_order_shows_nine_stones_and_the_evidence_behind_each(scene: Any, visitor: Any) -> None:
+    first = scene.desk.made[0]
+    page = visitor(scene.token).open(f"/orders/{first['number']}")
+    expect(page.locator(".road.lg .ms")).to_have_count(9)
+    expect(page.locator(".road.lg .done")).to_have_count(5)
+    expect(page.locator(".road.lg .now b")).to_have_text("在途运输")
+    page.locator(".road.lg .ms").nth(4).click()
+    expect(page.locator("details.fact")).to_have_count(13)  # twelve units and the driver's signature
+    fact = page.locator("details.fact", has_text="装上车").first
+    fact.locator("summary").click()
+    expect(fact.locator("svg .dot")).to_have_count(13)
+    expect(fact.locator(".detail")).to_contain_text("door/1")
+    expect(fact.locator(".grade")).to_contain_text("A")
+
+
+def test_an_inferred_stone_is_dashed_and_says_so(scene: Any, visitor: Any) -> None:
+    third = scene.desk.made[2]
+    page = visitor(scene.token, lang="en").open(f"/orders/{third['number']}")
+    stone = page.locator(".road.lg .ms.inferred")
+    expect(stone).to_have_count(1)
+    expect(stone.locator("b")).to_have_text("Picked")
+    expect(stone.locator(".g")).to_contain_text("inferred")
+    assert stone.locator(".stone").evaluate("e => getComputedStyle(e).borderStyle") == "dashed"
+
+
+def test_a_partial_stone_shows_eleven_of_twelve(scene: Any, visitor: Any) -> None:
+    short = scene.desk.made[3]
+    page = visitor(scene.token).open(f"/orders/{short['number']}")
+    expect(page.locator(".road.lg .partial .stone")).to_have_text("11/12")
+    expect(page.locator(".right2")).to_contain_text("没装齐就走了")
+
+
+def test_the_page_of_an_order_follows_what_happens_to_it(scene: Any, visitor: Any) -> None:
+    made = scene.desk.order("客户丑", "S05", None, goods=[("日配 12 件", 2)])
+    page = visitor(scene.token, lang="en").open(f"/orders/{made['number']}")
+    expect(page.locator(".head .lab").first).to_have_text("3 · Confirmed")
+    expect(page.locator("#conn")).to_have_class(re.compile("ok"))
+    scene.desk.post(f"{made['path']}/pick-list", list="P-1")
+    expect(page.locator(".head .lab").first).to_have_text("4 · Picking", timeout=10_000)
+
+
+def test_commands_work_without_scripts_and_ask_before_what_cannot_be_undone(
+    scene: Any, house: Any, browser: Any
+) -> None:
+    made = scene.desk.order("客户子", "S05", None, goods=[("日配 12 件", 2)])
+    context = browser.new_context(java_script_enabled=False, locale="en-GB")
+    context.add_cookies([{"name": "mp_session", "value": scene.token, "url": house.url}])
+    page = context.new_page()
+    page.goto(f"{house.url}/orders/{made['number']}")
+    page.locator("#act-cancel summary").click()
+    expect(page.locator("#act-cancel p")).to_contain_text(f"“Cancel the order” on order {made['number']}")
+    expect(page.locator("#act-cancel select")).to_have_value("")  # nobody is preselected as the one who asked
+    page.locator("#act-cancel select").select_option("customer")
+    page.locator("#act-cancel button").click()
+    expect(page.locator(".head .lab").first).to_contain_text("Cancelled")
+    # A command that the state no longer allows comes back with the reason; the page stays.
+    page.goto(f"{house.url}/orders/{made['number']}")
+    expect(page.locator("#act-cancel")).to_have_count(0)
+    context.close()
+
+
+def test_a_refused_command_keeps_the_page_and_gives_the_reason(scene: Any, house: Any, browser: Any) -> None:
+    made = scene.desk.order("客户寅", "S05", None, goods=[("日配 12 件", 2)])
+    context = browser.new_context(locale="en-GB")
+    context.add_cookies([{"name": "mp_session", "value": scene.token, "url": house.url}])
+    page = context.new_page()
+    page.goto(f"{house.url}/orders/{made['number']}")
+    scene.desk.post(f"{made['path']}/cancel", asked_by="customer")  # somebody else was quicker
+    page.evaluate("document.querySelector('#act-postpone')?.setAttribute('open', '')")
+    page.locator("#act-postpone input[name=to]").fill("2099-01-01")
+    page.locator("#act-postpone select").select_option("desk")
+    page.locator("#act-postpone button").click()
+    expect(page.get_by_role("alert").filter(has_text="Not possible now")).to_be_visible()
+    expect(page.locator("h1")).to_have_text(made["number"])
+    context.close()
+
+
+def test_a_wrong_unit_takes_the_whole_screen_until_it_is_put_down(scene: Any, visitor: Any) -> None:
+    page = visitor(scene.token, width=1280, height=800).open(f"/doors/{scene.doors[1]}")
+    wrong = page.get_by_role("alertdialog")
+    expect(wrong).to_contain_text("放下")
+    expect(wrong).to_contain_text("浙B·08F63")  # where it belongs
+    box = wrong.bounding_box()
+    assert (box["width"], box["height"]) == (1280, 800)
+    page.locator("#put-down").click()
+    expect(page.locator(".tally .n")).to_have_text("9/12")
+    expect(page.locator(".tile.done")).to_have_count(9)
+    expect(page.locator(".tile.wait")).to_have_count(3)
+    expect(page.locator(".tile.bad")).to_have_count(1)
+    expect(page.locator(".dside .what")).to_have_class(re.compile("alarm-t"))
+
+
+def test_a_keeper_opens_a_door_for_a_truck_and_sees_units_come(scene: Any, visitor: Any) -> None:
+    trip = scene.desk.trip(9, ["S05"], "T-1126-20")
+    made = scene.desk.order("客户卯", "S05", trip, goods=[("日配 12 件", 2)])
+    scene.desk.bill(made)
+    page = visitor(scene.token, lang="en", width=1280, height=800).open(f"/doors/{scene.doors[2]}")
+    page.get_by_text("浙F·3H518").click()
+    page.get_by_role("button", name="Start loading").click()
+    expect(page.locator(".tally .n")).to_have_text("0/2")
+    scene.desk.load(made, 9, made["units"], since_min=-0.02)
+    expect(page.locator(".tally .n")).to_have_text("2/2", timeout=10_000)
+    expect(page.locator(".tally .s")).to_have_text("Complete")
+    page.get_by_role("button", name="All loaded, check").click()
+    expect(page.locator(".phase")).to_have_text("Free")
+
+
+def test_tables_of_inbox_fleet_and_doors_lead_on(scene: Any, visitor: Any) -> None:
+    look = visitor(scene.token)
+    page = look.open("/inbox")
+    expect(page.locator("tbody tr").first).to_contain_text("!")
+    page.locator("tbody a").first.click()
+    expect(page.locator(".road.lg")).to_be_visible()
+    page = look.open("/fleet")
+    expect(page.locator("tbody tr")).to_have_count(40)
+    page.get_by_role("link", name="沪A·3K921").click()
+    expect(page.locator("#panel h2")).to_have_text("沪A·3K921")
+    page = look.open("/doors")
+    expect(page.locator(".door-list .busy")).to_contain_text(["皖B·08K71"])
+    page = look.open("/orders?show=all")
+    expect(page.locator("tbody .road.strip").first.locator("li")).to_have_count(9)
+    page.locator("input[name=q]").fill(scene.desk.made[0]["number"])
+    page.keyboard.press("Enter")
+    expect(page.locator("tbody tr")).to_have_count(1)
