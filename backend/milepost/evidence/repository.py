@@ -133,6 +133,17 @@ def save_state(conn: Connection, detector: str, target: str, state: Any) -> None
         conn.execute(insert(detector_state).values(detector=detector, target=target, state=text))
 
 
+def targets(conn: Connection, detector: str) -> list[str]:
+    """Targets that a detector keeps a state for."""
+    where = detector_state.c.detector == detector
+    return list(conn.execute(select(detector_state.c.target).where(where).order_by(detector_state.c.target)).scalars())
+
+
+def drop_state(conn: Connection, detector: str, target: str) -> None:
+    """Forget the state of a detector for one target."""
+    conn.execute(delete(detector_state).where(detector_state.c.detector == detector, detector_state.c.target == target))
+
+
 def sites_version(conn: Connection) -> tuple[int, str]:
     """Changes whenever a site is entered."""
     count = func.count().label("number")

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from sqlalchemy import Connection
 
 from milepost.db import Database
-from milepost.evidence import doors, repository, vehicles
+from milepost.evidence import doors, replay, repository, vehicles
 from milepost.evidence.geometry import FenceIndex, fence_of
 from milepost.evidence.model import Fact
 from milepost.evidence.window import Ranges, note, waits
@@ -14,7 +14,7 @@ from milepost.fleet import service as fleet
 from milepost.ingest.contact import position_of, store_position
 from milepost.ingest.decode import readings as decode
 from milepost.ingest.model import SpoolItem
-from milepost.telemetry.model import Reading
+from milepost.telemetry.model import Reading, TelemetryStore
 from milepost.times import now_ms
 
 _MOST_STREAMS = 8  # of one device are remembered; a new one begins when its flash is formatted
@@ -27,8 +27,11 @@ class DetectorSink:
 
     name = "evidence"
 
-    def __init__(self, db: Database, on_facts: OnFacts) -> None:
+    def __init__(self, db: Database, on_facts: OnFacts, telemetry: TelemetryStore | None = None) -> None:
+        """`telemetry`: where the past of a vehicle is read when a fix or a binding comes late; without it such a
+        fix only counts as late."""
         self._db = db
+        self._telemetry = telemetry
         self._on_facts = on_facts
         self._fences: tuple[tuple[int, str], FenceIndex] | None = None
 
@@ -51,6 +54,18 @@ class DetectorSink:
             if facts:
                 self._on_facts(conn, facts)
             store_position(conn, self.name, max(item.id for item in fresh))
+
+    def tick(self) -> None:
+        """Go back over the past of vehicles for which something came late, once the store has it too."""
+        if self._telemetry is None:
+            return
+        with self._db.read() as conn:
+            due = repository.targets(conn, replay.DETECTOR)
+        if due and self._telemetry.position() >= self.position():
+            with self._db.read() as conn:
+                fences = self._fence_index(conn)
+            for vehicle in due:
+                replay.run(self._db, self._telemetry, vehicle, fences, self._on_facts)
 
     def observe(self, conn: Connection, by_device: dict[str, list[Reading]]) -> list[Fact]:
         """Run the detectors over readings by device; repeats of a reading are known and left out."""
@@ -79,7 +94,10 @@ class DetectorSink:
             facts += doors.observe(conn, device, door, found, waiting=waiting[device], now=now)
         for vehicle, found in sorted(of_vehicle.items()):
             late = any(waiting[reading.device] for reading in found)
-            facts += vehicles.observe(conn, vehicle, found, fences, waiting=late, now=now)[0]
+            told, too_late = vehicles.observe(conn, vehicle, found, fences, waiting=late, now=now)
+            facts += told
+            if too_late is not None:
+                replay.ask(conn, vehicle, too_late)
         return facts
 
     def _fence_index(self, conn: Connection) -> FenceIndex:

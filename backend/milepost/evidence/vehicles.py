@@ -99,7 +99,7 @@ def fact_of(vehicle: str, sighting: Sighting, points: Sequence[Point]) -> Fact:
         by=Author("device", sighting.inputs[-1].split("/")[0]),
         source="gnss",
         subjects=subjects,
-        body={"gap_ms": sighting.gap_ms} if sighting.gap_ms else {},
+        body={"certain_at": sighting.seen_at, **({"gap_ms": sighting.gap_ms} if sighting.gap_ms else {})},
         confidence=confidence,
         grade=grade({"gnss"}, confidence),
         inputs=sighting.inputs,
@@ -111,6 +111,23 @@ def fact_of(vehicle: str, sighting: Sighting, points: Sequence[Point]) -> Fact:
 def pass_id(vehicle: str, sighting: Sighting) -> str:
     """Id of a pass through a fence, by what it rests on."""
     return str(uuid.uuid5(_PASS, "/".join((vehicle, sighting.site, *sighting.inputs))))
+
+
+def pass_row(vehicle: str, sighting: Sighting) -> dict[str, Any]:
+    """The row of a pass."""
+    return {
+        "id": pass_id(vehicle, sighting),
+        "vehicle_id": vehicle,
+        "site_id": sighting.site,
+        "entered_at": sighting.at,
+        "left_at": sighting.until,
+    }
+
+
+def rebase(conn: Connection, vehicle: str, base: State) -> None:
+    """Let the open window of a vehicle begin behind a state that was worked out anew."""
+    stored = repository.load_state(conn, DETECTOR, vehicle) or {"points": [], "told": {}, "late": 0}
+    repository.save_state(conn, DETECTOR, vehicle, {**stored, "base": base.as_json()})
 
 
 def _keys(vehicle: str, seen: Iterable[Sighting]) -> list[tuple[Sighting, str]]:
@@ -142,9 +159,7 @@ def _tell(conn: Connection, vehicle: str, facts: list[Fact], told: dict[str, int
 def _tell_passes(conn: Connection, vehicle: str, passes: dict[str, Sighting], told: dict[str, int]) -> None:
     for key, sighting in passes.items():
         if key not in told:
-            row = {"id": key, "vehicle_id": vehicle, "site_id": sighting.site, "entered_at": sighting.at,
-                   "left_at": sighting.until}  # fmt: skip
-            repository.add_pass(conn, row)
+            repository.add_pass(conn, pass_row(vehicle, sighting))
     for key in told.keys() - passes.keys():
         repository.drop_pass(conn, key)  # a fact's id finds nothing here
 

@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 from milepost.access.deps import Me, Reader, Tx, require
 from milepost.access.model import Principal
 from milepost.errors import NotFound
+from milepost.evidence import replay
 from milepost.fleet import api_devices, repository, service
 from milepost.fleet.model import plate_warning
 from milepost.fleet.track import track_of_vehicle
@@ -190,6 +191,8 @@ def create_binding(body: NewBinding, conn: Tx, me: Planner) -> Created:
     start = parse_rfc3339(body.from_, "from") if body.from_ else now_ms()
     end = parse_rfc3339(body.to, "to") if body.to else None
     binding_id = service.bind(conn, body.device, body.target_kind, body.target_id, start, end, by=me.id)
+    if body.target_kind == "vehicle" and start < now_ms():  # its fixes since then are this vehicle's now
+        replay.ask(conn, body.target_id, start)
     return Created(id=binding_id)
 
 
