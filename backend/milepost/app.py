@@ -7,8 +7,6 @@ import secrets
 import socket
 import threading
 import time
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 
 import uvicorn
@@ -16,28 +14,49 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from milepost.access import api as access_api
 from milepost.access.scope import install_guard, request_scope
+from milepost.alerts import api as alerts_api
 from milepost.alerts import service as inbox
 from milepost.broker import EmbeddedBroker
 from milepost.db import Database
 from milepost.errors import MilepostError
+from milepost.evidence import api as evidence_api
 from milepost.evidence.sink import DetectorSink
+from milepost.fleet import api as fleet_api
 from milepost.fleet.accounts import BrokerAccounts, NatsFile
 from milepost.fleet.outgoing import Outgoing
+from milepost.ingest import api as ingest_api
 from milepost.ingest.contact import StateSink
 from milepost.ingest.service import Ingest, broker_of
 from milepost.ingest.session import Broker
 from milepost.ingest.spool import Spool
+from milepost.live import api as live_api
 from milepost.live.feed import FactFeed
 from milepost.live.hub import LiveHub
 from milepost.live.targets import FleetTargets
+from milepost.orders import api as orders_api
 from milepost.orders import service as orders
 from milepost.periodic import Periodic
+from milepost.plan import api as plan_api
 from milepost.settings import Settings
+from milepost.telemetry import api as telemetry_api
 from milepost.telemetry.sink import TelemetrySink
 from milepost.telemetry.sqlite import SqliteTelemetry
+from milepost.web import api as web_api
 
-_APIS = ("access", "ingest", "telemetry", "fleet", "plan", "evidence", "orders", "alerts", "live", "web")
+_APIS = (
+    access_api,
+    ingest_api,
+    telemetry_api,
+    fleet_api,
+    plan_api,
+    evidence_api,
+    orders_api,
+    alerts_api,
+    live_api,
+    web_api,
+)
 _START_S = 15
 
 
@@ -54,9 +73,8 @@ def create_api(db: Database, settings: Settings) -> FastAPI:
     inbox.install()
     api.add_middleware(_ScopedRequests)
     api.add_exception_handler(MilepostError, _problem)
-    for subject in _APIS:
-        if find_spec(f"milepost.{subject}") and find_spec(f"milepost.{subject}.api"):
-            api.include_router(import_module(f"milepost.{subject}.api").router)
+    for each in _APIS:
+        api.include_router(each.router)
     return api
 
 
