@@ -89,7 +89,7 @@ def track(
     device: str, _me: _Me, store: _Store, span: _Span, max_points: Annotated[int, Query(ge=2, le=100_000)] = 2_000
 ) -> dict[str, Any]:
     """The way of a device as GeoJSON: lines of good fixes, points for the quarantined ones, gaps."""
-    return history.track_geojson(store, device, *span, max_points)
+    return history.track_geojson(store, [(device, *span)], max_points)
 
 
 @router.get("/completeness")

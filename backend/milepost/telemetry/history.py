@@ -1,6 +1,7 @@
 """What the store knows about a stretch of time, made ready to look at: tracks and completeness."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -13,14 +14,21 @@ _LATE_MS = 60_000
 _HOUR_MS = 3_600_000
 
 
-def track_geojson(store: TelemetryStore, device: str, from_ms: int, to_ms: int, max_points: int) -> dict[str, Any]:
-    """A device's way as a GeoJSON FeatureCollection (RFC 7946).
+Span = tuple[str, int, int]  # device, from_ms, to_ms
 
+
+def track_geojson(store: TelemetryStore, spans: Sequence[Span], max_points: int) -> dict[str, Any]:
+    """A way as a GeoJSON FeatureCollection (RFC 7946).
+
+    `spans`: which device to read from when; one for a device, several for a vehicle that changed its tracker.
     One LineString per unbroken stretch of good fixes; per point, in lists of the same length, time, speed, course and
     clock. Quarantined fixes come as Points with their reason, silences longer than 5 minutes in `gaps`.
     `max_points` bounds the good points of all stretches together: thinned evenly, ends of stretches kept.
     """
-    judged, _ = store.judged(device, from_ms, to_ms, kind="fix")
+    judged: list[Judged] = []
+    for device, from_ms, to_ms in spans:
+        judged += store.judged(device, from_ms, to_ms, kind="fix")[0]
+    judged.sort(key=lambda each: each.reading.at)
     good = [each.reading for each in judged if each.reason is None]
     pieces = stretches(good)
     features = [_line(thinned(piece, max(2, max_points * len(piece) // max(1, len(good))))) for piece in pieces]
@@ -29,7 +37,12 @@ def track_geojson(store: TelemetryStore, device: str, from_ms: int, to_ms: int, 
     return {
         "type": "FeatureCollection",
         "features": features,
-        "properties": {"device": device, "points": len(good), "quarantined": len(judged) - len(good), "gaps": gaps},
+        "properties": {
+            "devices": sorted({device for device, _, _ in spans}),
+            "points": len(good),
+            "quarantined": len(judged) - len(good),
+            "gaps": gaps,
+        },
     }
 
 

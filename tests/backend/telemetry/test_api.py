@@ -1,11 +1,13 @@
 """The history of a device over HTTP."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
 
+from milepost.telemetry import history
 from milepost.telemetry.model import EventBody, FixBody, Judged, Reading, TagBody
 from milepost.telemetry.sqlite import SqliteTelemetry
 
@@ -59,6 +61,16 @@ def test_a_thinned_track_keeps_its_ends_and_its_bound(engineer: TestClient, stor
     assert answer["properties"]["points"] == 1000
 
 
+def test_a_way_over_two_devices_is_one_line(store: SqliteTelemetry) -> None:
+    """What a vehicle's track is made of when its tracker was changed."""
+    other = [replace(fix(n, T0 + n * 1000), device="truck-2") for n in range(11, 16)]
+    store.write([fix(n, T0 + n * 1000) for n in range(1, 14)] + other, 1)
+    spans = [("truck-1", T0, T0 + 10_500), ("truck-2", T0 + 10_500, T0 + 60_000)]
+    answer = history.track_geojson(store, spans, 1_000)
+    assert [len(each["geometry"]["coordinates"]) for each in answer["features"]] == [15]
+    assert answer["properties"]["devices"] == ["truck-1", "truck-2"]
+
+
 def test_a_device_without_history_has_an_empty_track(engineer: TestClient) -> None:
     assert engineer.get("/api/v1/devices/nobody/track", params=SPAN).json()["features"] == []
 
@@ -89,19 +101,16 @@ def test_readings_are_paged_by_time_and_kind(engineer: TestClient, store: Sqlite
     assert len(engineer.get(path, params=SPAN).json()["items"]) == 8
 
 
-@pytest.mark.parametrize(
-    ("params", "status"),
-    [
+def test_spans_are_checked(engineer: TestClient) -> None:
+    for params, status in (
         ({"from": "yesterday"}, 422),
         ({"from": "2026-05-03T00:00:00", "to": "2026-05-04T00:00:00Z"}, 422),
         ({"from": "2026-05-04T00:00:00Z", "to": "2026-05-03T00:00:00Z"}, 422),
         ({"from": "2026-01-01T00:00:00Z", "to": "2026-05-03T00:00:00Z"}, 422),
         ({}, 200),
-    ],
-)
-def test_spans_are_checked(engineer: TestClient, params: dict, status: int) -> None:
-    for leaf in ("track", "completeness", "readings"):
-        assert engineer.get(f"/api/v1/devices/truck-1/{leaf}", params=params).status_code == status
+    ):
+        for leaf in ("track", "completeness", "readings"):
+            assert engineer.get(f"/api/v1/devices/truck-1/{leaf}", params=params).status_code == status
 
 
 def test_device_histories_are_for_people_of_the_whole_company(
