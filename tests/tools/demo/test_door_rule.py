@@ -54,10 +54,10 @@ class Recorder:
         self.door.aboard.pop(epc, None)
         self.door.passages = [passage]
         if inwards:
-            self.door.passages.append(Passage(None, passage.end_ms + 400, False, EMPTY_FORKLIFT_MPS))
+            self.door.passages.append(Passage(None, passage.end_ms + 400, not inwards, EMPTY_FORKLIFT_MPS))
         self.run(passage.end_ms - self.now_ms)
         (self.door.aboard if inwards else self.door.staged)[epc] = 4.5
-        self.run(self.door.passages[-1].end_ms - self.now_ms + 300)
+        self.run(self.door.passages[-1].end_ms - self.now_ms)
 
 
 @pytest.mark.parametrize("seed", range(6))

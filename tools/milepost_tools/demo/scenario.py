@@ -193,8 +193,9 @@ class Round:
         if self.mistake and self.mistake.shipment is not shipment and not self.mistake.caught:
             self._load_wrongly(self.mistake)
         for pallet in shipment.pallets:
-            self.world.carry(pallet.epc, inwards=True)
+            self.world.carry(pallet.epc, inwards=True, then_free=pallet is not shipment.pallets[-1])
         self.until(shipment, "loaded", lambda order: order["state"] == "loaded")
+        self.world.wait_free(20)
         keeper.post(f"/sessions/{session}/close")
         self._session = None
         self.people["driver"].post(f"/trips/{shipment.trip}/load-sign", pieces=len(shipment.pallets), cautions=[])

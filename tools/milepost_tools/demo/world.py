@@ -102,10 +102,11 @@ class World:
         with self._changed:
             self.door.staged[epc] = away_m
 
-    def carry(self, epc: bytes, *, inwards: bool, timeout_s: float = 20.0) -> tuple[int, int]:
+    def carry(self, epc: bytes, *, inwards: bool, then_free: bool = True, timeout_s: float = 20.0) -> tuple[int, int]:
         """A forklift takes a pallet through the door, puts it down and comes back empty if it must.
 
-        Returns (start, end) of the pallet's own passage in UTC ms, once the door is free again.
+        Returns (start, end) of the pallet's own passage in UTC ms, once the door is free again, or with
+        then_free=False once the pallet is put down.
         """
         with self._changed:
             passage = Passage(epc, _now_ms() + 100, inwards, FORKLIFT_MPS)
@@ -117,8 +118,13 @@ class World:
         self._wait(lambda: _now_ms() >= passage.end_ms, timeout_s, "the pallet is still under way")
         with self._changed:
             (self.door.aboard if inwards else self.door.staged)[epc] = 4.5 + len(self.door.aboard)
-        self._wait(lambda: not self.door.passages, timeout_s, "the forklift is still under way")
+        if then_free:
+            self._wait(self._free, timeout_s, "the forklift is still under way")
         return passage.start_ms, passage.end_ms
+
+    def wait_free(self, timeout_s: float) -> None:
+        """Wait until nothing is in the door. Raises TimeoutError."""
+        self._wait(self._free, timeout_s, "something is still in the door")
 
     def clear_truck(self) -> None:
         """The truck at the door takes away what is aboard."""
@@ -139,6 +145,11 @@ class World:
             raise RuntimeError(f"the simulated world broke: {self.error}") from self.error
         if self._over():
             raise InterruptedError("nobody waits for the simulated world any more")
+
+    def _free(self) -> bool:
+        """True when nothing is in the door or near it."""
+        now_ms = _now_ms()
+        return all(passage.end_ms <= now_ms for passage in self.door.passages)
 
     def _over(self) -> bool:
         return self._stop.is_set() or self._given_up or self.error is not None

@@ -14,7 +14,7 @@ from milepost_tools.sim.m100 import ROUNDS_PER_S
 GATE_M = {"inner": -0.6, "outer": 0.6}
 ANTENNA_X_M, ANTENNA_SIDE_M = 0.0, 1.3
 PALLET_M = 1.2
-FROM_M, TO_M = -3.2, 3.2
+FROM_M, TO_M = -2.8, 2.8
 ROUND_MS = 1000 // ROUNDS_PER_S
 
 _AT_1_M_DBM, _PER_DECADE_DB = -52.7, -21.6

@@ -12,9 +12,9 @@ GROUND = Ground(31.2680, 121.1620)
 
 YARD_CENTRE: Point = (8.0, -22.0)
 YARD_RADIUS_M = 60.0
-STORE_RADIUS_M = 60.0
+STORE_RADIUS_M = 45.0
 DOCK: Point = (0.0, -8.0)
-BAYS: tuple[Point, ...] = ((10.0, -18.0), (16.0, -18.0), (22.0, -18.0))
+BAYS: tuple[Point, ...] = ((8.0, -13.0), (12.0, -15.0), (16.0, -17.0))
 BAY_COURSE_DEG = 180.0
 _GATE: tuple[Point, ...] = ((0.0, -30.0), (0.0, -120.0))
 
@@ -41,12 +41,12 @@ class Store:
 
 # The farthest first: its truck is loaded first, so that all three arrive at about the same time.
 STORES = (
-    Store("river", "河滨门店", "Riverside store", (740.0, 60.0), ((680.0, -120.0), (740.0, -60.0))),
-    Store("north", "北门门店", "North gate store", (-470.0, 40.0), ((-410.0, -120.0), (-470.0, -60.0))),
-    Store("park", "园区门店", "Park store", (150.0, -205.0), ((110.0, -120.0), (150.0, -155.0))),
+    Store("river", "河滨门店", "Riverside store", (690.0, 40.0), ((630.0, -120.0), (690.0, -60.0))),
+    Store("north", "北门门店", "North gate store", (-350.0, 10.0), ((-290.0, -120.0), (-350.0, -60.0))),
+    Store("park", "园区门店", "Park store", (110.0, -185.0), ((70.0, -120.0), (110.0, -150.0))),
 )
 
 
 def to_dock(bay: int) -> Route:
     """From a parking bay to the dock door."""
-    return Route((BAYS[bay], (2.0, -16.0), DOCK))
+    return Route((BAYS[bay], (2.0, -14.0), DOCK))
