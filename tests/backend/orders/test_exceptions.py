@@ -1,5 +1,6 @@
 """What goes wrong is said, never mended in silence (ORDERS.md §1.6-1.11, §3; REQUIREMENTS C, F3)."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -233,6 +234,17 @@ def test_a_retraction_cannot_be_retracted(story):
     undo = story.say("fact.retracted", by="bm", order="o1", target=confirmed.id, why="not yet")
     story.say("fact.retracted", by="bm", order="o1", target=undo.id, why="changed my mind")
     assert story.state().state == "accepted"
+
+
+def test_a_detector_takes_back_its_own_word_and_nobody_elses(delivered):
+    stop, sign = delivered.facts[-1], delivered.say("order.signed", by="driver", order="o1", signer="her", pieces=1)
+    for target in (sign, stop):
+        delivered.facts.append(
+            replace(stop, id=f"r-{target.id}", kind="fact.retracted", body={"target": target.id, "why": "new rule"})
+        )
+    state = delivered.state()
+    assert (state.state, state.stages[6]["inferred"]) == ("receipt_due", True)
+    assert troubles(delivered) == {"signed_without_presence": True}
 
 
 def test_a_correction_moves_a_fact_in_time(delivered):

@@ -5,6 +5,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from milepost.evidence.model import Fact, canonical
+from milepost.orders.fold.values import fields
 from milepost.orders.vocabulary import RANK, SUBJECT_KEYS
 
 _LAST = len(RANK)
@@ -41,24 +42,29 @@ def _better(new: Fact, old: Fact) -> bool:
 
 
 def _amend(facts: dict[str, Fact], until: int) -> dict[str, Fact]:
-    """Apply retractions and corrections, whatever their time; neither may target another of these two."""
+    """Apply retractions and corrections, whatever their time; neither may target another of these two.
+
+    A detector may take back what a detector said, never a person's word (DESIGN §2.6).
+    """
     amendments = [f for f in facts.values() if f.kind in ("fact.retracted", "fact.corrected")]
     amendments.sort(key=lambda f: (f.at, RANK[f.kind], f.id))
     result = dict(facts)
-    gone = {f.body.get("target") for f in amendments if f.kind == "fact.retracted"}
+    gone: set[str] = set()
     for amendment in amendments:
         target = result.get(str(amendment.body.get("target")))
         if target is None or target.kind in ("fact.retracted", "fact.corrected"):
             continue
-        if target.id in gone:
-            del result[target.id]
-        elif amendment.kind == "fact.corrected":
-            result[target.id] = _corrected(target, amendment.body.get("fields") or {})
-    return {id_: fact for id_, fact in result.items() if fact.at <= until}
+        if amendment.by.role == "device" and target.by.role != "device":
+            continue
+        if amendment.kind == "fact.retracted":
+            gone.add(target.id)
+        else:
+            result[target.id] = _corrected(target, fields(amendment.body.get("fields")))
+    return {id_: fact for id_, fact in result.items() if id_ not in gone and fact.at <= until}
 
 
-def _corrected(fact: Fact, fields: dict[str, Any]) -> Fact:
-    times = {name: fields[name] for name in _TIMES if isinstance(fields.get(name), int)}
-    subjects = {name: value for name, value in fields.items() if name in SUBJECT_KEYS}
-    body = {name: value for name, value in fields.items() if name not in SUBJECT_KEYS and name not in _TIMES}
+def _corrected(fact: Fact, changes: dict[str, Any]) -> Fact:
+    times = {name: changes[name] for name in _TIMES if isinstance(changes.get(name), int)}
+    subjects = {name: value for name, value in changes.items() if name in SUBJECT_KEYS and isinstance(value, str)}
+    body = {name: value for name, value in changes.items() if name not in SUBJECT_KEYS and name not in _TIMES}
     return replace(fact, subjects={**fact.subjects, **subjects}, body={**fact.body, **body}, **times)
