@@ -160,6 +160,39 @@ def test_M01_what_a_broker_acknowledges_and_throws_away_is_not_acknowledged_end_
     device.close()
 
 
+@pytest.mark.parametrize("clean", [True, False])
+def test_a_device_that_takes_the_client_id_of_ingest_reads_nothing_and_loses_nothing(
+    house: BrokerHouse, ingest_of: Callable[..., Ingest], clean: bool
+) -> None:
+    ingest_of()
+    device = house.device("truck-1")
+    house.accounts.put("thief", "device-password")
+    stolen: list[bytes] = []
+    thief = mqtt.Client(
+        mqtt.CallbackAPIVersion.VERSION2,
+        client_id=f"mp-ingest-{wire.part_of('truck-1')}",
+        clean_session=clean,
+    )
+    thief.username_pw_set("thief", "device-password")
+    thief.on_message = lambda _c, _d, message: stolen.append(message.payload)
+    thief.connect(house.host, house.port)
+    thief.loop_start()
+    until(thief.is_connected)
+    device.send(drive(1, 10))
+    time.sleep(0.3)
+    thief.disconnect()
+    thief.loop_stop()
+
+    def again() -> bool:  # as after the stall time
+        device.send(drive(1, 10), wait=False)
+        time.sleep(0.2)
+        return device.acknowledged(10)
+
+    until(again)
+    assert stolen == []
+    device.close()
+
+
 def test_a_topic_in_a_wrong_part_or_of_no_device_is_not_kept(
     house: BrokerHouse, ingest_of: Callable[..., Ingest], spool: Spool
 ) -> None:
