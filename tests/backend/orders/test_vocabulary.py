@@ -1,5 +1,7 @@
 """The vocabulary of facts (ORDERS.md §5)."""
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,6 +10,7 @@ from hypothesis import strategies as st
 
 from milepost.errors import Invalid
 from milepost.evidence.model import Author, Fact
+from milepost.orders import fold
 from milepost.orders.vocabulary import KINDS, validate
 
 
@@ -65,3 +68,18 @@ def test_any_body_is_taken_or_refused_never_a_crash(kind: str, body: dict[str, A
         validate(Fact("i", kind, 0, Author("admin", "x"), {"order": "o1"}, body=body))
     except Invalid as error:
         assert kind in error.message
+
+
+def test_the_page_lists_every_kind_at_its_rank():
+    """docs/facts.md is the contract for those who write facts to files."""
+    page = (Path(__file__).parents[3] / "docs" / "facts.md").read_text("utf-8")
+    for kind in KINDS.values():
+        assert f"| {kind.rank} | `{kind.name}` | {', '.join(sorted(kind.authors))} |" in page, kind.name
+
+
+def test_the_page_names_every_exception_of_the_fold():
+    page = (Path(__file__).parents[3] / "docs" / "facts.md").read_text("utf-8")
+    folder = Path(fold.__file__).parent
+    named = {name for file in folder.glob("*.py") for name in re.findall(r'\.trouble\(\s*"(\w+)"', file.read_text())}
+    assert len(named) > 20
+    assert [name for name in sorted(named) if f"`{name}`" not in page] == []
