@@ -49,9 +49,7 @@ class House:
         self._port_socket.bind(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._port_socket.getsockname()[1]}"
         self.server = uvicorn.Server(uvicorn.Config(self.api, log_level="warning", lifespan="off"))
-        self._thread = threading.Thread(
-            target=self.server.run, kwargs={"sockets": [self._port_socket]}, daemon=True
-        )
+        self._thread = threading.Thread(target=self.server.run, kwargs={"sockets": [self._port_socket]}, daemon=True)
 
     def start(self) -> None:
         self.hub.start()
@@ -136,7 +134,7 @@ class Watched:
     def open(self, path: str) -> Page:
         page = self.context.new_page()
         page.on("request", self._request)
-        page.on("console", lambda message: self._console(message))
+        page.on("console", self._console)
         page.on("pageerror", lambda error: self.faults.append(f"error: {error}"))
         page.on("dialog", lambda dialog: (self.faults.append(f"dialog: {dialog.message}"), dialog.dismiss()))
         page.goto(self.url + path)

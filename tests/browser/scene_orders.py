@@ -56,7 +56,9 @@ class Orders:
         )  # fmt: skip
         return trip
 
-    def order(self, customer: str, to: str, trip: str | None, *, goods: list[tuple[str, int]] = GOODS) -> dict[str, Any]:
+    def order(
+        self, customer: str, to: str, trip: str | None, *, goods: list[tuple[str, int]] = GOODS
+    ) -> dict[str, Any]:
         """An order up to its waybill, on the list of a trip."""
         lines = [{"sku": f"S{i}", "name": name, "qty": qty, "line": str(i)} for i, (name, qty) in enumerate(goods, 1)]
         for line in lines:
@@ -117,7 +119,10 @@ class Orders:
         """The truck enters a site and stops there."""
         at = now_ms() - int(since_min * MINUTE)
         self._append(
-            [self._fence("vehicle.entered", vehicle, site, at), self._fence("vehicle.stopped", vehicle, site, at + 90_000)]
+            [
+                self._fence("vehicle.entered", vehicle, site, at),
+                self._fence("vehicle.stopped", vehicle, site, at + 90_000),
+            ]
         )
 
     def dock(self, vehicle: int, trip: str, door: int, since_min: float = 20) -> None:
@@ -138,7 +143,12 @@ class Orders:
             [at + ms - 120, at + ms + 120, level - 3, level, level - 4, 4]
             for ms, level in ((i * 420 - 2600, -74 + 23 * math.exp(-((i - 6) ** 2) / 9)) for i in range(13))
         ]
-        gates = [[at - 700, "inner", True], [at + 250, "inner", False], [at - 150, "outer", True], [at + 800, "outer", False]]
+        gates = [
+            [at - 700, "inner", True],
+            [at + 250, "inner", False],
+            [at - 150, "outer", True],
+            [at + 800, "outer", False],
+        ]
         subjects = {
             "unit": unit["unit"], "vehicle": self.scene.vehicles[vehicle]["id"], "site": self.scene.sites["DC1"],
             "door": self.scene.doors[1],
@@ -146,7 +156,8 @@ class Orders:
         inputs = tuple(f"dr-0001/7/{at % 100_000 + i}" for i in range(13))
         return Fact(
             id=fact_id("unit.loaded", subjects, inputs), kind="unit.loaded", at=at, by=Author("device", "dr-0001"),
-            source="rfid", subjects=subjects, body={"epc": unit["epcs"][0], "sources": ["rfid", "gate"]}, confidence=0.97,
+            source="rfid", subjects=subjects, body={"epc": unit["epcs"][0], "sources": ["rfid", "gate"]},
+            confidence=0.97,
             grade="A", inputs=inputs, rule="door/1",
             snapshot={"rssi": [[round(v, 1) for v in row] for row in rssi], "gates": gates},
         )  # fmt: skip
@@ -154,11 +165,13 @@ class Orders:
     def _passage(self, fact: Fact) -> dict[str, Any]:
         """What the door saw, as the detector keeps it."""
         evidence = {
-            "confidence": fact.confidence, "inputs": list(fact.inputs), "snapshot": fact.snapshot, "crossing": fact.inputs[0],
+            "confidence": fact.confidence, "inputs": list(fact.inputs), "snapshot": fact.snapshot,
+            "crossing": fact.inputs[0],
             "clock": "ntp", "received_at": fact.at + 900,
         }  # fmt: skip
         return {
-            "id": new_id(), "device_id": "dr-0001", "door_id": self.scene.doors[1], "epc": fact.body["epc"], "at": fact.at,
+            "id": new_id(), "device_id": "dr-0001", "door_id": self.scene.doors[1], "epc": fact.body["epc"],
+            "at": fact.at,
             "direction": "out", "level_dbm": -51.0, "evidence": json.dumps(evidence), "withdrawn": 0,
         }  # fmt: skip
 
@@ -166,10 +179,12 @@ class Orders:
         subjects = {"vehicle": self.scene.vehicles[vehicle]["id"], "site": self.scene.sites[site]}
         inputs = (f"{self.scene.vehicles[vehicle]['device']}/1/{at // 1000 % 100_000}",)
         track = [
-            [at + s * 1000, 31.372 + 0.00009 * s + 0.0000012 * s * s, 121.272 + 0.00016 * s, 9.4] for s in range(-20, 20, 2)
+            [at + s * 1000, 31.372 + 0.00009 * s + 0.0000012 * s * s, 121.272 + 0.00016 * s, 9.4]
+            for s in range(-20, 20, 2)
         ]
         return Fact(
-            id=fact_id(kind, subjects, inputs), kind=kind, at=at, by=Author("device", self.scene.vehicles[vehicle]["device"]),
+            id=fact_id(kind, subjects, inputs), kind=kind, at=at,
+            by=Author("device", self.scene.vehicles[vehicle]["device"]),
             source="gnss", subjects=subjects, body={}, confidence=0.9995, grade="B", inputs=inputs, clock="gnss",
             rule="geofence/1", snapshot={"track": [[t, round(a, 6), round(o, 6), v] for t, a, o, v in track]},
         )  # fmt: skip

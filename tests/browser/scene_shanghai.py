@@ -4,9 +4,10 @@ import math
 import random
 from typing import Any
 
-from milepost.fleet import devices, service as fleet
-from milepost.ingest.model import SpoolItem
+from milepost.fleet import devices
+from milepost.fleet import service as fleet
 from milepost.ingest.decode import readings
+from milepost.ingest.model import SpoolItem
 from milepost.times import now_ms
 from milepost_device import wire
 
@@ -63,7 +64,7 @@ class Scene:
             return {"lat": 31.372 + pick.uniform(-4, 4) * 1e-3, "lon": 121.265 + pick.uniform(-5, 5) * 1e-3,
                     "course": 0, "speed": 0, "ignition": n == 26, "silent_ms": 0}  # fmt: skip
         lat, lon = 31.2 + pick.gauss(0, 0.13), 121.33 + pick.gauss(0, 0.22)
-        while lon > 121.75 and lat < 31.35 or lon > 121.45 and lat > 31.4 or lat < 30.87:
+        while (lon > 121.75 and lat < 31.35) or (lon > 121.45 and lat > 31.4) or lat < 30.87:
             lat, lon = 31.2 + pick.gauss(0, 0.13), 121.33 + pick.gauss(0, 0.22)
         state = {"lat": lat, "lon": lon, "course": pick.randrange(360), "speed": pick.uniform(8, 23),
                  "ignition": True, "silent_ms": 0}  # fmt: skip
@@ -92,6 +93,10 @@ class Scene:
             self._send(vehicle, records)
 
     def _behind(self, vehicle: dict[str, Any], seconds: float) -> tuple[float, float, float]:
+        if vehicle is self.vehicles[0]:  # it has come from the distribution centre, an hour ago
+            done = min(1.0, seconds / 3700)
+            side = 0.012 * math.sin(math.pi * done) + 0.004 * math.sin(5 * done)
+            return 31.318 + 0.054 * done + side, 121.395 - 0.13 * done + side * 0.6, vehicle["speed"]
         if not vehicle["speed"]:
             return vehicle["lat"], vehicle["lon"], 0.0
         bend = math.radians(vehicle["course"] + 25 * math.sin(seconds / 700))
@@ -116,7 +121,9 @@ class Scene:
     def _send(self, vehicle: dict[str, Any], fixes: list[tuple[int, float, float, float]]) -> None:
         records: list[Any] = []
         if self.seqs.get(vehicle["device"]) is None:
-            records.append(wire.Event(**_time(fixes[0][0]), code=wire.EV_IGNITION, args={"on": int(vehicle["ignition"])}))
+            records.append(
+                wire.Event(**_time(fixes[0][0]), code=wire.EV_IGNITION, args={"on": int(vehicle["ignition"])})
+            )
         for at, lat, lon, speed in fixes:
             records.append(
                 wire.Fix(

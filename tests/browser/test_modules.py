@@ -10,7 +10,8 @@ from milepost.web.assets import assets
 from milepost.web.formats import age_text
 
 pytestmark = pytest.mark.browser
-VIEW = "{scale: 256 * 2 ** z, ox: unitX(121) * 256 * 2 ** z - 640, oy: unitY(31) * 256 * 2 ** z - 400, width: 1280, height: 800, dpr: 1, zoom: z}"
+VIEW = """{scale: 256 * 2 ** z, ox: unitX(121) * 256 * 2 ** z - 640, oy: unitY(31) * 256 * 2 ** z - 400,
+  width: 1280, height: 800, dpr: 1, zoom: z}"""
 
 
 @pytest.fixture
@@ -72,7 +73,8 @@ def test_alarm_is_painted_over_the_chosen_one_and_both_over_the_rest(page: Page)
       fleet.apply({{seq: 1, t: 0, e: [], v: [row('alarm', 'stopped', 'live'), row('chosen', 'stopped', 'live'),
         row('moving', 'moving', 'live'), row('stale', 'moving', 'stale'), row('offline', 'moving', 'offline')]}});
       fleet.describe([{{id: 'alarm', plate: 'a', why: '!', stale_ms: 1, offline_ms: 2}}]);
-      return cluster.layout(fleet, view, fleet.slot('chosen'), () => true).singles.map(s => fleet.ids[s.slot]);""")  # fmt: skip
+      const drawn = cluster.layout(fleet, view, fleet.slot('chosen'), () => true);
+      return drawn.singles.map(s => fleet.ids[s.slot]);""")  # fmt: skip
     assert order == ["offline", "stale", "moving", "chosen", "alarm"]
 
 
@@ -87,21 +89,25 @@ def test_a_vehicle_turns_stale_and_offline_exactly_on_time(page: Page) -> None:
 
 
 def test_a_reset_forgets_and_frames_are_applied_in_place(page: Page) -> None:
-    assert run(page, """
+    assert run(
+        page,
+        """
       const fleet = new store.FleetStore(1);
       const row = (id, lat) => [id, 121, lat, null, null, 'stopped', 'live', 0];
       fleet.apply({seq: 1, t: 0, e: [], v: [row('a', 31), row('b', 32), row('c', 33)]});
       fleet.apply({seq: 2, t: 0, e: [], v: [row('b', 30)]});
       const kept = [fleet.size, fleet.lat[fleet.slot('b')], fleet.seq];
       fleet.apply({seq: 9, t: 0, e: [], v: [row('z', 1)], reset: true});
-      return [...kept, fleet.size, fleet.slot('a'), fleet.seq];""") == [3, 30, 2, 1, -1, 9]
+      return [...kept, fleet.size, fleet.slot('a'), fleet.seq];""",
+    ) == [3, 30, 2, 1, -1, 9]
 
 
 def test_a_trail_is_split_where_nobody_saw_the_vehicle(page: Page) -> None:
-    parts = run(page, """
-      const trail = overlay.trailOf([[0, 121, 31], [20000, 121.01, 31], [300000, 121.2, 31], [320000, 121.21, 31]], 120000, ms => ms / 60000 + ' min');
+    result = run(page, """
+      const points = [[0, 121, 31], [20000, 121.01, 31], [300000, 121.2, 31], [320000, 121.21, 31]];
+      const trail = overlay.trailOf(points, 120000, ms => `${ms / 1000} s`);
       return [trail.parts.map(p => p.length / 2), trail.gaps.map(g => g.words)];""")  # fmt: skip
-    assert parts == [[2, 2], [f"{280 / 60} min"]] or parts[0] == [2, 2] and parts[1][0].startswith("4.6")
+    assert result == [[2, 2], ["280 s"]]
 
 
 def test_land_unpacks_to_rings_and_shanghai_lies_on_it(page: Page) -> None:
@@ -110,10 +116,11 @@ def test_land_unpacks_to_rings_and_shanghai_lies_on_it(page: Page) -> None:
       const rings = land.unpack(packed);
       const on = (lng, lat) => { const x = unitX(lng), y = unitY(lat); let odd = false;
         for (const {points: p} of rings) for (let i = 0, j = p.length - 2; i < p.length; j = i, i += 2)
-          if ((p[i + 1] > y) !== (p[j + 1] > y) && x < (p[j] - p[i]) * (y - p[i + 1]) / (p[j + 1] - p[i + 1]) + p[i]) odd = !odd;
+          if ((p[i + 1] > y) !== (p[j + 1] > y)
+            && x < (p[j] - p[i]) * (y - p[i + 1]) / (p[j + 1] - p[i + 1]) + p[i]) odd = !odd;
         return odd; };
-      return [[121.4, 31.2], [104.06, 30.67], [116.4, 39.9], [-3.7, 40.4], [123.5, 30], [150, 0], [121.0, 24.0]].map(p => on(...p));""",
-      url=assets().url("data/land.json"))  # fmt: skip
+      return args.places.map(p => on(...p));""", url=assets().url("data/land.json"), places=[
+      [121.4, 31.2], [104.06, 30.67], [116.4, 39.9], [-3.7, 40.4], [123.5, 30], [150, 0], [121.0, 24.0]])  # fmt: skip
     assert inside == [True, True, True, True, False, False, True]
 
 
@@ -124,16 +131,18 @@ def test_ages_are_the_same_in_both_languages_of_the_house(page: Page) -> None:
 
 def test_labels_never_overlap(page: Page) -> None:
     assert run(page, """
-      const labels = new labels_();
+      const board = new labels.Labels();
       const placed = [];
       for (let i = 0; i < 400; i++) {
-        const w = 60 + Math.random() * 40, spot = labels.place(Math.random() * 600, Math.random() * 400, w, 12);
+        const w = 60 + Math.random() * 40;
+        const spot = board.place(Math.random() * 600, Math.random() * 400, w, 12, i % 2 === 0);
         if (spot) placed.push([spot[0], spot[1] - 8, w, 16]);
       }
       return placed.length > 20 && placed.every((a, i) => placed.every((b, j) => i === j ||
-        a[0] + a[2] < b[0] || b[0] + b[2] < a[0] || a[1] + 16 < b[1] || b[1] + 16 < a[1]));""".replace("labels_", "(await import('" + assets().url("js/labels.js") + "')).Labels").replace("const labels =", "const labels_ =").replace("labels.place", "labels_.place"))  # fmt: skip
+        a[0] + a[2] < b[0] || b[0] + b[2] < a[0] || a[1] + 16 < b[1] || b[1] + 16 < a[1]));""")  # fmt: skip
 
 
 def test_an_address_with_nonsense_is_no_view(page: Page) -> None:
-    assert run(page, "return ['?c=a,b&z=9', '?c=31,121', '?c=31,121&z=99', ''].map(s => address.readAddress(s).center);") == [None] * 4
-    assert run(page, "return address.readAddress('?c=31.2,121.4&z=9.5').center;") == {"lat": 31.2, "lng": 121.4, "zoom": 9.5}
+    code = "return args.list.map(s => address.readAddress(s).center);"
+    assert run(page, code, list=["?c=a,b&z=9", "?c=31,121", "?c=31,121&z=99", ""]) == [None] * 4
+    assert run(page, code, list=["?c=31.2,121.4&z=9.5"]) == [{"lat": 31.2, "lng": 121.4, "zoom": 9.5}]

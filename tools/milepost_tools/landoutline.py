@@ -98,7 +98,8 @@ def main(coarse: Path, fine: Path, out: Path, window: str) -> None:
 
     Example: python -m milepost_tools.landoutline land-110m.json land-10m.json land.json
     """
-    frame = box(*(float(edge) for edge in window.split(",")))
+    west, south, east, north = (float(edge) for edge in window.split(","))
+    frame = box(west, south, east, north)
     world = decode_topojson(json.loads(coarse.read_text())).difference(frame)
     detail = decode_topojson(json.loads(fine.read_text())).intersection(frame)
     both = [

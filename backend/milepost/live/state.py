@@ -29,7 +29,7 @@ class Limits:
 
     @classmethod
     def of_interval(cls, interval_s: float) -> "Limits":
-        """Limits of a device that reports every `interval_s` seconds: 3 × and at least 60 s, 10 × and at least 600 s."""
+        """Limits of a device that reports every `interval_s` s: 3 × and at least 60 s, 10 × and at least 600 s."""
         stale = max(DEFAULT_STALE_MS, int(3000 * interval_s))
         return cls(stale, max(DEFAULT_OFFLINE_MS, int(10_000 * interval_s), stale + 1))
 
@@ -111,7 +111,7 @@ class Board:
     def fix(
         self, vehicle: str, *, lng: float, lat: float, course: float | None, speed_mps: float | None, at: int
     ) -> bool:
-        """Take a position of time `at` (UTC ms). One that is older than what is known changes nothing (returns False)."""
+        """Take a position of time `at` (UTC ms). One older than what is known changes nothing (returns False)."""
         state = self._vehicles.get(vehicle)
         if state is not None and at < state.at:
             return False

@@ -19,7 +19,7 @@ _Span = tuple[int, int | None, str, str]  # from, to (UTC ms, half-open), kind, 
 
 
 class FleetTargets:
-    """Answers from memory; once a second it looks whether a binding or a configuration has changed, and forgets then."""
+    """Answers from memory; looks once a second whether a binding or a configuration has changed, and forgets then."""
 
     def __init__(self, db: Database) -> None:
         self._db = db

@@ -34,7 +34,8 @@ class Assets:
     """Every static file, read once: `get(path)` gives type and bytes, plain and gzipped."""
 
     def __init__(self) -> None:
-        contents = {str(path.relative_to(_HERE)): path.read_bytes() for path in sorted(_HERE.rglob("*")) if path.is_file()}
+        own = (path for path in sorted(_HERE.rglob("*")) if path.is_file())
+        contents = {str(path.relative_to(_HERE)): path.read_bytes() for path in own}
         leaflet = files("js_lib_leaflet") / "static" / "js_lib_leaflet"
         for name in _LEAFLET:
             contents[f"vendor/{name}"] = (leaflet / name).read_bytes()

@@ -6,7 +6,7 @@ from starlette.responses import Response
 
 
 def policy(tile_hosts: Iterable[str] = ()) -> str:
-    """The Content-Security-Policy. `data:` images are Leaflet's empty pixel and our icons (masks in the style sheet)."""
+    """The Content-Security-Policy. `data:` images are Leaflet's empty pixel and our icons (masks in the styles)."""
     images = " ".join(["'self'", "data:", *tile_hosts])
     return (
         f"default-src 'self'; img-src {images}; object-src 'none'; base-uri 'none'; form-action 'self'; "

@@ -127,11 +127,12 @@ def listing(
 
 def counts(conn: Connection, me: Principal) -> dict[str, int]:
     """How many orders each filter of the list holds."""
-    statement = readable(
-        me, order, order.c.state, order.c.current, func.count(), func.sum(case((order.c.open_exceptions > 0, 1), else_=0))
-    ).group_by(order.c.state, order.c.current)
+    with_trouble = func.sum(case((order.c.open_exceptions > 0, 1), else_=0))
+    groups = (order.c.state, order.c.current)
+    statement = readable(me, order, *groups, func.count().label("n"), with_trouble.label("troubled")).group_by(*groups)
     found: dict[str, int] = {"": 0, "open": 0, "problem": 0, "done": 0}
-    for state, current, n, troubled in conn.execute(statement):
+    for row in conn.execute(statement):
+        state, current, n, troubled = row.state, row.current, row.n, row.troubled
         found[""] += n
         found["problem"] += troubled or 0
         found["done" if state in FINISHED else "open"] += n

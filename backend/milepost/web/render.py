@@ -26,7 +26,7 @@ _YEAR_S = 365 * 86_400
 def _data(value: Any) -> Markup:
     """JSON for a `<script type="application/json">`: no text in it can end the element or begin another."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))  # noqa: S704
+    return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
 
 
 _env = Environment(

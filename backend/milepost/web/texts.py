@@ -100,7 +100,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "v.no_reads": ("最近没有读到标签", "No tags read lately"),
     "v.device": ("信号与设备", "Signal and device"),
     "v.position": ("位置", "Position"),
-    "v.sats": ("卫星", "Satellites"),
+    "v.sats": ("颗卫星", "satellites"),
     "v.clock": ("时钟", "Clock"),
     "v.driver": ("司机", "Driver"),
     "v.limits": ("静默 / 离线", "Silent / offline after"),

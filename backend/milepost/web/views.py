@@ -117,7 +117,7 @@ def driver_names(conn: Connection, me: Principal) -> dict[str, str]:
     return {row.id: row.name for row in conn.execute(readable(me, driver, driver.c.id, driver.c.name))}
 
 
-def last_reads(conn: Connection, kind: str, subject_id: str, limit: int = 6) -> list[Row]:
+def last_reads(conn: Connection, kind: str, subject_id: str, limit: int = 9) -> list[Row]:
     """The newest unit facts of a vehicle or a door: {kind, at, unit, antenna, level_dbm, reads, confidence}.
 
     The caller has checked that the person may see the subject.

@@ -21,7 +21,15 @@ class State:
 
 
 def trouble(kind: str, closed_at: int | None = None, **data: Any) -> dict[str, Any]:
-    return {"kind": kind, "ex": "EX-22", "cause": f"{kind}:u1", "opened_at": 1, "closed_at": closed_at, "facts": [], "data": data}
+    return {
+        "kind": kind,
+        "ex": "EX-22",
+        "cause": f"{kind}:u1",
+        "opened_at": 1,
+        "closed_at": closed_at,
+        "facts": [],
+        "data": data,
+    }
 
 
 def change(before: list[dict[str, Any]], *now: dict[str, Any]) -> Change:

@@ -1,13 +1,12 @@
 """The hub takes spool items as they came from devices and shows vehicles, doors and orders."""
 
 import asyncio
-from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
 from milepost.db import Database
-from milepost.fleet import devices, service as fleet
+from milepost.fleet import devices
+from milepost.fleet import service as fleet
 from milepost.ingest.decode import readings
 from milepost.ingest.model import SpoolItem
 from milepost.live.hub import LiveHub

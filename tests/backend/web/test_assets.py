@@ -91,5 +91,9 @@ def test_scripts_are_small_and_never_write_markup() -> None:
 
 
 def test_only_one_script_knows_the_map_library() -> None:
-    knowing = [p.name for p in (HERE / "static" / "js").glob("*.js") if re.search(r"globalThis\)?\)?\.L\b|\bL\.", p.read_text())]
+    knowing = [
+        p.name
+        for p in (HERE / "static" / "js").glob("*.js")
+        if re.search(r"globalThis\)?\)?\.L\b|\bL\.", p.read_text())
+    ]
     assert knowing == ["map_view.js"]

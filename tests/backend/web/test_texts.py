@@ -44,9 +44,7 @@ def test_every_key_that_a_script_names_exists() -> None:
 
 def test_every_key_that_python_names_exists() -> None:
     used = {
-        key
-        for path in HERE.rglob("*.py")
-        for key in re.findall(r"""\bt\(["']([a-z0-9_.]+)["']""", path.read_text())
+        key for path in HERE.rglob("*.py") for key in re.findall(r"""\bt\(["']([a-z0-9_.]+)["']""", path.read_text())
     }
     assert used - TEXTS.keys() == set()
 
@@ -64,7 +62,9 @@ def test_every_name_of_the_domain_has_its_words(key: str) -> None:
 def test_every_exception_that_the_fold_opens_has_its_words() -> None:
     fold = Path(milepost.web.__file__).parent.parent / "orders" / "fold"
     opened = {
-        kind for path in fold.glob("*.py") for kind in re.findall(r"""trouble\(\s*["']([a-z_]+)["']""", path.read_text())
+        kind
+        for path in fold.glob("*.py")
+        for kind in re.findall(r"""trouble\(\s*["']([a-z_]+)["']""", path.read_text())
     }
     assert len(opened) > 8
     assert {f"ex.{kind}" for kind in opened} - TEXTS.keys() == set()

@@ -49,7 +49,7 @@ def test_zones_and_quantities() -> None:
 
 def stages(done: str, **special: dict[str, Any]) -> list[dict[str, Any]]:
     """`done`: one letter per stage, x done, i inferred, anything else not."""
-    keys = "requested entered confirmed picked loaded in_transit arrived signed filed".split()
+    keys = ["requested", "entered", "confirmed", "picked", "loaded", "in_transit", "arrived", "signed", "filed"]
     plain = {"grade": None, "source": None, "partial": None, "at": None, "facts": []}
     return [
         {"n": n, "key": key, "done": mark in "xi", "inferred": mark == "i", **plain, **special.get(key, {})}
@@ -59,7 +59,9 @@ def stages(done: str, **special: dict[str, Any]) -> list[dict[str, Any]]:
 
 def test_stones_look_done_inferred_current_and_future() -> None:
     seen = road(stages("xxxix...."), translator("en"))
-    assert [cell["look"] for cell in seen["cells"]] == ["done", "done", "done", "inferred", "done", "now"] + ["next"] * 3
+    assert [cell["look"] for cell in seen["cells"]] == ["done", "done", "done", "inferred", "done", "now"] + [
+        "next"
+    ] * 3
     # The leg behind an inferred stone was seen by nobody.
     assert [cell["n"] for cell in seen["cells"] if cell["gap"]] == [5]
     assert seen["words"] == "5/9 · In transit"
@@ -78,13 +80,18 @@ def test_a_finished_road_has_no_current_stone() -> None:
 
 @given(
     st.lists(
-        st.tuples(st.integers(0, 9_000), st.integers(0, 400), st.floats(-90, -30), st.floats(-90, -30), st.floats(-90, -30)),
+        st.tuples(
+            st.integers(0, 9_000), st.integers(0, 400), st.floats(-90, -30), st.floats(-90, -30), st.floats(-90, -30)
+        ),
         max_size=24,
     ),
     st.lists(st.tuples(st.integers(0, 9_000), st.sampled_from(["inner", "outer"]), st.booleans()), max_size=8),
 )
 def test_any_trace_is_drawn_inside_its_frame(reads: list[Any], gates: list[Any]) -> None:
-    snapshot = {"rssi": [[a, a + d, f, m, last, 3] for a, d, f, m, last in reads], "gates": [list(gate) for gate in gates]}
+    snapshot = {
+        "rssi": [[a, a + d, f, m, last, 3] for a, d, f, m, last in reads],
+        "gates": [list(gate) for gate in gates],
+    }
     chart = charts.rssi(snapshot, 4_000)
     if not reads:
         assert chart is None
@@ -98,7 +105,9 @@ def test_any_trace_is_drawn_inside_its_frame(reads: list[Any], gates: list[Any])
 
 
 def test_a_gate_is_drawn_from_its_interruption_to_its_release() -> None:
-    chart = charts.rssi({"rssi": [[0, 100, -60, -50, -60, 4]], "gates": [[10, "inner", True], [400, "inner", False]]}, 50)
+    chart = charts.rssi(
+        {"rssi": [[0, 100, -60, -50, -60, 4]], "gates": [[10, "inner", True], [400, "inner", False]]}, 50
+    )
     assert chart is not None
     assert [(gate["gate"], gate["ms"]) for gate in chart["gates"]] == [("inner", 390)]
 
@@ -127,11 +136,13 @@ def test_a_form_becomes_the_fields_of_its_command() -> None:
 
 @pytest.mark.parametrize("given_texts", [{"pieces": "12", "kg": "1"}, {"waybill": "Y", "pieces": "twelve", "kg": "1"}])
 def test_a_form_that_is_wrong_names_its_field(given_texts: dict[str, str]) -> None:
-    with pytest.raises(Invalid, match="waybill|pieces"):
+    with pytest.raises(Invalid, match=r"waybill|pieces"):
         read_form("waybill", given_texts)
 
 
-@pytest.mark.parametrize("address", ["//evil.example", "https://evil.example", "/\\evil.example", "javascript:alert(1)", ""])
+@pytest.mark.parametrize(
+    "address", ["//evil.example", "https://evil.example", "/\\evil.example", "javascript:alert(1)", ""]
+)
 def test_no_page_sends_people_elsewhere(address: str) -> None:
     assert inside(address) == "/live"
     assert inside("/orders/SO-1?stage=loaded") == "/orders/SO-1?stage=loaded"

@@ -96,9 +96,8 @@ def _now(conn: Connection, me: Principal, door_id: str, request: Request, seen: 
     units = [*session["expected"], *session["over"]] if session else []
     known = {unit["order"] for unit in units} | {p["order"] for p in shown["passages"] if p["order"]}
     # The keeper handles every unit that comes by, so the numbers on its label are shown whoever owns the order.
-    numbers = dict(
-        conn.execute(readable(SYSTEM, order, order.c.id, order.c.number).where(order.c.id.in_(known))).all()
-    )
+    labels = readable(SYSTEM, order, order.c.id, order.c.number).where(order.c.id.in_(known))
+    numbers = {row.id: row.number for row in conn.execute(labels)}
     last_out = {p["unit"]: p for p in reversed(shown["passages"]) if p["unit"]}
     for unit in units:
         unit["number"] = numbers.get(unit["order"], "–")

@@ -51,7 +51,7 @@ export function drawFleet(g, view, store, options) {
 function nameStone(g, { x, y, half, name, big }, labels, colours) {
   if (!name) return;
   g.font = `600 ${big ? 13 : 12}px ${colours.font}`;
-  const spot = labels.place(x, y, g.measureText(name).width, half + 5);
+  const spot = labels.place(x, y, g.measureText(name).width, half + 5, big);
   if (spot) text(g, name, spot[0], spot[1], { weight: 600, px: big ? 13 : 12, colour: colours.accent, font: colours.font, halo: colours.land });
 }
 

@@ -17,11 +17,14 @@ export class Labels {
 
   /**
    * @param {number} x centre of the sign @param {number} y @param {number} w width of the label @param {number} gap
+   * @param {boolean} [patient] look further away, too
    * @returns {[number, number] | null} left and middle of the label; null when there is no room
    */
-  place(x, y, w, gap) {
+  place(x, y, w, gap, patient = false) {
     const h = 16;
-    const tries = [[x + gap, y], [x - gap - w, y], [x - w / 2, y + gap + 4], [x - w / 2, y - gap - 4]];
+    const below = gap + 4, far = gap + 16;
+    const tries = [[x + gap, y], [x - gap - w, y], [x - w / 2, y + below], [x - w / 2, y - below]];
+    if (patient) tries.push([x + far, y - 12], [x - far - w, y - 12], [x + far, y + 14], [x - far - w, y + 14], [x - w / 2, y - far - 8], [x - w / 2, y + far + 8]);
     for (const [left, middle] of tries) {
       if (this.free(left, middle - h / 2, w, h)) {
         this.block(left, middle - h / 2, w, h);
