@@ -167,6 +167,18 @@ def test_eleven_of_twelve_do_not_make_a_loaded_order_G28(story):
     assert story.state().tally["loaded"] == 11
 
 
+def test_the_time_of_loading_is_the_last_read_of_the_stay(story):
+    """ORDERS.md §3; every read stays as evidence, the unit counts once."""
+    units = story.to_waybilled(qty=1)
+    story.trip()
+    story.load(units)
+    story.load(units)
+    stage = story.state().stages[4]
+    assert stage["at"] == story.facts[-1].at
+    assert stage["facts"] == [fact.id for fact in story.facts[-2:]]
+    assert story.state().tally["loaded"] == 1
+
+
 def test_released_short_units_count_no_longer(story):
     units = story.to_waybilled()
     story.trip()
