@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ EVERY_FIX = {
 _STEP_E6 = 20  # 2.2 m
 _HOME_E6 = (31_230_400, 121_473_700)
 _SETTLES = 6
+_DELIVERY_S = 4.0
 
 
 def flash(
@@ -111,11 +112,10 @@ def settle(house: House, person: Client, board: VirtualBoard) -> tuple[Made, lis
     for _ in range(_SETTLES):
         board.power_cut()
         made = made_by(board.folder)
-        if everything(house, person, board.mac, made):
+        if _comes_true(lambda: everything(house, person, board.mac, made), _DELIVERY_S):  # noqa: B023
             return made, readings(person, board.mac)
         board.start()
-        acked = made.head
-        until(lambda: acknowledged(person, board.mac) >= acked, 40, lambda: _state(house, person, board, acked))  # noqa: B023
+        until(lambda: everything(house, person, board.mac, made), 40, lambda: _state(house, person, board, made.head))  # noqa: B023
     raise AssertionError(_state(house, person, board, made.head))
 
 
@@ -123,6 +123,13 @@ def everything(house: House, person: Client, device: str, made: Made) -> bool:
     """True when seq 1 to the head are there: in the store, or safe in the spool waiting for a clock step."""
     have = {seq for stream, seq in house.held(device) if stream == made.stream}
     return have | set(seqs(readings(person, device), made.stream)) >= set(range(1, made.head + 1))
+
+
+def _comes_true(condition: Callable[[], bool], timeout_s: float) -> bool:
+    try:
+        return until(condition, timeout_s)
+    except TimeoutError:
+        return False
 
 
 def acknowledged(person: Client, device: str) -> int:
