@@ -1,6 +1,7 @@
 """The command line of the demo and the shape of its report."""
 
 import io
+import time
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,6 @@ def test_what_cannot_start_is_reported_not_raised(tmp_path: Path, monkeypatch: p
         raise OSError("no port left")
 
     monkeypatch.setattr(check_module.Demo, "_start", start)
-    report = check(tmp_path, 7, 30, lambda _text: None)
+    report = check(tmp_path, 7, 30, lambda _text: None, time.monotonic())
     assert not report.ok
     assert "no port left" in report.as_json()["failure"]

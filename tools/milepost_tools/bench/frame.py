@@ -58,7 +58,7 @@ def parse_demands(text: str) -> list[Demand]:
 @cache
 def demands() -> tuple[Demand, ...]:
     """The rows of demands.csv beside this module."""
-    return tuple(parse_demands(files(__package__).joinpath("demands.csv").read_text("utf-8")))
+    return tuple(parse_demands(files("milepost_tools.bench").joinpath("demands.csv").read_text("utf-8")))
 
 
 def names() -> list[str]:

@@ -10,9 +10,9 @@ from milepost_tools.demo.scenario import Tell
 _BOOKS_S = 15.0  # kept back of the time for the settlement
 
 
-def check(data: Path, seed: int, timeout_s: float, tell: Tell) -> Report:
-    """Play one round and report. What goes wrong on the way is in the report, with all that was seen so far."""
-    run = _Run(Demo(data, port=0, seed=seed, tell=tell), timeout_s, tell)
+def check(data: Path, seed: int, timeout_s: float, tell: Tell, started: float) -> Report:
+    """Play one round and report (arguments: those of Demo); what goes wrong on the way is in the report."""
+    run = _Run(Demo(data, port=0, seed=seed, tell=tell, started=started), timeout_s, tell)
     try:
         with run.demo:
             run.play()

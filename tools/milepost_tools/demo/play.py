@@ -24,22 +24,23 @@ _FIRST_FIX_S = 60.0
 _QUIET_S = 30.0
 _STILL_S = 2.5
 _DELIVERY_S = 4.0
-_CUTS = 3
+_MORE_CUTS = 2
 _FOR_EVER_MS = 1 << 53
 
 
 class Demo:
-    """Everything that runs. data: a folder without an earlier demo; port: of the pages, 0 takes a free one.
+    """Everything that runs. data: a folder without an earlier demo; port: of the pages, 0 takes a free one;
+    started: monotonic seconds when the command began, so that importing and starting count as well.
 
     Use as a context manager: leaving it stops world, boards and service in this order, whatever happened.
     """
 
-    def __init__(self, data: Path, *, port: int, seed: int, tell: Tell) -> None:
+    def __init__(self, data: Path, *, port: int, seed: int, tell: Tell, started: float) -> None:
         self._data = data
         self._tell = tell
-        self._started = time.monotonic()
+        self._started = started
         self._closing = contextlib.ExitStack()
-        self._settings = Settings(data_dir=data / "service", http_port=port)
+        self._settings = Settings(data_dir=data / "service", http_port=port)  # pyright: ignore[reportCallIssue]
         self.world = World(seed)
         self.boards: list[VirtualBoard] = []
         self.rounds: list[Round] = []
@@ -48,7 +49,7 @@ class Demo:
 
     @property
     def seconds(self) -> float:
-        """Seconds since the start."""
+        """Seconds since the command began."""
         return time.monotonic() - self._started
 
     def __enter__(self) -> "Demo":
@@ -142,13 +143,16 @@ class Demo:
     def _settle(self, board: VirtualBoard) -> Account:
         """The account of one board. A record made in the instant of the cut lies in its flash: power it again, so
         that it is delivered; a device loses nothing by that."""
-        for _ in range(_CUTS):
-            board.power_cut()
-            made = made_by(board.folder)
+        board.power_cut()
+        made = made_by(board.folder)
+        for _ in range(_MORE_CUTS):
             if self._delivered(board, made.stream, made.head):
                 break
             board.start()
             self._delivered(board, made.stream, made.head)
+            board.power_cut()
+            made = made_by(board.folder)
+        self._delivered(board, made.stream, made.head)
         return settle(board.mac, made, self._stored(board.mac, made.stream))
 
     def _delivered(self, board: VirtualBoard, stream: int, head: int) -> bool:

@@ -12,7 +12,7 @@ from threading import Event
 
 from milepost.ids import new_id
 from milepost.times import now_ms, to_rfc3339
-from milepost_tools.demo.client import Client
+from milepost_tools.demo.client import ApiError, Client
 from milepost_tools.demo.places import Places
 from milepost_tools.demo.world import World
 from milepost_tools.sim import town
@@ -171,7 +171,7 @@ class Round:
                     under_way.append(trips.submit(self._deliver, shipment))
                 for trip in under_way:
                     trip.result()
-            except NotReached:
+            except (NotReached, ApiError):
                 raise  # trucks that are on the road go on: the pool waits for them
             except BaseException:
                 self.stop()

@@ -16,6 +16,7 @@ from rich.panel import Panel
 
 if TYPE_CHECKING:
     from milepost_tools.demo.play import Demo
+    from milepost_tools.demo.scenario import Tell
 
 _SEED = 7
 
@@ -36,6 +37,7 @@ def demo(data: Path | None, port: int | None, seed: int, check: bool, as_json: b
     """
     if as_json and not check:
         raise click.UsageError("--json belongs to --check")
+    started = time.monotonic()
     console = Console(stderr=as_json)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
@@ -44,7 +46,10 @@ def demo(data: Path | None, port: int | None, seed: int, check: bool, as_json: b
             data = Path(closing.enter_context(tempfile.TemporaryDirectory(prefix="milepost-demo-")))
         elif data.exists() and any(data.iterdir()):
             raise click.UsageError(f"{data} is not empty; a demo starts in a fresh folder")
-        sys.exit(_check(data, seed, timeout_s, as_json, console) if check else _show(data, port, seed, console))
+        tell = _teller(console, started)
+        if check:
+            sys.exit(_check(data, seed, timeout_s, as_json, console, tell, started))
+        sys.exit(_show(data, port, seed, console, tell, started))
 
 
 def _interrupt(_number: int, _frame: object) -> None:
@@ -54,12 +59,12 @@ def _interrupt(_number: int, _frame: object) -> None:
     raise KeyboardInterrupt
 
 
-def _show(data: Path, port: int | None, seed: int, console: Console) -> int:
+def _show(data: Path, port: int | None, seed: int, console: Console, tell: "Tell", started: float) -> int:
     from milepost_tools.demo.play import PASSWORD, Demo  # noqa: PLC0415  (keeps `milepost --help` quick)
 
     try:
         with console.status("starting"):
-            running = Demo(data, port=_free(8080) if port is None else port, seed=seed, tell=_teller(console))
+            running = Demo(data, port=_free(8080) if port is None else port, seed=seed, tell=tell, started=started)
             running.__enter__()
         try:
             console.print(
@@ -81,22 +86,25 @@ def _show(data: Path, port: int | None, seed: int, console: Console) -> int:
 
 def _round(running: "Demo", console: Console) -> None:
     """One round; if a step does not come, say so and go on with the next."""
+    from milepost_tools.demo.client import ApiError  # noqa: PLC0415
     from milepost_tools.demo.scenario import NotReached  # noqa: PLC0415
 
     coming = running.next_round()
     try:
         coming.play()
-    except NotReached as error:
+    except (NotReached, ApiError) as error:
         console.print(f"round {coming.number} ended early: {error}")
         coming.abandon()
     coming.return_home()
 
 
-def _check(data: Path, seed: int, timeout_s: float, as_json: bool, console: Console) -> int:
+def _check(
+    data: Path, seed: int, timeout_s: float, as_json: bool, console: Console, tell: "Tell", started: float
+) -> int:
     from milepost_tools.demo.check import check  # noqa: PLC0415  (keeps `milepost --help` quick)
 
     try:
-        report = check(data, seed, timeout_s, _teller(console))
+        report = check(data, seed, timeout_s, tell, started)
     except KeyboardInterrupt:
         console.print("stopped")
         return 1
@@ -106,8 +114,8 @@ def _check(data: Path, seed: int, timeout_s: float, as_json: bool, console: Cons
     return 0 if report.ok else 1
 
 
-def _teller(console: Console):
-    started, lock = time.monotonic(), threading.Lock()
+def _teller(console: Console, started: float) -> "Tell":
+    lock = threading.Lock()
 
     def tell(text: str) -> None:
         with lock:
