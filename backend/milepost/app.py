@@ -3,28 +3,28 @@
 What runs against the direction of imports (ingest feeding sinks above it, detectors moving orders) is wired here.
 """
 
+import os
 import secrets
+import signal
 import socket
 import threading
 import time
 from pathlib import Path
 
 import uvicorn
-from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse
-from starlette.types import ASGIApp, Receive, Scope, Send
+from fastapi import FastAPI
 
+from milepost import http
 from milepost.access import api as access_api
-from milepost.access.scope import install_guard, request_scope
+from milepost.access.scope import install_guard
 from milepost.alerts import api as alerts_api
 from milepost.alerts import service as inbox
 from milepost.broker import EmbeddedBroker
 from milepost.db import Database
-from milepost.errors import MilepostError
 from milepost.evidence import api as evidence_api
 from milepost.evidence.sink import DetectorSink
 from milepost.fleet import api as fleet_api
-from milepost.fleet.accounts import BrokerAccounts, NatsFile
+from milepost.fleet.accounts import BrokerAccounts, Mosquitto, NatsFile
 from milepost.fleet.outgoing import Outgoing
 from milepost.ingest import api as ingest_api
 from milepost.ingest.contact import StateSink
@@ -71,10 +71,9 @@ def create_api(db: Database, settings: Settings) -> FastAPI:
     api.state.settings = settings
     install_guard(db.engine)
     inbox.install()
-    api.add_middleware(_ScopedRequests)
-    api.add_exception_handler(MilepostError, _problem)
+    http.install(api)
     for each in _APIS:
-        api.include_router(each.router)
+        api.include_router(each.router, responses=http.PROBLEMS)
     return api
 
 
@@ -142,8 +141,10 @@ class Service:
         if self.settings.broker_url:
             broker = broker_of(self.settings)
             self.broker_address = f"mqtt://{broker.host}:{broker.port}"
+            self.accounts = _mosquitto_accounts(self.settings)
             return broker
-        self.broker = EmbeddedBroker(self.settings.data_dir, self.settings.embedded_broker_port)
+        listen = self.settings.embedded_broker_host or self.settings.http_host
+        self.broker = EmbeddedBroker(self.settings.data_dir, self.settings.embedded_broker_port, listen)
         self.accounts = NatsFile(self.broker.users_file, self.broker.reload)
         password = _kept_secret(self.settings.data_dir / "broker" / "ingest.password")
         self.accounts.service(self.settings.broker_user, password)
@@ -176,23 +177,16 @@ class Service:
             time.sleep(0.02)
 
 
-class _ScopedRequests:
-    """Arms the guard of the scopes for everything a request does."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
-            await self.app(scope, receive, send)
-            return
-        with request_scope():
-            await self.app(scope, receive, send)
-
-
-def _problem(_request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, MilepostError)
-    return JSONResponse(error.problem(), status_code=error.status, media_type="application/problem+json")
+def _mosquitto_accounts(settings: Settings) -> BrokerAccounts | None:
+    """Accounts on your own Mosquitto when its files are named; else they are yours to make (docs/operations.md)."""
+    passwords, rules, pid_file = (
+        settings.mosquitto_password_file,
+        settings.mosquitto_acl_file,
+        settings.mosquitto_pid_file,
+    )
+    if passwords is None or rules is None or pid_file is None:
+        return None
+    return Mosquitto(passwords, rules, lambda: os.kill(int(pid_file.read_text()), signal.SIGHUP))
 
 
 def _kept_secret(path: Path) -> str:

@@ -29,7 +29,11 @@ class Settings(BaseSettings):
     broker_url: str | None = Field(None, description="mqtt://host:port; default: the embedded broker")
     broker_user: str = "mp-ingest"
     broker_password: SecretStr | None = None
+    embedded_broker_host: str | None = Field(None, description="where devices reach it; default: http_host")
     embedded_broker_port: int = Field(0, ge=0, le=65535, description="0 takes a free port")
+    mosquitto_password_file: Path | None = Field(None, description="of your Mosquitto; devices get accounts there")
+    mosquitto_acl_file: Path | None = None
+    mosquitto_pid_file: Path | None = Field(None, description="to make Mosquitto read the two files again")
     ingest_parts: str = Field("0-f", description="topic parts this process ingests, as hex digits: 0-7,a")
     spool_sync_ms: int = Field(20, ge=1, le=1000, description="longest wait of a message for its sync")
     session_hours: timedelta = Field(timedelta(hours=12), description="life of a browser session")
