@@ -103,6 +103,30 @@ def test_a_weak_read_at_the_next_door_moves_nothing_there(yard, reader):
     assert yard.facts() == [("unit.loaded", "truck-a")]
 
 
+def test_a_tag_below_the_floor_of_the_door_moves_nothing(yard, reader):
+    yard.open("1", "truck-a", "truck-a")
+    yard.feed(*reader.crossing(T0 + 60_000, "out", (E0,), level=-61))
+    assert "unit.loaded" not in {kind for kind, _ in yard.facts()}
+
+
+def test_heard_again_on_the_same_side_is_told_once(yard, reader):
+    """The way back was missed, or the gates saw a second load with the tag in reach."""
+    yard.open("1", "truck-a", "truck-a")
+    yard.feed(*reader.crossing(T0 + 60_000, "out", (E0,)), *reader.crossing(T0 + 90_000, "out", (E0,)))
+    assert yard.facts() == [("unit.loaded", "truck-a")]
+
+
+def test_a_stray_does_not_become_a_passage_when_its_past_is_forgotten(yard, reader):
+    """The open window moves on over the time before the crossing."""
+    yard.open("1", "truck-a", "truck-a")
+    readings = [*reader.stray(E1, T0 + 10_000, T0 + 260_000, -57), *reader.crossing(T0 + 60_000, "out", (E0,))]
+    readings.sort(key=lambda each: each.at)
+    for start in range(0, len(readings), 4):
+        yard.feed(*readings[start : start + 4])
+    assert yard.facts(0) == [("unit.loaded", "truck-a")]
+    assert "unit.loaded" not in {kind for kind, _ in yard.facts(1)}
+
+
 @pytest.mark.parametrize("first", ["1", "2"])
 def test_of_two_doors_the_one_that_heard_it_6_db_louder_has_it(yard, reader, first):
     yard.open("1", "truck-a", "truck-a")

@@ -108,6 +108,11 @@ def test_one_wild_fix_outside_is_no_departure():
     assert seen(points, circle("A", 0, 150, 20)) == [("stopped", "A", 0)]
 
 
+def test_one_wild_fix_inside_is_no_arrival():
+    points = track(*[(n, 0 if n == 30 else 400) for n in range(60)], speed=0.0)
+    assert [kind for kind, _, _ in seen(points, circle("A", 0, 150, 0))] == ["passed"]
+
+
 def test_leaving_is_at_the_crossing_whatever_the_margin():
     points = track(*[(n, 0) for n in range(10)], *[(10 + n, 10 * n) for n in range(1, 30)])
     assert seen(points, circle("A", 0, 150)) == [("left", "A", pytest.approx(25, abs=0.1))]

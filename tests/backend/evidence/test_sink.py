@@ -63,6 +63,14 @@ def test_items_below_the_position_and_repeats_above_it_tell_nothing(yard):
     assert yard.sink.position() == 2
 
 
+def test_an_item_below_the_position_is_left_out_even_if_its_readings_are_new(yard):
+    yard.open("1", "truck-a", "truck-a")
+    yard.sink.handle([item(5, "reader-1", 100, [wire.Health(**when(0), values=[(1, 1)])])])
+    yard.sink.handle([item(4, "reader-1", 1, passage(60_000))])
+    assert yard.told == []
+    assert yard.sink.position() == 5
+
+
 def test_a_failure_in_the_orders_leaves_nothing_behind_and_the_next_try_does_it_all(yard):
     """Facts, states and position are one transaction with what the orders make of them."""
     yard.open("1", "truck-a", "truck-a")

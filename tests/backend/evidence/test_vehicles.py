@@ -1,6 +1,7 @@
 """From a tracker's fixes to facts in the log: order, repetition, lateness, bindings (DESIGN §2.3, §2.4)."""
 
 import random
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -103,9 +104,18 @@ def test_fixes_one_by_one_or_all_at_once_give_the_same(db, tracker):
 def test_quarantined_fixes_are_not_believed(yard, tracker):
     fixes = drive(tracker, T0, (120, 0, 0))
     places = [(0.0, 0.0), at_m(40_000), at_m(60_000)]
-    wild = [tracker.fix(T0 + 60_500 + 1000 * n, *place) for n, place in enumerate(places)]
+    wild = [tracker.fix(T0 + 60_200 + 200 * n, *place) for n, place in enumerate(places)]
     yard.feed(*sorted([*fixes, *wild], key=lambda each: each.at))
     assert [kind for kind, _ in told(yard)] == ["vehicle.stopped"]
+
+
+def test_a_fix_without_satellites_is_not_believed(yard, tracker):
+    fixes = drive(tracker, T0, (120, 400, 400))
+    inside = [tracker.fix(T0 + 60_200 + 200 * n, *at_m(280)) for n in range(3)]  # within the noise of a jump
+    ghosts = [replace(fix, body=replace(fix.body, lon=at_m(140)[1], sats=0)) for fix in inside]
+    yard.feed(*sorted([*fixes, *ghosts], key=lambda each: each.at))
+    with yard.db.read() as conn:
+        assert repository.passes(conn, yard.vehicles["truck-a"], T0, T0 + 120_000) == []
 
 
 def test_driving_through_is_kept_as_a_pass_and_is_no_fact(yard, tracker):
