@@ -1,5 +1,6 @@
 """The stream over HTTP: who may see it, what they see, that it can be resumed, that it never queues."""
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -90,6 +91,7 @@ def test_a_viewer_that_does_not_answer_is_skipped_not_queued(viewer, hub: LiveHu
             frames.append(socket.receive_json())
         for n in range(5):  # three frames are unanswered: nothing more is sent
             move(hub, lat=31.5 + n / 10)
+            time.sleep(0.05)  # time enough to be sent each one, were it not for the pace
         socket.send_json({"ack": frames[-1]["seq"]})
         caught_up = socket.receive_json()
         assert caught_up["v"][0][2] == 31.9 and caught_up["seq"] == hub.seq
