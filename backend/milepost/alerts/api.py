@@ -13,8 +13,6 @@ from milepost.orders.limits import BoundedRoute
 from milepost.times import parse_rfc3339
 
 router = APIRouter(prefix="/api/v1", tags=["alerts"], route_class=BoundedRoute)
-# The orders' changes reach the inbox as soon as the API exists.
-service.install()
 
 Staff = Annotated[
     Principal,

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import Connection, delete, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
 
 from milepost.access.model import SYSTEM, Principal
 from milepost.access.scope import readable
@@ -115,10 +116,14 @@ def set_links(conn: Connection, order_id: str, links: Iterable[Link]) -> None:
 
 def next_number(conn: Connection, day: str) -> int:
     """The next order number of a day (YYMMDD), from 1."""
-    changed = conn.execute(update(order_day).where(order_day.c.day == day).values(last=order_day.c.last + 1))
-    if not changed.rowcount:
-        conn.execute(insert(order_day).values(day=day, last=1))
-        return 1
+    count_on = update(order_day).where(order_day.c.day == day).values(last=order_day.c.last + 1)
+    if not conn.execute(count_on).rowcount:
+        try:
+            with conn.begin_nested():
+                conn.execute(insert(order_day).values(day=day, last=1))
+            return 1
+        except IntegrityError:  # somebody else had the day's first order just now (PostgreSQL)
+            conn.execute(count_on)
     return conn.execute(select(order_day.c.last).where(order_day.c.day == day)).scalar_one()
 
 

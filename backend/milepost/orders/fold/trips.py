@@ -115,7 +115,8 @@ def transferred(w: World, fact: Fact, trip: Trip) -> None:
 def _count(w: World, trip: Trip, at: int) -> None:
     """Hold the driver's count against the units aboard, where the trip carries one order only.
 
-    With several orders the fold of one does not see the others' units; the command compares them instead.
+    With several orders the fold of one does not see the others' units, so the count cannot be held against them:
+    there the signature is taken as it stands.
     """
     if trip.signed is None or len(trip.expected) != 1:
         matches = trip.signed is not None
