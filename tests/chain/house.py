@@ -156,6 +156,13 @@ class House:
             return set(conn.execute("SELECT stream, seq FROM held WHERE device = ?", (device,)))
 
 
+def put(person: Client, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    """PUT /api/v1 + path as this person."""
+    answer = person._http.put(f"/api/v1{path}", json=body)
+    assert answer.is_success, answer.text
+    return answer.json()
+
+
 def readings(person: Client, device: str, kind: str | None = None) -> list[dict[str, Any]]:
     """Everything the history API has of a device in the last two days, page by page."""
     found: list[dict[str, Any]] = []
