@@ -99,19 +99,20 @@ class Service:
         self.telemetry = SqliteTelemetry(self.settings.data_dir / "telemetry.db")
         self.live = LiveHub(FleetTargets(self.db), spool_end=self.spool.last_id())
         self.live.load(self.telemetry.latest().values())
+        outgoing = Outgoing(self.db, lambda *message: self.ingest.publish(*message))
         self.ingest = Ingest(
             self.settings,
             self.spool,
             [
                 TelemetrySink(self.telemetry),
                 DetectorSink(self.db, orders.on_facts),
-                StateSink(self.db, self.spool),
+                StateSink(self.db, self.spool, outgoing.came_online),
                 self.live,
             ],
             self._open_broker(),
         )
         self._rounds = [
-            Periodic("outgoing", 0.25, Outgoing(self.db, self.ingest.publish).round),
+            Periodic("outgoing", 0.25, outgoing.round),
             Periodic("fact-feed", 0.25, FactFeed(self.db, self.live).round),
             Periodic("orders-wake", 1.0, self._wake_orders),
         ]

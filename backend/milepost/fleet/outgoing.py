@@ -1,8 +1,8 @@
 """What goes to devices: commands until they are answered, and the desired configuration.
 
 The HTTP side only stores; this runs where the broker session is. A command is repeated, because the broker drops a
-message for a device that is not connected; a configuration is retained, and published again at every start, because
-a broker may lose what it retains.
+message for a device that is not connected; a configuration is retained, and published again at every start and for
+every device that comes online, because a broker may lose what it retains (case M03).
 """
 
 import json
@@ -21,6 +21,13 @@ class Outgoing:
         self._db = db
         self._publish = publish
         self._configured: dict[str, int] = {}  # device: version of the configuration published by this process
+
+    def came_online(self, device_id: str) -> None:
+        """Publish the configuration of this device again in the next round. From any thread.
+
+        A device that has it already says nothing to it.
+        """
+        self._configured.pop(device_id, None)
 
     def round(self) -> None:
         """Publish everything that is due now."""
