@@ -24,6 +24,7 @@ OPEN_MS, OPEN_WAITING_MS = 120_000, 600_000
 NEEDS_MS = 45_000
 SEEN_EVERY_MS = 600_000
 QUIET_MS = 5_000
+NEAR_MS = 60_000
 _MOST = 4_000  # readings of one door kept open, whatever their age
 
 
@@ -42,11 +43,11 @@ def observe(
     newest = max(stored.get("newest", 0), *(_end(reading) for reading in fresh))
     told = set(stored.get("told", ()))
     found = _judge(conn, device, door, gates, reads, cut, newest)
-    changed = _keep(conn, device, door_id, found, told, fresh[-1])
+    changed = _keep(conn, device, door_id, found, told, fresh[-1], cut)
     appended = service.settle(conn, changed)
     seen = dict(stored.get("seen", {}))
     appended += _tell_seen(conn, device, door, reads, found, seen, newest=newest, received=fresh[-1].received_at)
-    cut = _cut(gates, newest - (OPEN_WAITING_MS if waiting else OPEN_MS), cut, len(gates) + len(reads))
+    cut = _cut(gates, reads, newest - (OPEN_WAITING_MS if waiting else OPEN_MS), cut)
     gone = {read.epc for read in reads} - {each.epc for each in found}
     state = {
         "gates": [astuple(gate) for gate in gates if cut is None or gate.at >= cut],
@@ -75,7 +76,11 @@ def _judge(
         for direction in ("out", "in"):
             every = passages.without_gates(device, reads, floor_dbm=floor, direction=direction, newest=newest)
             found += [each for each in every if _goes(conn, door["id"], each.at) == direction]
-    return [each for each in found if cut is None or each.at >= cut + NEEDS_MS]
+    return [each for each in found if _open(each.at, cut)]
+
+
+def _open(at: int, cut: int | None) -> bool:
+    return cut is None or at >= cut + NEEDS_MS
 
 
 def _goes(conn: Connection, door_id: str, at: int) -> str | None:
@@ -84,7 +89,7 @@ def _goes(conn: Connection, door_id: str, at: int) -> str | None:
 
 
 def _keep(
-    conn: Connection, device: str, door_id: str, found: list[Passage], told: set[str], newest: Reading
+    conn: Connection, device: str, door_id: str, found: list[Passage], told: set[str], newest: Reading, cut: int | None
 ) -> list[dict[str, Any]]:
     """Store passages; returns the rows that are new, changed or withdrawn, and those of rivals at other doors."""
     known = repository.passages_by_id(conn, {each.id for each in found} | told)
@@ -113,7 +118,7 @@ def _keep(
     for passage_id in told - {each.id for each in found}:
         row = known.get(passage_id)
         # A passage that left the open window keeps its word; one that is gone from within it does not.
-        if row is not None and not row["withdrawn"]:
+        if row is not None and not row["withdrawn"] and _open(row["at"], cut):
             repository.withdraw_passage(conn, passage_id)
             changed.append({**row, "withdrawn": 1})
     for row in list(changed):
@@ -135,7 +140,7 @@ def _tell_seen(
             continue
         seen[read.epc] = bucket
         unit = plan.unit_of_epc(conn, read.epc, read.at)
-        if unit is None or _aboard(conn, door["id"], read):
+        if unit is None or _explained(conn, door["id"], read):
             continue
         subjects = {"unit": unit.id, "site": door["site_id"], "door": door["id"]}
         facts.append(
@@ -159,8 +164,11 @@ def _tell_seen(
     return log.append(conn, facts)
 
 
-def _aboard(conn: Connection, door_id: str, read: Read) -> bool:
-    """True when the tag's last passage in the session of that instant led out: it is heard from inside the truck."""
+def _explained(conn: Connection, door_id: str, read: Read) -> bool:
+    """True when a passage near in time says more than that the tag was heard, or when the tag's last passage in the
+    session of that instant led out: then it is heard from inside the truck."""
+    if repository.passages(conn, door_id, read.at - NEAR_MS, read.last_at + NEAR_MS, [read.epc]):
+        return True
     session = repository.session_at(conn, door_id, read.at)
     if session is None:
         return False
@@ -168,10 +176,11 @@ def _aboard(conn: Connection, door_id: str, read: Read) -> bool:
     return bool(rows) and rows[-1]["direction"] == "out"
 
 
-def _cut(gates: list[Gate], wish: int, old: int | None, count: int) -> int | None:
+def _cut(gates: list[Gate], reads: list[Read], wish: int, old: int | None) -> int | None:
     """From where on readings stay open: never in the middle of a crossing."""
-    if count > _MOST:
-        wish = max(wish, gates[len(gates) // 2].at if gates else wish)
+    times = sorted([*(gate.at for gate in gates), *(read.at for read in reads)])
+    if len(times) > _MOST:
+        wish = max(wish, times[len(times) // 2])
     through, under_way = passages.follow(gates)
     for crossing in through:
         if crossing.start < wish <= crossing.end:
@@ -180,8 +189,7 @@ def _cut(gates: list[Gate], wish: int, old: int | None, count: int) -> int | Non
         wish = under_way
     if old is not None:
         return max(old, wish)
-    first = min((gate.at for gate in gates), default=wish)
-    return wish if first < wish or count > _MOST else None
+    return wish if times and times[0] < wish else None  # nothing was forgotten so far
 
 
 def _gates(readings: Iterable[Reading]) -> list[Gate]:
