@@ -99,7 +99,7 @@ class Service:
         self.telemetry = SqliteTelemetry(self.settings.data_dir / "telemetry.db")
         self.live = LiveHub(FleetTargets(self.db), spool_end=self.spool.last_id())
         self.live.load(self.telemetry.latest().values())
-        outgoing = Outgoing(self.db, lambda *message: self.ingest.publish(*message))
+        outgoing = Outgoing(self.db, self._to_device)
         self.ingest = Ingest(
             self.settings,
             self.spool,
@@ -152,6 +152,9 @@ class Service:
         host, port = self.broker.start()
         self.broker_address = f"mqtt://{host}:{port}"
         return Broker(host, port, self.settings.broker_user, password)
+
+    def _to_device(self, device_id: str, leaf: str, payload: bytes, retain: bool) -> None:
+        self.ingest.publish(device_id, leaf, payload, retain)  # which stands between its sinks and what they cause
 
     def _wake_orders(self) -> None:
         with self.db.tx() as conn:
