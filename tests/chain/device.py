@@ -92,7 +92,9 @@ class Drive:
 
 def told(items: list[dict[str, Any]]) -> list[tuple[str, int, int]]:
     """(time, lat, lon in 1e-6 degrees) of fix readings, in their order."""
-    return [(i["at"], round(i["body"]["lat"] * 1e6), round(i["body"]["lon"] * 1e6)) for i in items if i["kind"] == "fix"]
+    return [
+        (i["at"], round(i["body"]["lat"] * 1e6), round(i["body"]["lon"] * 1e6)) for i in items if i["kind"] == "fix"
+    ]
 
 
 def as_told(said: list[tuple[int, int, int]]) -> list[tuple[str, int, int]]:

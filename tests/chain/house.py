@@ -53,7 +53,15 @@ class House:
 
     def start(self) -> None:
         """Start the service; returns when it has said where it is."""
-        words = [Path(sys.executable).with_name("milepost"), "serve", "--data", self.data, "--port", self._port, "--json"]
+        words = [
+            Path(sys.executable).with_name("milepost"),
+            "serve",
+            "--data",
+            self.data,
+            "--port",
+            self._port,
+            "--json",
+        ]
         with self._errors.open("a") as errors:
             self._process = subprocess.Popen(
                 [str(word) for word in words],
@@ -166,7 +174,11 @@ def put(person: Client, path: str, body: dict[str, Any]) -> dict[str, Any]:
 def readings(person: Client, device: str, kind: str | None = None) -> list[dict[str, Any]]:
     """Everything the history API has of a device in the last two days, page by page."""
     found: list[dict[str, Any]] = []
-    query: dict[str, Any] = {"from": _rfc3339(now_ms() - 172_800_000), "to": _rfc3339(now_ms() + 600_000), "limit": 1000}
+    query: dict[str, Any] = {
+        "from": _rfc3339(now_ms() - 172_800_000),
+        "to": _rfc3339(now_ms() + 600_000),
+        "limit": 1000,
+    }
     if kind:
         query["kind"] = kind
     while True:
@@ -179,9 +191,7 @@ def readings(person: Client, device: str, kind: str | None = None) -> list[dict[
 
 def events(person: Client, device: str, code: str) -> list[dict[str, Any]]:
     """Arguments of a device's events of one code, by time."""
-    return [
-        item["body"]["args"] for item in readings(person, device, "event") if item["body"]["code"] == code
-    ]
+    return [item["body"]["args"] for item in readings(person, device, "event") if item["body"]["code"] == code]
 
 
 def seqs(items: Sequence[dict[str, Any]], stream: int) -> list[int]:

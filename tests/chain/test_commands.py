@@ -105,9 +105,7 @@ def test_locate_gives_a_fresh_fix(engineer: Client, board_of: Callable[..., Virt
     assert (done["result"]["lat_e6"], done["result"]["lon_e6"]) == told(fixes)[1][1:]
 
 
-def test_locate_without_a_receiver_fails_and_says_so(
-    engineer: Client, board_of: Callable[..., VirtualBoard]
-) -> None:
+def test_locate_without_a_receiver_fails_and_says_so(engineer: Client, board_of: Callable[..., VirtualBoard]) -> None:
     board = board_of("02c000000033").start()
     done = _answered(engineer, board.mac, _command(engineer, board.mac, "locate"))
     assert done["state"] == "failed"

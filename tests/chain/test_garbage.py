@@ -25,7 +25,9 @@ _NOW_T = now_ms() // 1000 - wire.EPOCH
 
 def _noise(rng: random.Random, size: int) -> bytes:
     """Bytes of a loose wire, with the signs that start and end frames more often than chance has them."""
-    return bytes(rng.choice(b"$*\r\n\xbb\x7e\x02\x22") if rng.random() < 0.3 else rng.randrange(256) for _ in range(size))
+    return bytes(
+        rng.choice(b"$*\r\n\xbb\x7e\x02\x22") if rng.random() < 0.3 else rng.randrange(256) for _ in range(size)
+    )
 
 
 def _sane(board: VirtualBoard) -> None:
@@ -125,7 +127,9 @@ def party(house: House, engineer: Client) -> Iterator[Party]:
 
 
 def _fix(second: int) -> wire.Fix:
-    return wire.Fix(t=_NOW_T - 600 + second, ms=0, clock=wire.CLOCK_GNSS, lat_e6=31_230_400 + second, lon_e6=121_473_700)
+    return wire.Fix(
+        t=_NOW_T - 600 + second, ms=0, clock=wire.CLOCK_GNSS, lat_e6=31_230_400 + second, lon_e6=121_473_700
+    )
 
 
 def test_what_cannot_be_read_lies_in_the_dead_letters_and_the_stream_goes_on(
