@@ -32,7 +32,7 @@ from milepost.ingest.service import Ingest, broker_of
 from milepost.ingest.session import Broker
 from milepost.ingest.spool import Spool
 from milepost.live import api as live_api
-from milepost.live.feed import FactFeed
+from milepost.live.announce import announcer
 from milepost.live.hub import LiveHub
 from milepost.live.targets import FleetTargets
 from milepost.orders import api as orders_api
@@ -98,6 +98,7 @@ class Service:
         self.spool = Spool(self.settings.data_dir / "spool.db")
         self.telemetry = SqliteTelemetry(self.settings.data_dir / "telemetry.db")
         self.live = LiveHub(FleetTargets(self.db), spool_end=self.spool.last_id())
+        orders.subscribe(announcer(self.live))
         self.live.load(self.telemetry.latest().values())
         outgoing = Outgoing(self.db, self._to_device)
         self.ingest = Ingest(
@@ -105,7 +106,7 @@ class Service:
             self.spool,
             [
                 TelemetrySink(self.telemetry),
-                DetectorSink(self.db, orders.on_facts),
+                DetectorSink(self.db, orders.on_facts, self.telemetry),
                 StateSink(self.db, self.spool, outgoing.came_online),
                 self.live,
             ],
@@ -113,7 +114,6 @@ class Service:
         )
         self._rounds = [
             Periodic("outgoing", 0.25, outgoing.round),
-            Periodic("fact-feed", 0.25, FactFeed(self.db, self.live).round),
             Periodic("orders-wake", 1.0, self._wake_orders),
         ]
         self.live.start()

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher
 from fastapi.testclient import TestClient
 from sqlalchemy import create_engine
 from sqlalchemy.engine import make_url
@@ -19,6 +20,12 @@ from milepost.settings import Settings
 from milepost.times import now_ms
 
 PASSWORD = "correct horse battery"
+
+
+@pytest.fixture(autouse=True)
+def quick_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hash passwords cheaply: the tests make hundreds of accounts, and guessing is not what they try."""
+    monkeypatch.setattr(service, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
 
 
 @pytest.fixture(scope="session")
@@ -78,9 +85,10 @@ def client_of(db: Database, settings: Settings) -> Callable[..., TestClient]:
         if grants:
             login = f"person{made}"
             held = [Grant(grant) if isinstance(grant, str) else Grant(*grant) for grant in grants]
+            stored = service.hash_password(PASSWORD)
             with db.tx() as conn:
                 service.create_person(
-                    conn, login=login, name=login.title(), password=PASSWORD, grants=held, now=now_ms()
+                    conn, login=login, name=login.title(), password_hash=stored, grants=held, now=now_ms()
                 )
             token = client.post("/api/v1/auth/login", json={"login": login, "password": PASSWORD}).json()["token"]
             client.headers["Authorization"] = f"Bearer {token}"

@@ -66,16 +66,15 @@ class House:
     def person(self, login: str, *grants: Grant, name: str | None = None) -> str:
         """Make an account; returns its session token."""
         with self.db.tx() as conn:
-            access.create_person(
+            person_id = access.create_person(
                 conn,
                 login=login,
                 name=name or login.title(),
-                password=PASSWORD,
+                password_hash=access.hash_password(PASSWORD),
                 grants=list(grants) or [Grant("dispatcher")],
                 now=now_ms(),
             )
-        with self.db.tx() as conn:
-            return access.sign_in(conn, login, PASSWORD, now=now_ms(), life_ms=3_600_000)
+            return access.open_session(conn, person_id, now=now_ms(), life_ms=3_600_000)
 
 
 @pytest.fixture(scope="session")

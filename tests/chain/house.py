@@ -144,7 +144,8 @@ class House:
         try:
             with db.tx() as conn:
                 grants = [Grant(role) for role in roles]
-                access.create_person(conn, login=login, name=login, password=PASSWORD, grants=grants, now=now_ms())
+                stored = access.hash_password(PASSWORD)
+                access.create_person(conn, login=login, name=login, password_hash=stored, grants=grants, now=now_ms())
         finally:
             db.close()
         return Client(at(self.url), login, PASSWORD)

@@ -23,7 +23,8 @@ def service(tmp_path_factory):
     running.start()
     for login, role in (("engineer", "engineer"), ("keeper", "keeper")):
         with running.db.tx() as conn:
-            access.create_person(conn, login=login, name=role, password=WORD, grants=[Grant(role)], now=now_ms())
+            stored = access.hash_password(WORD)
+            access.create_person(conn, login=login, name=role, password_hash=stored, grants=[Grant(role)], now=now_ms())
     yield running
     running.stop()
 

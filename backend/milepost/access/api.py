@@ -54,15 +54,16 @@ class Account(BaseModel):
 def open_session(db: Database, login: str, password: str, life_ms: int) -> str:
     """Sign in with the brake on guessing; returns the session token. Raises Unauthorized or RateLimited."""
     now = now_ms()
-    with db.read() as conn:
-        service.check_tries(conn, login, now)
     try:
-        with db.tx() as conn:
-            return service.sign_in(conn, login, password, now=now, life_ms=life_ms)
+        with db.read() as conn:
+            service.check_tries(conn, login, now)
+            person_id = service.check_password(conn, login, password)
     except Unauthorized:
         with db.tx() as conn:
             service.count_failure(conn, login, now)
         raise
+    with db.tx() as conn:
+        return service.open_session(conn, person_id, now=now, life_ms=life_ms)
 
 
 def set_cookie(response: Response, request: Request, token: str, life_ms: int) -> None:
@@ -108,14 +109,18 @@ def list_people(conn: Reader, _: Annotated[Principal, Depends(require("admin"))]
 
 
 @router.post("/people", status_code=201)
-def create_person(body: NewPerson, conn: Tx, _: Annotated[Principal, Depends(require("admin"))]) -> dict[str, str]:
+def create_person(
+    body: NewPerson, db: Annotated[Database, Depends(database)], _: Annotated[Principal, Depends(require("admin"))]
+) -> dict[str, str]:
     """Make an account."""
     grants = [Grant(grant.role, grant.scope_kind, grant.scope_id) for grant in body.grants]
-    return {
-        "id": service.create_person(
-            conn, login=body.login, name=body.name, password=body.password, grants=grants, now=now_ms()
-        )
-    }
+    stored = service.hash_password(body.password)
+    with db.tx() as conn:
+        return {
+            "id": service.create_person(
+                conn, login=body.login, name=body.name, password_hash=stored, grants=grants, now=now_ms()
+            )
+        }
 
 
 def _grants(grants: list[Grant]) -> list[GrantBody]:

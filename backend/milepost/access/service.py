@@ -22,25 +22,33 @@ _hasher = PasswordHasher()
 _NOBODY = _hasher.hash(secrets.token_hex(16))
 
 
+def hash_password(password: str) -> str:
+    """What is stored of a password. Slow on purpose: call it outside a transaction that writes.
+
+    Raises Invalid when it has fewer than 10 characters.
+    """
+    if len(password) < _MIN_PASSWORD:
+        raise Invalid(f"password: at least {_MIN_PASSWORD} characters")
+    return _hasher.hash(password)
+
+
 def create_person(
     conn: Connection,
     *,
     login: str,
     name: str,
-    password: str,
+    password_hash: str,
     grants: list[Grant],
     now: int,
     language: str = "zh",
 ) -> str:
     """Make an account and return its id.
 
-    `login`: 2 to 64 of a-z, 0-9 and . _ -; `password`: at least 10 characters; `now`: UTC ms.
+    `login`: 2 to 64 of a-z, 0-9 and . _ -; `password_hash`: from `hash_password`; `now`: UTC ms.
     Raises Invalid for what breaks these, Conflict when the login is taken.
     """
     if not _LOGIN.fullmatch(login):
         raise Invalid(f"login {login!r}: use 2 to 64 of a-z, 0-9 and . _ -, starting with a letter or digit")
-    if len(password) < _MIN_PASSWORD:
-        raise Invalid(f"password: at least {_MIN_PASSWORD} characters")
     for grant in grants:
         _check(grant)
     if conn.execute(select(person.c.id).where(person.c.login == login)).first():
@@ -51,7 +59,7 @@ def create_person(
             id=person_id,
             login=login,
             name=name,
-            password_hash=_hasher.hash(password),
+            password_hash=password_hash,
             language=language,
             created_at=now,
         )
@@ -83,10 +91,11 @@ def set_disabled(conn: Connection, login: str, disabled: bool) -> None:
         conn.execute(delete(session).where(session.c.person_id == found))
 
 
-def sign_in(conn: Connection, login: str, password: str, *, now: int, life_ms: int) -> str:
-    """Check a password and open a session; returns its token, which is shown this once.
+def check_password(conn: Connection, login: str, password: str) -> str:
+    """The id of the open account that login and password belong to. Slow on purpose: call it outside a transaction
+    that writes.
 
-    Raises Unauthorized when login and password do not belong together or the account is disabled.
+    Raises Unauthorized when they do not belong together or the account is disabled.
     """
     row = conn.execute(select(person).where(person.c.login == login)).mappings().first()
     try:
@@ -95,11 +104,17 @@ def sign_in(conn: Connection, login: str, password: str, *, now: int, life_ms: i
         row = None
     if row is None or row["disabled"]:
         raise Unauthorized("login and password do not match an open account")
+    return row["id"]
+
+
+def open_session(conn: Connection, person_id: str, *, now: int, life_ms: int) -> str:
+    """Open a session for a person whose password was checked; returns its token, which is shown this once."""
+    login = conn.execute(select(person.c.login).where(person.c.id == person_id)).scalar_one()
     conn.execute(delete(login_failure).where(login_failure.c.login == login))
     conn.execute(delete(session).where(session.c.expires_at <= now))
     token = secrets.token_urlsafe(32)
     conn.execute(
-        insert(session).values(token_hash=_hash(token), person_id=row["id"], created_at=now, expires_at=now + life_ms)
+        insert(session).values(token_hash=_hash(token), person_id=person_id, created_at=now, expires_at=now + life_ms)
     )
     return token
 

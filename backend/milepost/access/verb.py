@@ -37,12 +37,13 @@ def user(ctx: click.Context, data: Path | None, database: str | None) -> None:
 @click.pass_obj
 def user_add(db: Database, login: str, name: str, grants: tuple[str, ...], language: str, password: str) -> None:
     """Make an account."""
+    stored = service.hash_password(password)
     with db.tx() as conn:
         service.create_person(
             conn,
             login=login,
             name=name,
-            password=password,
+            password_hash=stored,
             grants=[_parse_grant(text) for text in grants],
             now=now_ms(),
             language=language,

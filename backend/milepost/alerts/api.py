@@ -9,10 +9,9 @@ from milepost.access.deps import Me, Reader, Tx, require
 from milepost.access.model import Principal
 from milepost.alerts import service
 from milepost.orders.bodies import Instant, Short, Strict
-from milepost.orders.limits import BoundedRoute
 from milepost.times import parse_rfc3339
 
-router = APIRouter(prefix="/api/v1", tags=["alerts"], route_class=BoundedRoute)
+router = APIRouter(prefix="/api/v1", tags=["alerts"])
 
 Staff = Annotated[
     Principal,
@@ -23,13 +22,6 @@ Staff = Annotated[
     ),
 ]
 Key = Annotated[str | None, Header(alias="Idempotency-Key", max_length=128)]
-_PROBLEMS: dict[int | str, dict[str, Any]] = {
-    401: {"description": "unauthorized"},
-    403: {"description": "forbidden"},
-    404: {"description": "not_found"},
-    409: {"description": "illegal_step: the item is resolved"},
-    422: {"description": "validation"},
-}
 
 
 class AlertOut(BaseModel):
@@ -69,7 +61,7 @@ class Snooze(Strict):
     until: Instant
 
 
-@router.get("/alerts", responses=_PROBLEMS)
+@router.get("/alerts")
 def list_alerts(
     conn: Reader,
     me: Me,
@@ -82,19 +74,19 @@ def list_alerts(
     return AlertPage(**service.listing(conn, me, state=state, order=order, cursor=cursor, limit=limit))
 
 
-@router.post("/alerts/{alert_id}/acknowledge", responses=_PROBLEMS)
+@router.post("/alerts/{alert_id}/acknowledge")
 def acknowledge(alert_id: str, conn: Tx, me: Staff, key: Key = None) -> AlertOut:
     """I have seen it."""
     return AlertOut(**service.take_on(conn, me, alert_id, "acknowledged", key=key))
 
 
-@router.post("/alerts/{alert_id}/assign", responses=_PROBLEMS)
+@router.post("/alerts/{alert_id}/assign")
 def assign(alert_id: str, body: Assign, conn: Tx, me: Staff, key: Key = None) -> AlertOut:
     """Somebody shall see to it."""
     return AlertOut(**service.take_on(conn, me, alert_id, "assigned", to=body.to, key=key))
 
 
-@router.post("/alerts/{alert_id}/snooze", responses=_PROBLEMS)
+@router.post("/alerts/{alert_id}/snooze")
 def snooze(alert_id: str, body: Snooze, conn: Tx, me: Staff, key: Key = None) -> AlertOut:
     """Not before then."""
     until = parse_rfc3339(body.until, "until")

@@ -4,10 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from argon2 import PasswordHasher
 from fastapi.testclient import TestClient
 
-from milepost.access import service as access
 from milepost.db import Database
 from milepost.evidence import log
 from milepost.evidence.model import Author, Fact, fact_id
@@ -129,12 +127,6 @@ class Story:
     def state(self, order: str = "o1", until: int = FOREVER, facts: list[Fact] | None = None) -> OrderState:
         """What the fold says now."""
         return fold(self.facts if facts is None else facts, Policy(), Calendar(), until)[order]
-
-
-@pytest.fixture(autouse=True)
-def quick_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Signing in people of eight roles must not take a second each; what it costs is tested with access."""
-    monkeypatch.setattr(access, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
 
 
 class Field:

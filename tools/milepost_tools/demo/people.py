@@ -34,6 +34,7 @@ def hire(
     for login in logins:
         name, role = CAST[login]
         word = password if login == VISITOR else secrets.token_urlsafe(12)
+        stored = access.hash_password(word)
         with db.tx() as conn:
-            access.create_person(conn, login=login, name=name, password=word, grants=[Grant(role)], now=now_ms())
+            access.create_person(conn, login=login, name=name, password_hash=stored, grants=[Grant(role)], now=now_ms())
         yield login, Client(connect(), login, word)
