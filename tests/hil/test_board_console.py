@@ -107,16 +107,24 @@ def test_a_client_finds_nothing_that_was_printed_before_it_came(make):
         assert b"old" not in port.read(64)
 
 
+def interrupt(board, since):
+    """Ctrl-C until it takes: while the board boots or compiles it is data, as on the chip (notes/hil.md T12)."""
+    deadline = time.monotonic() + 15
+    while b"KeyboardInterrupt" not in board.console[since:]:
+        assert time.monotonic() < deadline, board.console[since:]
+        board.send(b"\x03")
+        time.sleep(0.05)
+    board.wait_for(PROMPT, since=board.wait_for(b"KeyboardInterrupt", since=since))
+
+
 def test_ctrl_c_reaches_a_program_in_every_mode(make):
-    board = make({"main.py": "while True: pass\n"})
-    board.wait_for(b"rst:")
-    for typed in (b"", b"while True: pass\r\r", b"import time\rtime.sleep(99)\r", b"import sys; sys.stdin.read(1)\r"):
+    board = make({"main.py": "print('runs')\nwhile True: pass\n"})
+    board.wait_for(b"runs")
+    for typed in (b"", b"while True: pass\r\r", b"import time\rtime.sleep(99)\r", b"import sys\rsys.stdin.read(1)\r"):
         at = board.position
         board.send(typed)
-        time.sleep(0.15)
-        board.send(b"\x03")
-        board.wait_for(b"KeyboardInterrupt", since=at)
-        board.wait_for(PROMPT, since=board.position - 8)
+        time.sleep(0.1)
+        interrupt(board, at)
 
 
 def test_a_ctrl_c_that_comes_after_the_program_never_hits_the_next_one(make, run):
@@ -133,32 +141,29 @@ def test_a_storm_of_ctrl_c_leaves_a_sound_heap(make, run):
     board = make(
         {
             "main.py": (
-                "n = 0\n"
                 "def work():\n"
                 "    while True:\n"
                 "        with open('/f', 'w') as f: f.write('x' * 200)\n"
                 "        [bytearray(64) for _ in range(50)]\n"
-                "while True:\n"
+                "for _ in range(100):\n"
                 "    try: work()\n"
-                "    except KeyboardInterrupt:\n"
-                "        n += 1\n"
-                "        if n >= 300: break\n"
-                "print('survived', n)\n"
+                "    except KeyboardInterrupt: print('hit')\n"
             )
         }
     )
     board.wait_for(b"rst:")
-    deadline = time.monotonic() + 30
-    while b"survived" not in board.console and time.monotonic() < deadline:
+    deadline = time.monotonic() + 40
+    while board.console.count(b"hit") < 300 or not board.console.endswith(PROMPT):
+        assert time.monotonic() < deadline, board.console[-500:]
+        if board.console.endswith(PROMPT):  # a hundred hits, or one hit the handler itself: start it again
+            board.send(b"\x04")
+            time.sleep(0.1)
         board.send(b"\x03")
         time.sleep(0.004)
-    board.wait_for(b"survived 300", 1)
     assert b"Guru" not in board.console
     assert b"heap is locked" not in board.console
-    assert (
-        run(board, "b = bytearray(20000); f = open('/g', 'w'); f.write('ok'); f.close(); print(open('/g').read())")
-        == "ok\n"
-    )
+    code = "b = bytearray(20000); f = open('/g', 'w'); f.write('ok'); f.close(); print(open('/g').read())"
+    assert run(board, code) == "ok\n"
 
 
 def test_boards_die_with_their_parent(tmp_path):

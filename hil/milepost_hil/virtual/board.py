@@ -305,16 +305,16 @@ class VirtualBoard:
     def _print(self, data: bytes) -> None:
         if not data:
             return
-        if self._terminal is not None:
-            self._terminal.write(data)  # before the log: who has seen a line there may open the port behind it
-        self._log_file.write(data)
-        with self._printed:
+        with self._printed:  # who has seen a line at the port finds it in the log, and the other way round
+            if self._terminal is not None:
+                self._terminal.write(data)
             self._log += data
             if len(self._log) > _CONSOLE_LIMIT_BYTES:
                 drop = len(self._log) - _CONSOLE_LIMIT_BYTES // 2
                 del self._log[:drop]
                 self._log_dropped += drop
             self._printed.notify_all()
+        self._log_file.write(data)
 
     def _input(self, data: bytes) -> None:
         if self._child is not None:
