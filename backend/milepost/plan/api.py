@@ -63,6 +63,10 @@ class Stop(BaseModel):
     planned_to: str | None
 
 
+class End(BaseModel):
+    at: str | None = Field(None, description="RFC 3339; default: now")
+
+
 class TripVehicle(BaseModel):
     vehicle: str
     driver: str | None
@@ -139,6 +143,22 @@ def set_vehicle(trip_id: str, body: NewVehicle, conn: Tx, me: Dispatcher, key: K
         return _trip(conn, trip)
 
     return _once(conn, me, key, f"POST /trips/{trip_id}/vehicle", body, do)
+
+
+@router.post("/trips/{trip_id}/vehicle/end")
+def end_vehicle(trip_id: str, body: End, conn: Tx, me: Dispatcher, key: Key = None) -> TripOut:
+    """The trip is over for its vehicle, which is free for the next one."""
+    trip = service.get_trip(conn, trip_id, me)
+
+    def do() -> TripOut:
+        end = now_ms() if body.at is None else parse_rfc3339(body.at, "at")
+        vehicle, start = service.end_vehicle(conn, trip_id, end)
+        # The same interval told again with its end: the fold lets the later telling of one start hold.
+        told = {"from": start, "to": end}
+        _record(conn, me, "trip.vehicle", {"trip": trip_id, "vehicle": vehicle}, told, at=body.at, key=key)
+        return _trip(conn, trip)
+
+    return _once(conn, me, key, f"POST /trips/{trip_id}/vehicle/end", body, do)
 
 
 @router.post("/trips/{trip_id}/expected")

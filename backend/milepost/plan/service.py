@@ -234,11 +234,17 @@ def set_vehicle(
     repository.set_trip_vehicle(conn, trip_id, vehicle_id)
 
 
-def end_vehicle(conn: Connection, trip_id: str, at_ms: int) -> None:
-    """The trip is over for its vehicle: close the open interval, if there is one."""
+def end_vehicle(conn: Connection, trip_id: str, at_ms: int) -> tuple[str, int]:
+    """The trip is over for its vehicle at `at_ms` (UTC ms): close the open interval.
+
+    Returns the vehicle and the start of its interval. Raises NotFound, or Invalid when no vehicle is on the trip then.
+    """
+    get_trip(conn, trip_id)
     for old in repository.vehicle_intervals(conn, trip_id=trip_id):
         if old["to_ms"] is None and old["from_ms"] < at_ms:
             repository.end_interval(conn, old["id"], at_ms)
+            return old["vehicle_id"], old["from_ms"]
+    raise Invalid(f"no vehicle is on the trip at {to_rfc3339(at_ms)}; GET /api/v1/trips/{trip_id} shows who was when")
 
 
 def trip_of_vehicle(conn: Connection, vehicle_id: str, at_ms: int) -> Trip | None:

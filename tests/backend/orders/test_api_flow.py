@@ -35,3 +35,17 @@ def test_from_request_to_archive(field: Any):
     assert done["lines"][0]["ordered"] == done["lines"][0]["loaded"] == done["lines"][0]["delivered"] == 3
     assert (done["plate"], done["trip_number"]) == ("沪A12345", "T1")
     assert field.get("/alerts")["items"] == []
+
+
+def test_a_trip_that_has_ended_frees_its_vehicle(field: Any):
+    order, units = field.waybilled()
+    trip = field.planned(order, field.truck)
+    for unit in units:
+        field.device("unit.loaded", unit=unit, vehicle=field.truck, site=field.yard, door=field.door)
+    early = field.post("dispatcher", f"/trips/{trip}/vehicle/end", 422, at="2020-01-01T00:00:00Z")
+    assert early["code"] == "validation"
+    ended = field.post("dispatcher", f"/trips/{trip}/vehicle/end")
+    assert ended["vehicles"][0]["to"] is not None
+    assert field.get(f"/orders/{order}")["state"] == "loaded"
+    other = field.post("dispatcher", "/trips", 201, number="T2", kind="direct", stops=[{"site": field.yard}])["id"]
+    field.post("dispatcher", f"/trips/{other}/vehicle", vehicle=field.truck)
