@@ -41,9 +41,7 @@ class App:
         )
         self.control = Control(self.clock, self._configure, {}, self._reset, build=build.TIME_WINDOW)
         settings = self.control.config
-        self.uplink = Uplink(
-            self.outbox, self.client, self.clock, device, settings, self._state, self.control.handle
-        )
+        self.uplink = Uplink(self.outbox, self.client, self.clock, device, settings, self._state, self.control.handle)
         self.control.attach(self.uplink)
         self.role = self._tracker(settings) if identity["role"] == "tracker" else self._reader(settings)
         self.control.verbs(self.role.verbs)
@@ -115,9 +113,7 @@ class App:
                     args["from_t"] = rec.t
             except wire.WireError:
                 pass
-        return wire.encode_record(
-            wire.Event(t=clock.t, ms=clock.ms, clock=clock.clock, code=wire.EV_GAP, args=args)
-        )
+        return wire.encode_record(wire.Event(t=clock.t, ms=clock.ms, clock=clock.clock, code=wire.EV_GAP, args=args))
 
     def _configure(self, settings: dict) -> None:
         self.role.configure(settings)
@@ -202,9 +198,7 @@ class App:
             if rssi is not None:
                 values.append((3, rssi))
             clock.stamp()
-            uplink.record(
-                wire.Health(t=clock.t, ms=clock.ms, clock=clock.clock, values=values + self.role.health())
-            )
+            uplink.record(wire.Health(t=clock.t, ms=clock.ms, clock=clock.clock, values=values + self.role.health()))
 
     async def _sntp(self) -> None:
         """Ask the configured time server, often until it answers, then twice an hour."""

@@ -104,9 +104,7 @@ class SendPolicy:
             and course_change_deg(course_2deg, self._course) >= self._course_deg
         )
 
-    def reported(
-        self, lat_e6: int, lon_e6: int, speed_dmps: int | None, course_2deg: int | None, now_s: int
-    ) -> None:
+    def reported(self, lat_e6: int, lon_e6: int, speed_dmps: int | None, course_2deg: int | None, now_s: int) -> None:
         """This fix was recorded: the next is compared with it."""
         self._at_s = now_s
         self._lat = lat_e6

@@ -334,9 +334,7 @@ class Outbox:
         n = (self._head_sector + 1) % self._count
         head = self._hdr
         number = self._head_no + 1
-        struct.pack_into(
-            "<HHIIII", head, 4, _VERSION, self.boot, self.stream, self.head + 1, self.acked, number
-        )
+        struct.pack_into("<HHIIII", head, 4, _VERSION, self.boot, self.stream, self.head + 1, self.acked, number)
         struct.pack_into("<I", head, 24, crc32(memoryview(head)[4:24]))
         self._prepared = False  # first: after an error in the next line the sector must be erased again
         self._dev.writeblocks(n, memoryview(head)[4:_DEAD], 4)

@@ -55,9 +55,7 @@ def input_pin(number: int):
 def watch_pin(number: int, on_edge):
     """Call on_edge(level) from the interrupt at each change; returns a function that reads the pin."""
     pin = machine.Pin(number, machine.Pin.IN, machine.Pin.PULL_UP)
-    pin.irq(
-        handler=lambda p: on_edge(p.value()), trigger=machine.Pin.IRQ_FALLING | machine.Pin.IRQ_RISING
-    )
+    pin.irq(handler=lambda p: on_edge(p.value()), trigger=machine.Pin.IRQ_FALLING | machine.Pin.IRQ_RISING)
     return pin.value
 
 

@@ -223,9 +223,7 @@ class Uplink:
             self._strikes = 0
             self._limit = max(_MIN_BATCH, self._limit // 2)
             self._writer = wire.BatchWriter(self._limit)
-            self.record(
-                self.event(wire.EV_LOG, {"text": "batch limit %d: the broker closes on more" % self._limit})
-            )
+            self.record(self.event(wire.EV_LOG, {"text": "batch limit %d: the broker closes on more" % self._limit}))
 
     def _message(self, topic: bytes, payload: memoryview, retained: bool) -> None:
         if topic == self._ack_topic:

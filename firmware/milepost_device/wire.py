@@ -325,9 +325,7 @@ class BatchWriter:
         check(tail, 0, _SMALL, "tail")
         check(boot, 0, 0xFFFF, "boot")
         uptime_ms &= _U32
-        struct.pack_into(
-            _HEAD_FORMAT, self._buf, 0, _MAGIC, VERSION, 0, stream, first_seq, tail, boot, uptime_ms
-        )
+        struct.pack_into(_HEAD_FORMAT, self._buf, 0, _MAGIC, VERSION, 0, stream, first_seq, tail, boot, uptime_ms)
         self._track.reset()
         self._p = _HEAD
         self.count = 0

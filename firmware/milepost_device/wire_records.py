@@ -50,9 +50,7 @@ class Record:
         self.extra = extra
 
     def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and all(
-            getattr(self, name) == getattr(other, name) for name in self.fields
-        )
+        return type(self) is type(other) and all(getattr(self, name) == getattr(other, name) for name in self.fields)
 
     def __repr__(self) -> str:
         parts = [name + "=" + repr(getattr(self, name)) for name in self.fields]

@@ -211,5 +211,3 @@ class LiveHub:
 def encode(frame: Frame) -> str:
     """A frame as compact JSON."""
     return json.dumps(frame.plain(), separators=(",", ":"), ensure_ascii=False)
-
-

@@ -62,9 +62,7 @@ class FleetTargets:
             self._checked = time.monotonic()
         with self._db.read() as conn:
             mark = (
-                *conn.execute(
-                    select(func.count(), func.max(binding.c.created_at), func.sum(binding.c.to_ms))
-                ).one(),
+                *conn.execute(select(func.count(), func.max(binding.c.created_at), func.sum(binding.c.to_ms))).one(),
                 conn.execute(select(func.sum(device.c.config_version))).scalar(),
             )
         if mark != self._print:

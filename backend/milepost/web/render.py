@@ -95,11 +95,7 @@ def _here(request: Request, **change: str | None) -> str:
     return str(request.url.replace(query="").path) + ("?" + urlencode(query) if query else "")
 
 
-
-
-def page(
-    request: Request, me: Principal | None, template: str, /, *, status: int = 200, **values: Any
-) -> HTMLResponse:
+def page(request: Request, me: Principal | None, template: str, /, *, status: int = 200, **values: Any) -> HTMLResponse:
     """A page or a fragment of one, with its headers; keeps a language asked for in the address."""
     text = _env.get_template(template).render({**context(request, me), **values})
     response = HTMLResponse(text, status_code=status)

@@ -97,5 +97,3 @@ def test_virtual_board_and_plain_interpreter_count_from_different_epochs(board):
     board.install({"/boot.py": b"", "/main.py": b""})
     code = "import time; print(time.gmtime(0)[0], time.mktime((2024, 1, 28, 15, 30, 0, 0, 0)))"
     assert board.exec(code) == "2000 759771000\n"
-
-

@@ -44,9 +44,7 @@ def live(request: Request, me: Me, conn: Reader) -> HTMLResponse:
         "land": assets().url("data/land.json"),
         "zone": request.app.state.settings.time_zone,
     }
-    return page(
-        request, me, "live.html", section="live", config=config, inbox_count=orders_view.open_alerts(conn, me)
-    )
+    return page(request, me, "live.html", section="live", config=config, inbox_count=orders_view.open_alerts(conn, me))
 
 
 @router.get("/live/meta.json")
@@ -58,9 +56,7 @@ def meta(request: Request, me: Me, conn: Reader) -> Response:
     sites = views.sites_by_id(conn, me)
     trips = views.trips_now(conn, me, now)
     listed = views.orders_of_trips(conn, {row["id"] for row in trips.values()})
-    orders = {
-        row["id"]: row for row in orders_view.by_ids(conn, me, {o for ids in listed.values() for o in ids}, t)
-    }
+    orders = {row["id"]: row for row in orders_view.by_ids(conn, me, {o for ids in listed.values() for o in ids}, t)}
     drivers = views.driver_names(conn, me)
     troubles = orders_view.troubles_of_vehicles(conn, me, t)
     vehicles = []

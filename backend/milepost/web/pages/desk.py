@@ -99,9 +99,9 @@ def _ingest(request: Request) -> Any:
 def _mounted(conn: Connection, me: Principal, language: str, now: int, t: Any) -> dict[str, dict[str, str]]:
     """Device → {text, kind, link} of the vehicle or door it is on now, within the person's scopes."""
     plates = {row["id"]: row["plate"] for row in views.vehicles_seen(conn, me)}
-    statement = readable(
-        me, door, door.c.id, door.c.number, site.c.name_zh, site.c.name_en, also=[site]
-    ).join(site, site.c.id == door.c.site_id)
+    statement = readable(me, door, door.c.id, door.c.number, site.c.name_zh, site.c.name_en, also=[site]).join(
+        site, site.c.id == door.c.site_id
+    )
     doors = {row["id"]: dict(row) for row in conn.execute(statement).mappings()}
     found: dict[str, dict[str, str]] = {}
     for row in fleet.bindings(conn):

@@ -46,9 +46,7 @@ def door_list(request: Request, me: Me, conn: Reader) -> HTMLResponse:
         current = [s for s in evidence_rows.sessions(conn, door_id=row["id"]) if s["to_ms"] is None]
         row["session"] = current[-1] if current else None
         row["plate"] = plates.get(current[-1]["vehicle_id"]) if current else None
-    return page(
-        request, me, "doors.html", section="doors", rows=rows, inbox_count=orders_view.open_alerts(conn, me)
-    )
+    return page(request, me, "doors.html", section="doors", rows=rows, inbox_count=orders_view.open_alerts(conn, me))
 
 
 @router.get("/doors/{door_id}", response_class=HTMLResponse)
@@ -147,9 +145,7 @@ def _choices(conn: Connection, me: Principal) -> list[dict[str, Any]]:
     now = now_ms()
     found = views.trips_now(conn, SYSTEM, now)
     expected = views.orders_of_trips(conn, {row["id"] for row in found.values()})
-    busy = {
-        row["vehicle_id"] for row in evidence_rows.sessions(conn) if row["to_ms"] is None
-    }
+    busy = {row["vehicle_id"] for row in evidence_rows.sessions(conn) if row["to_ms"] is None}
     plates = {
         row.id: row.plate
         for row in conn.execute(readable(SYSTEM, vehicle, vehicle.c.id, vehicle.c.plate).where(vehicle.c.id.in_(found)))
