@@ -13,16 +13,16 @@ from .device import flash
 from .house import House
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    """A running service of this module."""
+    """A running service; a test that kills it or its broker leaves it running again."""
     running = House(tmp_path_factory.mktemp("chain"))
     running.start()
     yield running
     running.stop()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def engineer(house: House) -> Client:
     """Somebody who may see and do everything with devices."""
     return house.hire("engineer", "engineer", "dispatcher")

@@ -5,7 +5,7 @@ clause. During an HTTP request a guard on the engine refuses every SELECT that t
 come through `readable`, so a query that goes around it fails in the first test that runs it, and fails closed.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -58,7 +58,7 @@ def _within(principal: Principal, table: Table) -> ColumnElement[bool] | None:
 
 
 @contextmanager
-def request_scope() -> Iterator[None]:
+def request_scope() -> Generator[None]:
     """Mark the work inside as done for an HTTP request: the guard is armed."""
     token = _in_request.set(True)
     try:
@@ -71,10 +71,12 @@ def install_guard(engine: Engine) -> None:
     """Arm the guard on an engine."""
 
     @event.listens_for(engine, "before_execute")
-    def _refuse(_conn, statement, _multi, _params, options) -> None:  # pyright: ignore[reportUnusedFunction]
+    def _refuse(  # pyright: ignore[reportUnusedFunction]
+        _conn: Any, statement: Any, _multi: Any, _params: Any, options: Mapping[str, Any]
+    ) -> None:
         if not _in_request.get() or not getattr(statement, "is_select", False):
             return
-        touched = {node for node in visitors.iterate(statement) if isinstance(node, Table)} & _tables.keys()
+        touched: set[Table] = {node for node in visitors.iterate(statement) if isinstance(node, Table) and node in _tables}
         bare = {table.name for table in touched} - set(options.get(_MARK, ()))
         if bare:
             names = ", ".join(sorted(bare))

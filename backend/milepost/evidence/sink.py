@@ -19,7 +19,7 @@ from milepost.times import now_ms
 
 _MOST_STREAMS = 8  # of one device are remembered; a new one begins when its flash is formatted
 
-OnFacts = Callable[[Connection, list[Fact]], None]
+OnFacts = Callable[[Connection, list[Fact]], object]
 
 
 class DetectorSink:

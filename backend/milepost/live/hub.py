@@ -20,11 +20,11 @@ TICK_S = 0.25
 class Targets(Protocol):
     """Where a device is mounted, and how often it means to report."""
 
-    def target_at(self, device: str, at: int) -> tuple[str, str] | None:
+    def target_at(self, device_id: str, at: int) -> tuple[str, str] | None:
         """("vehicle" | "door", id) that the device was bound to at a time (UTC ms), or None."""
         ...
 
-    def limits_of(self, device: str) -> Limits:
+    def limits_of(self, device_id: str) -> Limits:
         """How long this device may be silent."""
         ...
 
