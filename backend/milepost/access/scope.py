@@ -76,8 +76,8 @@ def install_guard(engine: Engine) -> None:
     ) -> None:
         if not _in_request.get() or not getattr(statement, "is_select", False):
             return
-        touched: set[Table] = {node for node in visitors.iterate(statement) if isinstance(node, Table) and node in _tables}
-        bare = {table.name for table in touched} - set(options.get(_MARK, ()))
+        nodes: set[Any] = set(visitors.iterate(statement))
+        bare = {table.name for table in _tables if table in nodes} - set(options.get(_MARK, ()))
         if bare:
             names = ", ".join(sorted(bare))
             raise UnscopedQuery(f"{names}: read through access.scope.readable(principal, table)")

@@ -35,7 +35,7 @@ def run(
     store: TelemetryStore,
     vehicle: str,
     fences: FenceIndex,
-    on_facts: Callable[[Connection, list[Fact]], None],
+    on_facts: Callable[[Connection, list[Fact]], object],
 ) -> bool:
     """Judge the past of a vehicle again. False when it moved on meanwhile: the next call tries again."""
     with db.read() as conn:
