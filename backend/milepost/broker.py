@@ -25,6 +25,7 @@ _MAX_PAYLOAD = 1_048_576  # bytes; a batch has about 1 kB, anything larger than 
 _ACK_WAIT_S = 10
 _READY_S = 15
 _RELOAD_S = 10
+_PORT_S = 3  # a broker whose service was killed a moment ago lets go of its port within that time
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -175,12 +176,24 @@ logfile_max_num: 4
         (self.folder / "nats.conf").write_text(text)
 
     def _kept_port(self) -> int:
-        """The port of the last start while it is free, else a new one."""
+        """The port of the last start, else a new one.
+
+        Never another than the last: every device has it in its identity, and would look for us in vain. Raises
+        BrokerError when somebody else has taken it.
+        """
         kept = self.folder / "port"
         if kept.exists():
             port = int(kept.read_text())
-            if _is_free(self.host, port):
-                return port
+            deadline = time.monotonic() + _PORT_S
+            while not _is_free(self.host, port):
+                if time.monotonic() > deadline:
+                    raise BrokerError(
+                        f"port {port} on {self.host}, where the devices look for the broker, is taken by another"
+                        f" program; end that one (or a second service on this folder), or, to move every device,"
+                        f" delete {kept}"
+                    )
+                time.sleep(0.1)
+            return port
         with socket.socket() as probe:
             probe.bind((self.host, 0))
             port = probe.getsockname()[1]
