@@ -24,6 +24,7 @@ def figure(metric: str, value: float, unit: str) -> dict:
 GOOD = [figure("bytes", 7.0, "B"), figure("rate", 100, "1/s"), figure("lost", 0, "records")]
 
 
+@pytest.mark.corpus
 def test_demands_equal_the_shared_page() -> None:
     shared = ROOT.parent / "shared" / "demands.csv"
     if not shared.exists():
