@@ -105,31 +105,28 @@ def as_told(said: list[tuple[int, int, int]]) -> list[tuple[str, int, int]]:
     ]
 
 
-def settle(house: House, person: Client, board: VirtualBoard) -> tuple[Made, list[dict[str, Any]]]:
+def settle(house: House, person: Client, board: VirtualBoard, first: int = 1) -> tuple[Made, list[dict[str, Any]]]:
     """Let a board deliver what it has, cut its power, and return what its flash made and what the service holds.
 
     A record made in the instant of the cut goes out after the next start, which makes new ones; the last cut is the
-    one behind which nothing is left.
+    one behind which nothing is left. first: the seq from which on the service must have everything.
     """
     for _ in range(_SETTLES):
         board.power_cut()
         made = made_by(board.folder)
-        if _comes_true(lambda: everything(house, person, board.mac, made), _DELIVERY_S):  # noqa: B023
+        if _comes_true(lambda: everything(house, person, board.mac, made, first), _DELIVERY_S):  # noqa: B023
             return made, readings(person, board.mac)
         boots = len(events(person, board.mac, "boot"))
         board.start()
         # The boot event has its place only behind the clock step: then nothing more is being made.
-        until(
-            lambda: len(events(person, board.mac, "boot")) > boots and everything(house, person, board.mac, made),  # noqa: B023
-            40, lambda: _state(house, person, board, made.head),  # noqa: B023
-        )  # fmt: skip
+        until(lambda: len(events(person, board.mac, "boot")) > boots, 40, lambda: board.console[-600:])  # noqa: B023
     raise AssertionError(_state(house, person, board, made.head))
 
 
-def everything(house: House, person: Client, device: str, made: Made) -> bool:
-    """True when seq 1 to the head are there: in the store, or safe in the spool waiting for a clock step."""
+def everything(house: House, person: Client, device: str, made: Made, first: int = 1) -> bool:
+    """True when seq `first` to the head are there: in the store, or safe in the spool waiting for a clock step."""
     have = {seq for stream, seq in house.held(device) if stream == made.stream}
-    return have | set(seqs(readings(person, device), made.stream)) >= set(range(1, made.head + 1))
+    return have | set(seqs(readings(person, device), made.stream)) >= set(range(first, made.head + 1))
 
 
 def _comes_true(condition: Callable[[], bool], timeout_s: float) -> bool:

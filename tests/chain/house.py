@@ -52,7 +52,7 @@ class House:
         self._port = _free_port()
 
     def start(self) -> None:
-        """Start the service; returns when it has said where it is."""
+        """Start the service; returns when it has said where it is. Raises AssertionError with its log."""
         words = [
             Path(sys.executable).with_name("milepost"),
             "serve",
@@ -121,13 +121,17 @@ class House:
                     continue
         return None
 
-    def kill_broker(self, *, forget: bool = False) -> None:
-        """Kill the broker; the service starts it again. forget: its sessions and retained messages are gone too."""
+    def kill_broker(self, *, forget: bool = False, meanwhile: Callable[[], None] = lambda: None) -> None:
+        """Kill the broker; the service starts it again. forget: its sessions and retained messages are gone too.
+
+        meanwhile(): runs while the service stands still and the broker still takes (and acknowledges) what comes.
+        """
         assert self._process is not None
         pid = until(self.broker_pid, 10)
         # The service stands still meanwhile, so that it cannot start the next broker on the data we take away.
         os.kill(self._process.pid, signal.SIGSTOP)
         try:
+            meanwhile()
             os.kill(pid, signal.SIGKILL)
             if forget:
                 until(lambda: not _runs(pid), 10)
