@@ -16,7 +16,8 @@ class StageBrief(BaseModel):
     n: int
     key: str
     done: bool
-    at: str | None
+    at: str | None = Field(description="when it was reached, whole")
+    since: str | None = Field(description="of in_transit: when the last vehicle left; `at` is the end of the journey")
     grade: str | None = Field(description="A-D, see docs/facts.md")
     inferred: bool
     partial: Partial | None

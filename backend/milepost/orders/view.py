@@ -18,7 +18,7 @@ from milepost.orders.vocabulary import RANK
 from milepost.plan.tables import trip as trip_table
 from milepost.times import to_rfc3339
 
-_TIMES = ("at", "recorded_at", "opened_at", "closed_at", "next_due", "placed_at")
+_TIMES = ("at", "since", "recorded_at", "opened_at", "closed_at", "next_due", "placed_at")
 
 
 def detail(conn: Connection, row: Mapping[str, Any], roles: frozenset[str]) -> dict[str, Any]:

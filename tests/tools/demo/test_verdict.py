@@ -16,7 +16,7 @@ def good_order() -> tuple[dict, list[dict]]:
     for n, key in enumerate(STAGES, start=1):
         source = DEVICE_STAGES[key][0] if key in DEVICE_STAGES else "person"
         stages.append({
-            "n": n, "key": key, "done": True, "at": f"2026-01-01T00:0{n}:00.000Z", "grade": "B",
+            "n": n, "key": key, "done": True, "at": f"2026-01-01T00:0{n}:00.000Z", "since": None, "grade": "B",
             "source": source, "inferred": False, "facts": [f"f{n}"],
         })  # fmt: skip
         facts.append({

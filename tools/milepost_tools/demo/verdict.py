@@ -53,7 +53,7 @@ def _mile(number: str, n: int, key: str, stage: Mapping | None, by_id: Mapping[s
         return Mile(number, n, key, None, None, None, 0, "not reached")
     wrong = _fault(key, stage, by_id)
     return Mile(
-        number, n, key, stage["at"], stage["grade"], stage["source"], len(stage["facts"]), wrong
+        number, n, key, stage["since"] or stage["at"], stage["grade"], stage["source"], len(stage["facts"]), wrong
     )  # fmt: skip
 
 

@@ -77,6 +77,7 @@ def _stage(order: Order, number: int, key: str, counting: list[Unit]) -> dict[st
         "key": key,
         "done": False,
         "at": None,
+        "since": None,
         "recorded_at": None,
         "grade": None,
         "source": None,
@@ -99,6 +100,7 @@ def _stage(order: Order, number: int, key: str, counting: list[Unit]) -> dict[st
         # What is on the road shows its departure, though the stage is done only on arrival.
         left = [unit.marks["departed"] for unit in counting if "departed" in unit.marks]
         if left:
+            result["since"] = max(mark.at for mark in left)
             facts = dict.fromkeys(f for mark in left for f in mark.facts)
             result["facts"] = list(dict.fromkeys([*facts, *result["facts"]]))
             if not marks:

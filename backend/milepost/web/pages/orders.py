@@ -151,7 +151,8 @@ def _show(
     facts = [_fact(each, t, sites) for each in orders.evidence_of(conn, me, row["id"])]
     when = {fact["id"]: fact["at"] for fact in facts}
     for cell in row["road"]["cells"]:
-        cell["since"] = min((when[f] for f in cell["facts"] if f in when), default=None)
+        if not cell["done"] and cell["since"] is None:
+            cell["since"] = min((when[f] for f in cell["facts"] if f in when), default=None)
     shown = [fact for fact in facts if not stage or stage in fact["stages"]]
     starts = {"pieces": str(row["tally"]["pieces"] or ""), "branch": row["branch"] or ""}
     forms = [
