@@ -11,6 +11,8 @@ import click
 
 from milepost.errors import MilepostError
 
+_WATCH_S = 1.0
+
 
 class Verbs(click.Group):
     """Commands found by entry point, loaded only when one is asked for (DESIGN: Command line)."""
@@ -84,6 +86,10 @@ def serve(
             click.echo(json.dumps({"url": service.url, "broker": service.broker_address}))
         else:
             click.echo(f"Milepost at {service.url}, broker at {service.broker_address}; Ctrl-C stops it")
-        stop.wait()
+        while not stop.wait(_WATCH_S):
+            if service.ingest.failure:
+                # Pages over an ingest that takes nothing would look alive; whoever started us shall see the end.
+                click.echo(f"milepost: ingest has stopped for good: {service.ingest.failure}", err=True)
+                sys.exit(1)
     finally:
         service.stop()

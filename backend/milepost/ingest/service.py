@@ -135,7 +135,7 @@ class Ingest:
     def _device_speaks(self, device_id: str, payload: bytes) -> None:
         try:
             online = json.loads(payload).get("online") is True
-        except (ValueError, AttributeError):
+        except (ValueError, AttributeError, RecursionError):
             return  # in the dead letters by now
         if online:
             self.tell_time(device_id)

@@ -161,6 +161,7 @@ class OrderOut(BaseModel):
 class Author(BaseModel):
     role: str
     id: str
+    name: str | None = Field(description="of a person with an account")
     branch: str | None
 
 

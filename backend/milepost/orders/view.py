@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Table
 
 from milepost.access.model import SYSTEM
 from milepost.access.scope import readable
+from milepost.access.tables import person as person_table
 from milepost.evidence.model import Fact
 from milepost.fleet.tables import door as door_table
 from milepost.fleet.tables import site as site_table
@@ -77,7 +78,8 @@ def evidence(conn: Connection, row: Mapping[str, Any]) -> list[dict[str, Any]]:
             newest[fact.id] = fact
     shown = [fact for fact in newest.values() if fact.id in cited or _bears(fact, row["id"], row["trip"], units)]
     shown.sort(key=lambda fact: (fact.at, RANK.get(fact.kind, 0), fact.id), reverse=True)
-    names = _names(conn, {(k, s) for fact in shown for k, s in fact.subjects.items()})
+    named = {(k, s) for fact in shown for k, s in fact.subjects.items()} | {("person", fact.by.id) for fact in shown}
+    names = _names(conn, named)
     numbers = {unit["id"]: f"#{unit['no']}" for unit in projection.get("units", ())}
     names |= {("unit", unit): text for unit, text in numbers.items()} | {("order", row["id"]): row["number"]}
     return [_fact(fact, names, stage_of.get(fact.id, [])) for fact in shown]
@@ -101,7 +103,12 @@ def _fact(fact: Fact, names: Mapping[tuple[str, str], str], stages: list[str]) -
         "recorded_at": to_rfc3339(fact.recorded_at),
         "received_at": to_rfc3339(fact.received_at),
         "clock": fact.clock,
-        "by": {"role": fact.by.role, "id": fact.by.id, "branch": fact.by.branch},
+        "by": {
+            "role": fact.by.role,
+            "id": fact.by.id,
+            "name": names.get(("person", fact.by.id)),
+            "branch": fact.by.branch,
+        },
         "source": fact.source,
         "subjects": [
             {"kind": kind, "id": subject, "text": names.get((kind, subject), subject)}
@@ -129,6 +136,7 @@ def _names(conn: Connection, subjects: Iterable[tuple[str, str | None]]) -> dict
         ("site", site_table, "name_zh"),
         ("door", door_table, "number"),
         ("trip", trip_table, "number"),
+        ("person", person_table, "name"),
     ):
         found |= _column(conn, kind, table, column, wanted.get(kind, set()))
     return found

@@ -10,7 +10,7 @@ import { unpack } from "./land.js";
 import { VehicleList, passes } from "./list.js";
 import { LiveLine } from "./live.js";
 import { makeMap } from "./map_view.js";
-import { drawGround, placeSites, trailOf } from "./overlay.js";
+import { drawGround, placeSites, sitesNear, trailOf } from "./overlay.js";
 import { onThemeChange, palette } from "./palette.js";
 import { Panel } from "./panel.js";
 import { makeSprites } from "./sprites.js";
@@ -155,8 +155,10 @@ function lock() {
   map.redraw();
 }
 
+/** All vehicles of the list, and the sites around them: a truck alone on an empty map says nothing. */
 function fitAll() {
-  map.fit([...Array(store.size).keys()].filter(list.shown).map((i) => [store.lat[i], store.lng[i]]), 12);
+  const vehicles = [...Array(store.size).keys()].filter(list.shown).map((i) => [store.lat[i], store.lng[i]]);
+  map.fit([...vehicles, ...sitesNear(state.sites, vehicles)], 14);
 }
 
 function save() {

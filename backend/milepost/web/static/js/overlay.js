@@ -160,3 +160,17 @@ export function trailOf(points, gap_ms, words) {
   if (part.length) parts.push(Float64Array.from(part));
   return { parts, gaps };
 }
+
+const NEAR_DEG = 0.06; // some 6 km
+
+/**
+ * Places of the sites within a few kilometres of one of these positions.
+ * @param {Site[]} sites
+ * @param {[number, number][]} positions lat, lng
+ * @returns {[number, number][]} lat, lng
+ */
+export function sitesNear(sites, positions) {
+  return sites
+    .map((site) => /** @type {[number, number]} */ ([latOf(site.wy), lngOf(site.wx)]))
+    .filter(([lat, lng]) => positions.some(([a, b]) => Math.abs(a - lat) < NEAR_DEG && Math.abs(b - lng) < NEAR_DEG));
+}
