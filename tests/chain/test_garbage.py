@@ -185,6 +185,37 @@ def test_what_cannot_be_read_lies_in_the_dead_letters_and_the_stream_goes_on(
         assert nobody.get("/dead-letters").status_code != 200
 
 
+_NO_STATES = [
+    b"[" * 5000,
+    b"[]",
+    b"\xff\xfe",
+    b"{",
+    b'{"online": ' + b"[" * 5000,
+    b'{"fw": "' + b"x" * 9000 + b'"}',
+    b"9" * 5000,
+]
+_ODD_STATES = [b"{}", b'{"online": "yes", "fw": 5}', b'{"online": true, "boot": 1e999, "cfg": 99999999999999999999}']
+
+
+def test_no_state_message_of_one_device_stops_the_others(
+    house: House, engineer: Client, board_of: Callable[..., VirtualBoard]
+) -> None:
+    made = engineer.post("/devices", id="stranger-2", role="tracker", name="stranger")
+    party = Party(house, "stranger-2", made["password"])
+    try:
+        for body in _NO_STATES + _ODD_STATES:
+            party.publish("stranger-2", "state", body)
+        party.state(online=True, fw="last")
+        until(lambda: (engineer.get("/devices/stranger-2")["contact"] or {}).get("fw") == "last", 20, house.log)
+    finally:
+        party.close()
+    letters = engineer.get("/dead-letters", device="stranger-2")["items"]
+    assert sorted(letter["size"] for letter in letters if letter["reason"] == "state") == sorted(map(len, _NO_STATES))
+    board = board_of("02c000000025").start()
+    until(lambda: events(engineer, board.mac, "boot"), 30, house.log)
+    assert engineer.get("/ingest")["failure"] is None
+
+
 def test_W01_what_a_device_says_is_text_on_the_pages(house: House, engineer: Client, party: Party) -> None:
     """The firmware's name, the reason of a refused configuration, the device's own name."""
     version = put(engineer, "/devices/stranger-1/config", {})["version"]
