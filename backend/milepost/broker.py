@@ -16,6 +16,8 @@ import threading
 import time
 from pathlib import Path
 
+from milepost.errors import MilepostError
+
 # Messages a session may hold unacknowledged. One filter a session, so it stays far below the 65,535 that nats-server
 # grants a session; the spool acknowledges in hundreds (notes/backend.md §8).
 _MAX_ACK_PENDING = 5000
@@ -30,7 +32,7 @@ _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-class BrokerError(RuntimeError):
+class BrokerError(MilepostError):
     """The broker did not do what it was told; the message holds what its log says."""
 
 

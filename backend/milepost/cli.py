@@ -39,8 +39,8 @@ def main() -> None:
     """Entry point. Exit 0 done, 1 failed, 2 usage; some verbs add their own (docs)."""
     try:
         main_group(standalone_mode=True)
-    except MilepostError as error:
-        click.echo(f"milepost: {error.message}", err=True)
+    except (MilepostError, OSError) as error:
+        click.echo(f"milepost: {error}", err=True)
         sys.exit(1)
 
 

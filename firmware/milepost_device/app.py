@@ -1,7 +1,6 @@
 """Composition: identity, configuration, outbox, link and role, put together and run."""
 
 import asyncio
-import json
 
 from micropython import const
 
@@ -37,7 +36,7 @@ class App:
             device,
             user=broker.get("user"),
             password=broker.get("password"),
-            will=(topics(device) + "state", self._state_text(False), True),
+            will=(topics(device) + "state", b'{"online":false}', True),
         )
         self.control = Control(self.clock, self._configure, {}, self._reset, build=build.TIME_WINDOW)
         settings = self.control.config
@@ -87,18 +86,6 @@ class App:
             "boot": self.outbox.boot,
             "stream": self.outbox.stream,
         }
-
-    def _state_text(self, online: bool) -> bytes:
-        return json.dumps(
-            {
-                "online": online,
-                "fw": build.VERSION,
-                "cfg": 0,
-                "reset": self.reset_cause,
-                "boot": self.outbox.boot,
-                "stream": self.outbox.stream,
-            }
-        ).encode()
 
     def _gap(self, first_seq: int, last_seq: int, oldest: memoryview | None) -> bytes:
         """Gap record for dropped readings; with the time of the oldest of them where it is known."""

@@ -7,7 +7,7 @@ from pathlib import Path
 PROMPT = b">>> "
 
 
-def received(link, size, timeout_s=3.0):
+def received(link, size, timeout_s=20.0):
     out = b""
     deadline = time.monotonic() + timeout_s
     while len(out) < size and time.monotonic() < deadline:

@@ -9,8 +9,8 @@ from sqlalchemy import Connection, select
 
 from milepost.access.deps import Reader, Tx, require
 from milepost.access.model import Principal
-from milepost.db import metadata
-from milepost.fleet import devices, repository
+from milepost.fleet import devices, model, repository
+from milepost.ingest.tables import device_contact
 from milepost.times import now_ms, parse_rfc3339, to_rfc3339
 
 router = APIRouter(tags=["devices"])
@@ -130,14 +130,8 @@ def _accounts(request: Request) -> devices.Accounts | None:
 
 def _device(conn: Connection, row: repository.Row) -> Device:
     bound = repository.binding_at(conn, row["id"], now_ms())
-    applied = None
-    if row["applied_at"] is not None:
-        applied = {
-            "version": row["applied_version"],
-            "ok": row["applied_ok"],
-            "reason": row["applied_reason"],
-            "at": to_rfc3339(row["applied_at"]),
-        }
+    contact = _contact(conn, row["id"])
+    applied = model.applied(row, contact["cfg_version"] if contact else None)
     return Device(
         id=row["id"],
         role=row["role"],
@@ -146,8 +140,8 @@ def _device(conn: Connection, row: repository.Row) -> Device:
         created=to_rfc3339(row["created_at"]) or "",
         target=Target(kind=bound["target_kind"], id=bound["target_id"]) if bound else None,
         config=_desired(row),
-        applied=applied,
-        contact=_contact(conn, row["id"]),
+        applied=applied and {**applied, "at": to_rfc3339(applied["at"])},
+        contact=contact,
     )
 
 
@@ -156,11 +150,8 @@ def _desired(row: repository.Row) -> dict[str, Any]:
 
 
 def _contact(conn: Connection, device_id: str) -> dict[str, Any] | None:
-    """What ingest knows of the device's connection; its table belongs to ingest and may not be there."""
-    table = metadata.tables.get("device_contact")
-    if table is None:
-        return None
-    row = conn.execute(select(table).where(table.c.device == device_id)).mappings().first()
+    """What ingest knows of the device's connection."""
+    row = conn.execute(select(device_contact).where(device_contact.c.device == device_id)).mappings().first()
     if row is None:
         return None
     times = {name: to_rfc3339(row[name]) for name in ("last_record_at", "last_received_at")}

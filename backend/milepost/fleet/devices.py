@@ -5,6 +5,7 @@ A command is repeated until the device answers with an event or its time is over
 
 import json
 import secrets
+from collections.abc import Collection
 from typing import Any, Protocol
 
 from sqlalchemy import Connection
@@ -124,14 +125,14 @@ def message_of(row: Row) -> dict[str, Any]:
     }
 
 
-def due_commands(conn: Connection, now: int) -> list[Row]:
-    """Commands to send at `now` (UTC ms): new ones, and unanswered ones every 10 s. Those whose time is over become
-    `expired` here."""
+def due_commands(conn: Connection, now: int, back: Collection[str] = ()) -> list[Row]:
+    """Commands to send at `now` (UTC ms): new ones, unanswered ones every 10 s, and at once all of devices that have
+    just come `back`. Those whose time is over become `expired` here."""
     due = []
     for row in repository.commands(conn, _OPEN):
         if row["not_after"] <= now:
             repository.change_command(conn, row["id"], _OPEN, state="expired", done_at=now)
-        elif row["sent_at"] is None or row["sent_at"] + REPEAT_MS <= now:
+        elif row["sent_at"] is None or row["sent_at"] + REPEAT_MS <= now or row["device_id"] in back:
             due.append(row)
     return due
 

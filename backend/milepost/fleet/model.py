@@ -3,6 +3,7 @@
 import json
 import re
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -40,6 +41,23 @@ class Credentials:
     device: str
     part: str
     password: str
+
+
+def applied(row: Mapping[str, Any], reported_version: int | None) -> dict[str, Any] | None:
+    """What is known of the configuration in force: {version, ok, reason, at}, or None.
+
+    `row`: a device; `reported_version`: the version in its state message. The device's own answer counts first. A
+    configuration that came with provisioning is never answered; the version it reports says that it is in force.
+    """
+    if row["applied_at"] is not None and row["applied_version"] == row["config_version"]:
+        known = (row["applied_version"], row["applied_ok"], row["applied_reason"], row["applied_at"])
+    elif row["config_version"] and reported_version == row["config_version"]:
+        known = (reported_version, True, None, None)
+    elif row["applied_at"] is not None:
+        known = (row["applied_version"], row["applied_ok"], row["applied_reason"], row["applied_at"])
+    else:
+        return None
+    return dict(zip(("version", "ok", "reason", "at"), known, strict=True))
 
 
 def check_device_id(device_id: str) -> str:

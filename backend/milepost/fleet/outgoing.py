@@ -21,16 +21,19 @@ class Outgoing:
         self._db = db
         self._publish = publish
         self._configured: dict[str, int] = {}  # device: version of the configuration published by this process
+        self._back: set[str] = set()  # devices that came online since the last round
 
     def came_online(self, device_id: str) -> None:
-        """Publish the configuration of this device again in the next round. From any thread.
+        """Publish the configuration of this device and its open commands again in the next round. From any thread.
 
-        A device that has it already says nothing to it.
+        A device that has them already says nothing to the one, and carries out the others once.
         """
         self._configured.pop(device_id, None)
+        self._back.add(device_id)
 
     def round(self) -> None:
         """Publish everything that is due now."""
+        back, self._back = self._back, set()
         with self._db.read() as conn:
             desired = [
                 row for row in repository.devices(conn) if row["config_version"] > self._configured.get(row["id"], 0)
@@ -43,7 +46,7 @@ class Outgoing:
         if not open_commands:
             return
         with self._db.tx() as conn:
-            due = devices.due_commands(conn, now_ms())
+            due = devices.due_commands(conn, now_ms(), back)
             for row in due:
                 devices.mark_sent(conn, row["id"], now_ms())
         for row in due:

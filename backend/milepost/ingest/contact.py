@@ -92,7 +92,8 @@ def _state(payload: bytes) -> dict[str, Any]:
         found["online"] = said["online"]
     for key, column in (("fw", "fw"), ("reset", "reset_reason")):
         if isinstance(said.get(key), str):
-            found[column] = said[key][:_TEXT]
+            # What is no text (a lone surrogate, a NUL) would be refused by the database.
+            found[column] = said[key][:_TEXT].encode("utf-8", "replace").decode().replace("\0", "?")
     for key, column in (("cfg", "cfg_version"), ("boot", "boot")):
         if type(said.get(key)) is int and abs(said[key]) < _BIG:  # a bool is no number here
             found[column] = said[key]

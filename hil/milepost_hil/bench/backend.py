@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
@@ -38,6 +39,9 @@ class Received:
             if skip is None:
                 return n
             n = skip
+
+
+R = TypeVar("R")
 
 
 class AckBackend:
@@ -106,7 +110,7 @@ class AckBackend:
         with self._changed:
             return [r for s in self.streams.values() for _, r in sorted(s.records.items())]
 
-    def of(self, kind: type) -> list[object]:
+    def of(self, kind: type[R]) -> list[R]:
         """The records of one class, in order of their seq."""
         return [r for r in self.records if isinstance(r, kind)]
 

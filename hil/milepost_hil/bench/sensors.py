@@ -69,7 +69,7 @@ class Journey:
             time.sleep(pause_s)
         return said
 
-    def fixes(self, backend: AckBackend) -> list[tuple[int, int, int]]:
+    def fixes(self, backend: AckBackend) -> list[tuple[int, int | None, int | None]]:
         """(second, lat_e6, lon_e6) of every fix of this journey at the backend, in order of their seq."""
         found = [(f.t + wire.EPOCH - self.start_s, f.lat_e6, f.lon_e6) for f in backend.of(wire.Fix)]
         return [f for f in found if 0 <= f[0] < _JOURNEY_S]

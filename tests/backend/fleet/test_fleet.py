@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from milepost.errors import Conflict, Invalid, NotFound
 from milepost.fleet import repository
 from milepost.fleet import service as fleet
-from milepost.fleet.model import parse_shape, plate_key, plate_warning
+from milepost.fleet.model import applied, parse_shape, plate_key, plate_warning
 from milepost.telemetry.model import EventBody, Reading
 
 CIRCLE = {"type": "circle", "lat": 31.2304, "lon": 121.4737, "radius_m": 150}
@@ -188,6 +188,8 @@ def test_a_command_is_repeated_until_the_device_answers(conn, accounts, monkeypa
             fleet.mark_sent(conn, due["id"], now)
             sent.append(now)
     assert sent == [1, 10_001, 20_001, 30_001]
+    assert fleet.due_commands(conn, 30_002, {"other"}) == []
+    assert [due["id"] for due in fleet.due_commands(conn, 30_002, {device})] == [row["id"]]  # it has just come back
     fleet.apply_event(conn, device, event(device, "command", id=row["id"], ok=1, lat=31))
     (done,) = repository.commands(conn, id=row["id"])
     assert (done["state"], json.loads(done["result"])["lat"], done["sent_count"]) == ("done", 31, 4)
@@ -228,3 +230,28 @@ def test_the_newest_answer_about_the_configuration_stays(conn, accounts):
     fleet.apply_event(conn, device, event(device, "config", at=1000, version=1, ok=0, reason="old"))
     row = repository.find_device(conn, device)
     assert (row["applied_version"], row["applied_ok"], row["applied_reason"]) == (2, True, None)
+
+
+@pytest.mark.parametrize(
+    ("answered", "reported", "known"),
+    [
+        (None, None, None),
+        (None, 1, None),  # an older one is in force
+        (None, 2, (2, True)),  # it came with provisioning and is never answered
+        ((2, True), 0, (2, True)),
+        ((2, False), 2, (2, False)),  # the device's own answer counts first
+        ((1, True), 2, (2, True)),
+        ((1, True), None, (1, True)),
+    ],
+)
+def test_which_configuration_is_in_force(answered, reported, known):
+    version, ok = answered or (None, None)
+    row = {
+        "config_version": 2,
+        "applied_version": version,
+        "applied_ok": ok,
+        "applied_reason": None,
+        "applied_at": answered and 1000,
+    }
+    found = applied(row, reported)
+    assert (found and (found["version"], found["ok"])) == known

@@ -10,6 +10,7 @@ from milepost.access.deps import Me, Reader, require
 from milepost.access.model import Principal
 from milepost.access.scope import readable
 from milepost.errors import MilepostError
+from milepost.fleet import model as fleet_model
 from milepost.fleet import repository as fleet
 from milepost.fleet.tables import door, site
 from milepost.ingest import dead_letters
@@ -52,7 +53,9 @@ def devices(request: Request, me: Me, conn: Reader) -> HTMLResponse:
         where = mounted.get(row["id"])
         # Somebody with a part of the fleet sees the devices of that part.
         if row["removed_at"] is None and (where or me.sees_all):
-            rows.append({**row, "where": where, "contact": contacts.get(row["id"])})
+            contact = contacts.get(row["id"])
+            applied = fleet_model.applied(row, contact["cfg_version"] if contact else None)
+            rows.append({**row, "where": where, "contact": contact, "applied": applied})
     return page(
         request,
         me,

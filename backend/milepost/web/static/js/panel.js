@@ -67,7 +67,7 @@ export class Panel {
     this.pending = true;
     this.loaded = performance.now();
     try {
-      await load(this.box, address);
+      await load(this.box, address, () => this.address === address);
     } catch {
       return; // the line is down: what is shown stays, the banner says so
     } finally {
