@@ -105,6 +105,12 @@ def as_told(said: list[tuple[int, int, int]]) -> list[tuple[str, int, int]]:
     ]
 
 
+def hear_out(person: Client, board: VirtualBoard, drive: Drive) -> None:
+    """Wait until the last fix of an ended drive is in the store: a power cut must not take it from the UART."""
+    last = as_told(drive.said[-1:])[0]
+    until(lambda: last in told(readings(person, board.mac)), 60)
+
+
 def settle(house: House, person: Client, board: VirtualBoard, first: int = 1) -> tuple[Made, list[dict[str, Any]]]:
     """Let a board deliver what it has, cut its power, and return what its flash made and what the service holds.
 

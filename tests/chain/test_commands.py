@@ -9,7 +9,7 @@ from typing import Any
 from milepost_hil.virtual import VirtualBoard
 from milepost_tools.demo.client import Client
 
-from .device import Drive, as_told, once, settle, told
+from .device import Drive, as_told, hear_out, once, settle, told
 from .house import House, events, put, readings, until
 from .mqtt import service_party
 
@@ -41,11 +41,11 @@ def _answered(person: Client, device: str, ident: str, timeout_s: float = 30.0) 
 
 
 def _applied(person: Client, device: str, version: int) -> dict[str, Any]:
-    """What the device said about this version of its configuration."""
+    """What the device itself answered about this version of its configuration."""
 
     def look() -> dict[str, Any] | None:
         said = person.get(f"/devices/{device}")["applied"]
-        return said if said and said["version"] == version else None
+        return said if said and said["version"] == version and said["at"] else None
 
     return until(look, 30, lambda: person.get(f"/devices/{device}"))
 
@@ -161,6 +161,7 @@ def test_M03_a_broker_that_forgot_every_session(
         done = _answered(engineer, board.mac, _command(engineer, board.mac, "locate"), 30)
         assert done["state"] == "done"
         assert time.monotonic() - began <= 30
+    hear_out(engineer, board, drive)
     made, items = settle(house, engineer, board)
     once(house, board.mac, made, items)
     heard = as_told(drive.said)

@@ -8,7 +8,7 @@ import pytest
 from milepost_hil.virtual import VirtualBoard
 from milepost_tools.demo.client import Client
 
-from .device import Drive, acknowledged, as_told, once, settle, told
+from .device import Drive, acknowledged, as_told, hear_out, once, settle, told
 from .house import House, readings, seqs, until
 
 
@@ -23,6 +23,7 @@ def test_a_killed_backend_comes_back_and_misses_nothing(
         house.start()
         before = len(readings(engineer, board.mac, "fix"))
         until(lambda: len(readings(engineer, board.mac, "fix")) > before, 30)
+    hear_out(engineer, board, drive)
     made, items = settle(house, engineer, board)
     once(house, board.mac, made, items)
     heard = as_told(drive.said)
@@ -39,6 +40,7 @@ def test_a_broker_killed_mid_batch_costs_nothing(
             house.kill_broker()
             before = len(readings(engineer, board.mac, "fix"))
             until(lambda: len(readings(engineer, board.mac, "fix")) > before, 40)  # noqa: B023
+    hear_out(engineer, board, drive)
     made, items = settle(house, engineer, board)
     once(house, board.mac, made, items)
     heard = as_told(drive.said)

@@ -10,7 +10,7 @@ import pytest
 from milepost_hil.virtual import VirtualBoard
 from milepost_tools.demo.client import Client
 
-from .device import Drive, as_told, flash, once, settle, told
+from .device import Drive, as_told, flash, hear_out, once, settle, told
 from .house import House, readings, until
 
 _SEED = 20
@@ -77,6 +77,7 @@ def test_a_link_cut_of_20_s_loses_nothing_and_keeps_the_order(house: House, engi
     last_in_the_dark = as_told(drive.said[-1:])[0]
     until(lambda: last_in_the_dark in told(readings(engineer, board.mac)), 60)
     drive.end()
+    hear_out(engineer, board, drive)
     made, items = settle(house, engineer, board)
     once(house, board.mac, made, items)
     heard = as_told(drive.said)
