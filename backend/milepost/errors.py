@@ -95,6 +95,13 @@ class TooLarge(MilepostError):
     code = "too_large"
 
 
+class Unavailable(MilepostError):
+    """A part of the service that this process does not run."""
+
+    status = 503
+    code = "unavailable"
+
+
 class RateLimited(MilepostError):
     """Too many tries."""
 

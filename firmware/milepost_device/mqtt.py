@@ -18,11 +18,11 @@ import time
 
 from micropython import const
 
-_CONNECT = const(0x10)
+from milepost_device import mqtt_packets as packets
+
 _CONNACK = const(0x20)
 _PUBLISH = const(0x30)
 _PUBACK = const(0x40)
-_SUBSCRIBE = const(0x82)
 _SUBACK = const(0x90)
 _PINGREQ = const(0xC0)
 _PINGRESP = const(0xD0)
@@ -46,34 +46,6 @@ _REFUSED = (
 
 class MQTTError(Exception):
     """The connection cannot go on; the text says why."""
-
-
-def put_length(buf: bytearray, p: int, n: int) -> int:
-    """Write a remaining length (0..268435455) at p [2.2.3]; the place after it."""
-    while True:
-        byte = n & 127
-        n >>= 7
-        buf[p] = byte | (128 if n else 0)
-        p += 1
-        if not n:
-            return p
-
-
-def put_string(buf: bytearray, p: int, text: str | bytes) -> int:
-    """Write text (str or bytes) with its 16-bit length [1.5.3]; the place after it."""
-    if isinstance(text, str):
-        text = text.encode()
-    n = len(text)
-    if n > 65535:
-        raise ValueError("string of %d bytes in a packet" % n)
-    buf[p] = n >> 8
-    buf[p + 1] = n & 255
-    buf[p + 2 : p + 2 + n] = text
-    return p + 2 + n
-
-
-def _length_size(n: int) -> int:
-    return 1 if n < 128 else 2 if n < 16384 else 3
 
 
 def backoff_ms(failures: int, spread: int) -> int:
@@ -161,8 +133,7 @@ class Client:
         """
         if not self.connected or (qos and self.inflight >= self.window):
             raise MQTTError("no connection or no room in the window")
-        n = 2 + len(topic) + (2 if qos else 0) + len(payload)
-        total = 1 + _length_size(n) + n
+        total = packets.publish_size(topic, payload, qos)
         if total > len(self._tx):
             raise ValueError("packet of %d bytes, the buffer has %d" % (total, len(self._tx)))
         pid = 0
@@ -177,14 +148,7 @@ class Client:
         async with self._write_lock:
             if writer is not self._writer:
                 raise MQTTError("connection lost")
-            buf = self._tx
-            buf[0] = _PUBLISH | qos << 1 | (1 if retain else 0)
-            p = put_string(buf, put_length(buf, 1, n), topic)
-            if qos:
-                buf[p] = pid >> 8
-                buf[p + 1] = pid & 255
-                p += 2
-            buf[p : p + len(payload)] = payload
+            packets.publish(self._tx, topic, payload, qos, retain, pid)
             await self._write(self._tx_view[:total])
 
     def close(self, reason: str = "closed") -> None:
@@ -276,50 +240,16 @@ class Client:
             self._draining = None
 
     async def _send_connect(self) -> None:
-        buf = self._tx
-        flags = 2  # clean session [3.1.2.4]
-        n = 10 + 2 + len(self._id)
-        topic = payload = b""
-        if self._will:
-            topic, payload, retain = self._will
-            flags |= 4 | 8 | (32 if retain else 0)  # will with QoS 1
-            n += 4 + len(topic) + len(payload)
-        if self._user is not None:
-            flags |= 128
-            n += 2 + len(self._user.encode())
-            if self._password is not None:
-                flags |= 64
-                n += 2 + len(self._password.encode())
-        buf[0] = _CONNECT
-        p = put_string(buf, put_length(buf, 1, n), "MQTT")
-        buf[p] = 4
-        buf[p + 1] = flags
-        keep_s = self._keep_ms // 1000
-        buf[p + 2] = keep_s >> 8
-        buf[p + 3] = keep_s & 255
-        p = put_string(buf, p + 4, self._id)
-        if self._will:
-            p = put_string(buf, p, topic)
-            p = put_string(buf, p, payload)
-        if self._user is not None:
-            p = put_string(buf, p, self._user)
-            if self._password is not None:
-                p = put_string(buf, p, self._password)
-        await self._write(self._tx_view[:p])
+        end = packets.connect(self._tx, self._id, self._user, self._password, self._keep_ms // 1000, self._will)
+        await self._write(self._tx_view[:end])
 
     async def _send_subscribe(self) -> None:
         for topic, qos in self._subs:
             pid = self._next_pid()
             self._subs_due[pid] = topic
             async with self._write_lock:
-                buf = self._tx
-                buf[0] = _SUBSCRIBE
-                p = put_length(buf, 1, 5 + len(topic))
-                buf[p] = pid >> 8
-                buf[p + 1] = pid & 255
-                p = put_string(buf, p + 2, topic)
-                buf[p] = qos
-                await self._write(self._tx_view[: p + 1])
+                end = packets.subscribe(self._tx, pid, topic, qos)
+                await self._write(self._tx_view[:end])
 
     def _next_pid(self) -> int:
         while True:

@@ -1,15 +1,16 @@
 """What an endpoint asks for: a transaction, and who is asking."""
 
 from collections.abc import Callable, Iterator
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, Request
 from sqlalchemy import Connection
+from starlette.requests import HTTPConnection
 
 from milepost.access import service
 from milepost.access.model import Principal
 from milepost.db import Database
-from milepost.errors import Forbidden, Unauthorized
+from milepost.errors import Forbidden, Unauthorized, Unavailable
 from milepost.times import now_ms
 
 COOKIE = "mp_session"
@@ -34,6 +35,14 @@ def _reader(db: Annotated[Database, Depends(database)]) -> Iterator[Connection]:
 # scope="function": the transaction ends before the answer leaves, so a 2xx is always durable.
 Tx = Annotated[Connection, Depends(_tx, scope="function")]
 Reader = Annotated[Connection, Depends(_reader, scope="function")]
+
+
+def running(connection: HTTPConnection, part: str) -> Any:
+    """A part of the running service (`ingest`, `telemetry`, `live`). Raises Unavailable where it does not run."""
+    found = getattr(connection.app.state, part, None)
+    if found is None:
+        raise Unavailable(f"this process runs no {part}; ask the one that was started with `milepost serve`")
+    return found
 
 
 def token_of(request: Request) -> str | None:

@@ -1,6 +1,5 @@
 """The inbox follows the fold: an exception opens one item, its end resolves it; people take items on."""
 
-import base64
 import json
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -10,7 +9,8 @@ from sqlalchemy import Connection, insert, update
 from milepost.access.model import SYSTEM, Principal
 from milepost.access.scope import readable
 from milepost.alerts.tables import alert
-from milepost.errors import IllegalStep, Invalid, NotFound
+from milepost.cursors import cursor_at, open_cursor
+from milepost.errors import IllegalStep, NotFound
 from milepost.evidence.model import Author, Fact, fact_id
 from milepost.ids import new_id
 from milepost.orders.projector import Change
@@ -104,11 +104,11 @@ def listing(
     statement = statement.where(alert.c.state != "resolved" if state is None else alert.c.state == state)
     if order is not None:
         statement = statement.where((alert.c.order_id == order) | (alert.c.order_number == order))
-    if (before := _open_cursor(cursor)) is not None:
+    if (before := open_cursor("a1", cursor)) is not None:
         statement = statement.where(alert.c.id < before)
     rows = [dict(row) for row in conn.execute(statement).mappings()]
     more = rows[limit - 1]["id"] if len(rows) > limit else None
-    return {"items": [shown(row) for row in rows[:limit]], "next": None if more is None else _cursor(more)}
+    return {"items": [shown(row) for row in rows[:limit]], "next": None if more is None else cursor_at("a1", more)}
 
 
 def take_on(
@@ -185,19 +185,3 @@ def _record(
 
 def _set(conn: Connection, alert_id: str, **values: Any) -> None:
     conn.execute(update(alert).where(alert.c.id == alert_id).values(values))
-
-
-def _cursor(alert_id: str) -> str:
-    return base64.urlsafe_b64encode(f"a1:{alert_id}".encode()).decode().rstrip("=")
-
-
-def _open_cursor(cursor: str | None) -> str | None:
-    if cursor is None:
-        return None
-    try:
-        text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
-    except ValueError:
-        text = ""
-    if not text.startswith("a1:"):
-        raise Invalid("cursor: not one of ours; take `next` of the page before, or leave it out")
-    return text[3:]

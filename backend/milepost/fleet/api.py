@@ -6,9 +6,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, Field
 
-from milepost.access.deps import Me, Reader, Tx, require
+from milepost.access.deps import Me, Reader, Tx, require, running
 from milepost.access.model import Principal
-from milepost.errors import NotFound
 from milepost.evidence import replay
 from milepost.fleet import api_devices, repository, service
 from milepost.fleet.model import plate_warning
@@ -133,9 +132,7 @@ def get_track(
 ) -> dict[str, Any]:
     """Fixes of a vehicle in [from, to), from whatever device was on it at each event time."""
     service.get(conn, "vehicle", vehicle_id, me)
-    store = getattr(request.app.state, "telemetry", None)
-    if store is None:
-        raise NotFound("no telemetry store runs here; start the service")
+    store = running(request, "telemetry")
     span = parse_rfc3339(from_, "from"), parse_rfc3339(to, "to")
     fixes = track_of_vehicle(conn, store, vehicle_id, *span, limit)
     return {"vehicle": vehicle_id, "fixes": fixes, "complete": len(fixes) < limit}

@@ -5,9 +5,8 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, Field
 
-from milepost.access.deps import require
+from milepost.access.deps import require, running
 from milepost.access.model import Principal
-from milepost.errors import MilepostError
 from milepost.ingest import dead_letters
 from milepost.ingest.service import Ingest
 from milepost.times import to_rfc3339
@@ -16,18 +15,8 @@ router = APIRouter(prefix="/api/v1", tags=["ingest"])
 _Engineer = Annotated[Principal, Depends(require("engineer", "dispatcher"))]
 
 
-class Unavailable(MilepostError):
-    """This process runs no ingest."""
-
-    status = 503
-    code = "unavailable"
-
-
 def _ingest(request: Request) -> Ingest:
-    found = getattr(request.app.state, "ingest", None)
-    if found is None:
-        raise Unavailable("no ingest runs in this process; ask the one that was started with `milepost serve`")
-    return found
+    return running(request, "ingest")
 
 
 _TheIngest = Annotated[Ingest, Depends(_ingest)]

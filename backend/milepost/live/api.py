@@ -9,9 +9,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection
 
 from milepost.access import service as access
-from milepost.access.deps import COOKIE, Me, Reader, same_origin
+from milepost.access.deps import COOKIE, Me, Reader, running, same_origin
 from milepost.access.model import Principal
-from milepost.errors import MilepostError
+from milepost.errors import Unavailable
 from milepost.live.hub import LiveHub, encode
 from milepost.live.pacing import HEARTBEAT_MS, Pace
 from milepost.live.sight import vehicles_of
@@ -24,19 +24,9 @@ _RECHECK_MS = 30_000  # how long a closed session or a withdrawn grant may still
 _SIGNED_OUT, _FOREIGN, _TOO_SLOW, _NO_HUB = 4401, 4403, 4408, 4503
 
 
-class NotLive(MilepostError):
-    """This process shows no live board."""
-
-    status = 503
-    code = "not_live"
-
-
 def hub_of(connection: HTTPConnection) -> LiveHub:
-    """The live hub of this service. Raises NotLive in a process without ingest."""
-    hub = getattr(connection.app.state, "live", None)
-    if hub is None:
-        raise NotLive("this process takes no readings; open the board on one started with `milepost serve`")
-    return hub
+    """The live hub of this service. Raises Unavailable in a process without ingest."""
+    return running(connection, "live")
 
 
 @router.get("/live")
@@ -84,7 +74,7 @@ async def live_socket(socket: WebSocket, since: int = -1) -> None:
         return
     try:
         hub = hub_of(socket)
-    except NotLive as error:
+    except Unavailable as error:
         await socket.close(_NO_HUB, error.message)
         return
     viewer = hub.join(asyncio.get_running_loop())

@@ -1,6 +1,5 @@
 """Use cases of the orders: ask, take a step, read. Each runs in the transaction it is given."""
 
-import base64
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -11,6 +10,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from milepost.access.model import SYSTEM, Principal
+from milepost.cursors import cursor_at, open_cursor
 from milepost.errors import Conflict, DuplicateKey, Forbidden, Invalid, NotFound
 from milepost.evidence import log
 from milepost.evidence.model import Author, Fact, canonical, fact_id
@@ -205,11 +205,11 @@ def listing(
     """
     rows = repository.page(
         conn, who, state=state, stage=stage, branch=branch, q=q, trip=trip, vehicle=vehicle,
-        before=_open_cursor(cursor), limit=limit + 1,
+        before=open_cursor("o1", cursor), limit=limit + 1,
     )  # fmt: skip
     more = len(rows) > limit
     last = rows[limit - 1]["id"] if more else None
-    return {"items": [summary(row) for row in rows[:limit]], "next": None if last is None else _cursor(last)}
+    return {"items": [summary(row) for row in rows[:limit]], "next": None if last is None else cursor_at("o1", last)}
 
 
 def evidence_of(conn: Connection, who: Principal, ref: str) -> list[dict[str, Any]]:
@@ -373,19 +373,3 @@ def _at(text: str | None, now: int) -> int:
 def _number(conn: Connection, now: int) -> str:
     day = CALENDAR.local(now).strftime("%y%m%d")
     return f"SO-{day}-{repository.next_number(conn, day):04d}"
-
-
-def _cursor(order_id: str) -> str:
-    return base64.urlsafe_b64encode(f"o1:{order_id}".encode()).decode().rstrip("=")
-
-
-def _open_cursor(cursor: str | None) -> str | None:
-    if cursor is None:
-        return None
-    try:
-        text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
-    except ValueError:
-        text = ""
-    if not text.startswith("o1:"):
-        raise Invalid("cursor: not one of ours; take `next` of the page before, or leave it out")
-    return text[3:]

@@ -48,11 +48,11 @@ def detail(conn: Connection, row: Mapping[str, Any], roles: frozenset[str]) -> d
 def summary(row: Mapping[str, Any]) -> dict[str, Any]:
     """An order in a list."""
     projection = json.loads(row["projection"])
+    shown = ("n", "key", "done", "grade", "inferred", "partial")
     stages = [
-        {"n": s["n"], "key": s["key"], "done": s["done"], "at": to_rfc3339(s["at"]), "grade": s["grade"],
-         "inferred": s["inferred"], "partial": s["partial"]}
+        {**{name: s[name] for name in shown}, "at": to_rfc3339(s["at"]), "since": to_rfc3339(s["since"])}
         for s in projection.get("stages", ())
-    ]  # fmt: skip
+    ]
     names = ("id", "number", "type", "waybill", "customer", "branch", "site", "carrier", "vehicle", "trip", "state",
              "stage", "current", "outcome", "open_exceptions", "version")  # fmt: skip
     times = {"created_at": to_rfc3339(row["created_at"]), "updated_at": to_rfc3339(row["updated_at"])}

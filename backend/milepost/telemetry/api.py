@@ -7,9 +7,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, Field
 
-from milepost.access.deps import require
+from milepost.access.deps import require, running
 from milepost.access.model import Principal
-from milepost.errors import Forbidden, Invalid, MilepostError
+from milepost.errors import Forbidden, Invalid
 from milepost.telemetry import history
 from milepost.telemetry.model import Judged, TelemetryStore, reading_id
 from milepost.times import now_ms, parse_rfc3339, to_rfc3339
@@ -19,18 +19,8 @@ _DAY_MS = 86_400_000
 _LONGEST_MS = 31 * _DAY_MS
 
 
-class Unavailable(MilepostError):
-    """This process has no telemetry store."""
-
-    status = 503
-    code = "unavailable"
-
-
 def _store(request: Request) -> TelemetryStore:
-    found = getattr(request.app.state, "telemetry", None)
-    if found is None:
-        raise Unavailable("no telemetry store in this process; ask the one that was started with `milepost serve`")
-    return found
+    return running(request, "telemetry")
 
 
 def _may(me: Annotated[Principal, Depends(require("dispatcher", "engineer", "auditor"))]) -> Principal:

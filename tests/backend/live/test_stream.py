@@ -112,7 +112,7 @@ def test_a_process_without_the_hub_says_so(client_of) -> None:
     client = client_of("dispatcher")
     assert closed_with(client) == 4503
     answer = client.get("/api/v1/live")
-    assert (answer.status_code, answer.json()["code"]) == (503, "not_live")
+    assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
 
 
 def test_a_driver_sees_only_the_own_vehicle_on_every_way(viewer, hub: LiveHub, db: Database) -> None:

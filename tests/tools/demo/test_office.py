@@ -72,13 +72,16 @@ def test_rounds_never_share_a_number_or_a_tag(first: Round, cast: dict[str, Clie
     first.prepare()
     world.trucks[0] = World(3).trucks[0]
     second = Round(2, cast, first.places, world, lambda _text: None)
-    second.over_ms += 600_000
     numbers = [shipment.number for shipment in first.shipments]
     tags = {pallet.epc for shipment in first.shipments for pallet in shipment.pallets}
     with pytest.raises(ApiError, match="end that first"):
         second.prepare()  # the trucks are still on the trips of the first round
     assert not {shipment.number for shipment in second.shipments} & set(numbers)
     assert not {pallet.epc for shipment in second.shipments for pallet in shipment.pallets} & tags
+    for shipment in first.shipments:
+        cast["dispatcher"].post(f"/trips/{shipment.trip}/vehicle/end")
+    world.trucks[0] = World(3).trucks[0]
+    Round(3, cast, first.places, world, lambda _text: None).prepare()
 
 
 def test_a_refusal_names_who_asked_for_what(cast: dict[str, Client]) -> None:

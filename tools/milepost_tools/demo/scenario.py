@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from threading import Event
 
 from milepost.ids import new_id
-from milepost.times import now_ms, to_rfc3339
 from milepost_tools.demo.client import ApiError, Client
 from milepost_tools.demo.places import Places
 from milepost_tools.demo.world import World
@@ -24,7 +23,6 @@ COMPANY_PREFIX = "6950000"  # a prefix of the demo, not of a company
 UNITS_PER_ORDER = 3
 _POLL_S = 0.25
 _DEVICE_WAIT_S = 45.0
-_TRIP_MS = 200_000
 _SKUS = (("CUP-01", "保温杯"), ("LAMP-02", "台灯"), ("TEA-03", "茶叶礼盒"))
 
 Tell = Callable[[str], None]
@@ -84,7 +82,6 @@ class Round:
         self._serials = itertools.count(number * 1000 + 1)
         self._stop = Event()
         self._session: str | None = None
-        self.over_ms = now_ms() + _TRIP_MS  # the trucks are on these trips until then
 
     def stop(self) -> None:
         """Give up waiting, in whatever thread."""
@@ -150,9 +147,7 @@ class Round:
         dispatcher = self.people["dispatcher"]
         stops = [{"site": self.places.yard}, {"site": self.places.stores[shipment.store.key]}]
         trip = dispatcher.post("/trips", number=f"T{shipment.number}", kind="direct", stops=stops)["id"]
-        dispatcher.post(
-            f"/trips/{trip}/vehicle", vehicle=self.places.vehicles[shipment.truck], to=to_rfc3339(self.over_ms)
-        )
+        dispatcher.post(f"/trips/{trip}/vehicle", vehicle=self.places.vehicles[shipment.truck])
         dispatcher.post(f"/trips/{trip}/expected", order=shipment.order)
         shipment.trip = trip
 
@@ -239,7 +234,7 @@ class Round:
         self.world.clear_hall()
 
     def return_home(self) -> None:
-        """Every truck drives back into its bay from wherever it stands, and the round's time runs out."""
+        """Every truck drives back into its bay from wherever it stands; then its trip is over."""
         for shipment in self.shipments:
             self.world.wait_standing(shipment.truck, 300)
             for way in (shipment.store.way_back(shipment.truck), town.to_dock(shipment.truck).reversed()):
@@ -248,7 +243,8 @@ class Round:
                     break
         for shipment in self.shipments:
             self.world.wait_standing(shipment.truck, 300)
-        self._stop.wait(max(0, self.over_ms - now_ms()) / 1000)
+            if shipment.trip:
+                self.people["dispatcher"].post(f"/trips/{shipment.trip}/vehicle/end")
 
     # --- waiting ---------------------------------------------------------------------------------
 
