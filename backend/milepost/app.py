@@ -9,6 +9,7 @@ import signal
 import socket
 import threading
 import time
+from importlib.metadata import version
 from pathlib import Path
 
 import uvicorn
@@ -66,7 +67,13 @@ def create_api(db: Database, settings: Settings) -> FastAPI:
     Endpoints that need a running part (`app.state.ingest`, `.telemetry`, `.live`, `.accounts`) say so when it is
     absent.
     """
-    api = FastAPI(title="Milepost", version="0.1.0", docs_url="/api/docs", openapi_url="/api/v1/openapi.json")
+    api = FastAPI(
+        title="Milepost",
+        version=version("milepost"),
+        openapi_url="/api/v1/openapi.json",
+        docs_url=None,  # FastAPI's pages of the API load their scripts from elsewhere; nothing here does
+        redoc_url=None,
+    )
     api.state.db = db
     api.state.settings = settings
     install_guard(db.engine)
