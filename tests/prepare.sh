@@ -6,6 +6,7 @@ declare -A package=(
   [/usr/bin/chromium]=chromium
   [/usr/sbin/mosquitto]=mosquitto
   [/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc]=fonts-noto-cjk
+  [/usr/lib/x86_64-linux-gnu/libatomic.so.1]=libatomic1 # Playwright's driver is linked to it
 )
 missing() {
   for file in "${!package[@]}"; do [ -e "$file" ] || echo "${package[$file]}"; done

@@ -69,7 +69,9 @@ class Log(NamedTuple):
 def logs(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Log]:
     folder = tmp_path_factory.mktemp("gpsd")
     with tarfile.open(corpus / "gpsd-nmea.tar.xz") as archive:
-        archive.extractall(folder, filter="data")
+        if hasattr(tarfile, "data_filter"):  # Debian 12's Python 3.11.2 has none yet
+            archive.extraction_filter = tarfile.data_filter
+        archive.extractall(folder)
     paths = sorted(folder.rglob("*.log"))
     printed = run_script(Path(__file__).parent / "gpsd_device.py", [str(path) for path in paths], heap="64M")
     result: dict[str, Log] = {}

@@ -175,7 +175,7 @@ def test_the_track_of_a_vehicle_comes_from_the_telemetry_store(people, house):
 
     dispatcher, engineer = people["dispatcher"], people["engineer"]
     span = {"from": to_rfc3339(T0), "to": to_rfc3339(T0 + 60_000)}
-    assert get(dispatcher, f"/vehicles/{house['vehicle']}/track", 404, **span)["code"] == "not_found"
+    assert get(dispatcher, f"/vehicles/{house['vehicle']}/track", 503, **span)["code"] == "unavailable"
     post(engineer, "/devices", id="gps-1", role="tracker", name="T")
     post(engineer, "/bindings", device="gps-1", target_kind="vehicle", target_id=house["vehicle"],
          from_=to_rfc3339(T0 + 2000), to=to_rfc3339(T0 + 5000))  # fmt: skip
