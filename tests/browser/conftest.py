@@ -114,12 +114,16 @@ def browser() -> Iterator[Browser]:
     """Chromium of the system, without a window."""
     if CHROMIUM is None:
         pytest.skip("no Chromium: apt-get install chromium fonts-noto-cjk")
-    with sync_playwright() as playwright:
-        found = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", "--force-color-profile=srgb"]
-        )
-        yield found
-        found.close()
+    try:
+        playwright = sync_playwright().start()
+    except Exception as error:  # its Node has libraries of its own to find
+        pytest.skip(f"Playwright's driver does not start ({error}): apt-get install libatomic1")
+    found = playwright.chromium.launch(
+        executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", "--force-color-profile=srgb"]
+    )
+    yield found
+    found.close()
+    playwright.stop()
 
 
 class Watched:
