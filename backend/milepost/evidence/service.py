@@ -18,6 +18,7 @@ from milepost.evidence.model import Author, Fact, fact_id, grade
 from milepost.evidence.passages import RIVAL_DB, RULE
 from milepost.fleet import service as fleet
 from milepost.ids import new_id
+from milepost.plan import repository as plan_rows
 from milepost.plan import service as plan
 from milepost.times import now_ms, to_rfc3339
 
@@ -98,14 +99,17 @@ def close_session(conn: Connection, session_id: str, at_ms: int, by: Author) -> 
 def tally(conn: Connection, session: dict[str, Any]) -> dict[str, list[str]]:
     """What a session has moved against the trip's expected list: {done, short, over}, unit ids in order.
 
-    Loading counts what is aboard the vehicle (from whatever door, or scanned by a keeper). Unloading is short of
-    what should have come off only at the last stop of the trip: before that nobody knows what stays aboard.
+    Loading counts what has come aboard the vehicle since it joined the trip (from whatever door, or scanned by a
+    keeper); goods of an earlier trip were delivered, though no reader need have seen them leave. Unloading is short
+    of what should have come off only at the last stop of the trip: before that nobody knows what stays aboard.
     """
+    joined = plan_rows.vehicle_intervals(conn, trip_id=session["trip_id"], vehicle_id=session["vehicle_id"])
+    since = min([session["from_ms"], *(row["from_ms"] for row in joined)])
     expected = plan.expected_units(conn, session["trip_id"])
     end = session["to_ms"]
     aboard: set[str] = set()
     came_off: set[str] = set()
-    for fact in standing(log.of_subjects(conn, [("vehicle", session["vehicle_id"])])):
+    for fact in standing(log.of_subjects(conn, [("vehicle", session["vehicle_id"])], since=since)):
         if fact.kind not in _MOVES or (end is not None and fact.at >= end):
             continue
         unit = fact.subjects["unit"]

@@ -152,10 +152,14 @@ def card(row: Row) -> Row:
     }
 
 
-def unit_names(conn: Connection, me: Principal, order_numbers: dict[str, str]) -> dict[str, str]:
-    """`SO-1 · 3` for the units of these orders (id to number)."""
-    statement = readable(me, unit, unit.c.id, unit.c.no, unit.c.order_id).where(unit.c.order_id.in_(order_numbers))
-    return {row.id: f"{order_numbers[row.order_id]} · {row.no}" for row in conn.execute(statement)}
+def unit_names(conn: Connection, me: Principal, unit_ids: Iterable[str]) -> dict[str, str]:
+    """`SO-1 · 3` for those of these units whose orders the person may see: also a stranger on the wrong truck."""
+    statement = (
+        readable(me, unit, unit.c.id, unit.c.no, order.c.number, also=[order])
+        .join(order, order.c.id == unit.c.order_id)
+        .where(unit.c.id.in_(set(unit_ids)))
+    )
+    return {row.id: f"{row.number} · {row.no}" for row in conn.execute(statement)}
 
 
 def needs(row: Row, t: Translate) -> list[Row]:

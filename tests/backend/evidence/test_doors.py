@@ -213,6 +213,22 @@ def test_closing_says_what_is_short_and_what_is_over(yard, reader):
     assert facts[-1].body["over"] == [stranger.id]
 
 
+def test_goods_of_an_earlier_trip_are_no_matter_of_the_next(yard, reader):
+    """They were delivered and signed for; no reader saw them leave the truck."""
+    session = yard.open("1", "truck-a", "truck-a")
+    yard.feed(*reader.crossing(T0 + 60_000, "out", (E0,)))
+    with yard.db.tx() as conn:
+        service.close_session(conn, session, T0 + 100_000, Author("keeper", "k"))
+        plan.end_vehicle(conn, yard.trips["truck-a"], T0 + 200_000)
+        later = plan.plan_trip(conn, number="T-later", kind="line", stops=[{"site": yard.site}])
+        plan.set_vehicle(conn, later.id, yard.vehicles["truck-a"], from_ms=T0 + 200_000)
+        row, _ = service.open_session(
+            conn, door=yard.doors["1"], vehicle=yard.vehicles["truck-a"], trip=later.id, direction="load",
+            from_ms=T0 + 300_000, by="k",
+        )  # fmt: skip
+        assert service.tally(conn, row) == {"done": [], "short": [], "over": []}
+
+
 def test_a_door_or_a_truck_is_in_one_session_at_a_time(yard):
     yard.open("1", "truck-a", "truck-a")
     with pytest.raises(Conflict, match="close it first"):

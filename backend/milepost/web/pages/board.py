@@ -126,6 +126,7 @@ def vehicle_panel(vehicle_id: str, request: Request, me: Me, conn: Reader) -> HT
     t = translator(language)
     orders = orders_view.by_ids(conn, me, order_ids, t)
     limits = hub_of(request).limits(vehicle_id)
+    reads = views.last_reads(conn, "vehicle", vehicle_id)
     return page(
         request,
         me,
@@ -135,11 +136,11 @@ def vehicle_panel(vehicle_id: str, request: Request, me: Me, conn: Reader) -> HT
         driver=views.driver_names(conn, me).get(trip["driver_id"]) if trip else None,
         cards=[orders_view.card(row) for row in orders],
         needs=_needs(orders, orders_view.troubles_of_vehicles(conn, me, t).get(vehicle_id, []), t),
-        reads=views.last_reads(conn, "vehicle", vehicle_id),
+        reads=reads,
         devices=devices,
         fix=max(latest.values(), key=lambda reading: reading.at, default=None),
         limits=limits,
-        unit_names=orders_view.unit_names(conn, me, {row["id"]: row["number"] for row in orders}),
+        unit_names=orders_view.unit_names(conn, me, [read["subjects"]["unit"] for read in reads]),
     )
 
 

@@ -158,7 +158,7 @@ function lock() {
 /** All vehicles of the list, and the sites around them: a truck alone on an empty map says nothing. */
 function fitAll() {
   const vehicles = [...Array(store.size).keys()].filter(list.shown).map((i) => [store.lat[i], store.lng[i]]);
-  map.fit([...vehicles, ...sitesNear(state.sites, vehicles)], 14);
+  map.fit([...vehicles, ...sitesNear(state.sites, vehicles)], 16);
 }
 
 function save() {
