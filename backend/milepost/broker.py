@@ -19,7 +19,7 @@ from pathlib import Path
 from milepost.errors import MilepostError
 
 # Messages a session may hold unacknowledged. One filter a session, so it stays far below the 65,535 that nats-server
-# grants a session; the spool acknowledges in hundreds (notes/backend.md §8).
+# grants a session; the spool acknowledges in hundreds.
 _MAX_ACK_PENDING = 5000
 _MAX_PAYLOAD = 1_048_576  # bytes; a batch has about 1 kB, anything larger than this closes the connection
 # nats-server does not deliver again what was in flight when a session comes back, as MQTT-4.4.0-1 wants, but when this

@@ -1,7 +1,7 @@
 """Identity and configuration: two JSON files, each replaced whole (temporary file, then rename).
 
 The desired configuration comes as one JSON object; `validate` judges all of it before anything changes
-(Particle's shadow-and-commit, notes/firmware.md §1). Keys that this firmware does not know are kept in the
+(Particle's shadow-and-commit). Keys that this firmware does not know are kept in the
 file and otherwise ignored, so that an older device takes a newer configuration.
 """
 

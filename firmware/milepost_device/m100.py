@@ -1,4 +1,4 @@
-"""M100 / R200 / JRD-4035 UHF reader: frames in, commands out (notes/rfid.md §1.2).
+"""M100 / R200 / JRD-4035 UHF reader: frames in, commands out.
 
 A frame is head, type, command, length (2 bytes, high first), parameters, sum, end. It is framed by its
 length: the end byte may occur inside. There are two dialects of the same protocol, `BB ... 7E` and

@@ -1,7 +1,7 @@
 """MQTT 3.1.1 client for asyncio: QoS 1 window in flight, transport injected, nothing kept over a connection.
 
 Written from the OASIS standard "MQTT Version 3.1.1" (section numbers in brackets). The session is always
-clean: what was not acknowledged is sent again by its owner, who keeps it on flash (notes/firmware.md §3).
+clean: what was not acknowledged is sent again by its owner, who keeps it on flash.
 
     client = Client(transport, "id", will=("topic", b"payload", True))
     client.subscribe("topic", 1)                   # before run; sent again on every connection
@@ -220,7 +220,7 @@ class Client:
             self._dead.set()
 
     async def _write(self, data: bytearray | memoryview) -> None:
-        """One write per packet: a packet in two TLS records costs 56 bytes more (notes/firmware.md §4)."""
+        """One write per packet: a packet in two TLS records costs 56 bytes more."""
         writer = self._writer
         if writer is None:
             raise MQTTError("connection lost")

@@ -1,6 +1,6 @@
 """NMEA 0183 parser: RMC and GGA of any talker, fed by bytes, one epoch out per instant.
 
-Integers only, one preallocated line, nothing allocated on the path of a fix (notes/firmware.md §6).
+Integers only, one preallocated line, nothing allocated on the path of a fix.
 A sentence is parsed into locals and committed whole or not at all: an 8-bit XOR lets one corrupt
 line in 256 pass, so every field is range-checked and RMC and GGA must agree. There is no date gate
 here; whether a date may be believed is the next stage (gnss_time.py).

@@ -1,6 +1,6 @@
 """Durable ring of records on NOR flash: a record is safe when `append` returns.
 
-Flash rules (notes/firmware.md §5): programming only clears bits, erasing sets a whole sector, power may go
+Flash rules: programming only clears bits, erasing sets a whole sector, power may go
 inside either. Nothing here erases or rewrites what it still needs.
 
 Sector:  mark u32 | version u16, boot u16, stream, first seq, acked, number, crc (each u32) | dead u32

@@ -1,7 +1,7 @@
 """One asyncio loop in one daemon thread serves all virtual boards of the process.
 
 Also home of `Pipe`, the queue that every descriptor gets: a PTY holds 4 KiB, and a short write that is
-not carried on loses bytes (notes/hil.md T6).
+not carried on loses bytes (docs/hil.md T6).
 """
 
 import asyncio
@@ -68,7 +68,7 @@ class Pipe:
             loop().remove_reader(self.fd)
 
     def drain(self) -> None:
-        """Reads all that is left, for the moment after the writer has died (notes/hil.md T7)."""
+        """Reads all that is left, for the moment after the writer has died (docs/hil.md T7)."""
         with contextlib.suppress(OSError):
             while data := os.read(self.fd, 65536):
                 self._on_data(data)

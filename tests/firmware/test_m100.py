@@ -12,7 +12,7 @@ from milepost_device.wire import crc16_gen2
 
 Feed = Callable[[list[list[bytes]]], list[dict[str, Any]]]
 
-# The vendors' own examples (notes/rfid.md §1.2), and the default query after the erratum named there.
+# The vendors' own examples, and the default query after the erratum named there.
 VENDOR_COMMANDS = {
     "hardware version": "bb0003000100047e",
     "firmware version": "bb0003000101057e",

@@ -65,7 +65,7 @@ def the_fix(result: dict[str, Any]) -> dict[str, Any]:
     return fixes(result)[0]
 
 
-# --- the cases of notes/cases.md -----------------------------------------------------------------
+# --- cases from the field ------------------------------------------------------------------------
 
 _2020 = datetime(2020, 1, 1, tzinfo=UTC)
 _BUILT_2026 = int((datetime(2026, 1, 1, tzinfo=UTC) - _2020).total_seconds())

@@ -73,7 +73,7 @@ def test_mpremote_commands_run_unmodified(make, tmp_path):
             done.stdout,
             done.stderr,
         )
-        if words == ("reset",):  # Ctrl-C during the boot is data, as on the chip (notes/hil.md T12)
+        if words == ("reset",):  # Ctrl-C during the boot is data, as on the chip (docs/hil.md T12)
             board.wait_for(b"boot\r\n", since=board.wait_for(b"SW_CPU_RESET", since=at))
     assert (host / "back.bin").read_bytes() == BINARY
 
@@ -108,7 +108,7 @@ def test_a_client_finds_nothing_that_was_printed_before_it_came(make):
 
 
 def interrupt(board, since):
-    """Ctrl-C until it takes: while the board boots or compiles it is data, as on the chip (notes/hil.md T12)."""
+    """Ctrl-C until it takes: while the board boots or compiles it is data, as on the chip (docs/hil.md T12)."""
     deadline = time.monotonic() + 15
     while b"KeyboardInterrupt" not in board.console[since:]:
         assert time.monotonic() < deadline, board.console[since:]
@@ -137,7 +137,7 @@ def test_a_ctrl_c_that_comes_after_the_program_never_hits_the_next_one(make, run
 
 
 def test_a_storm_of_ctrl_c_leaves_a_sound_heap(make, run):
-    """The unix port's own handler locks the heap for ever after about 70 of these (notes/hil.md T1, T2)."""
+    """The unix port's own handler locks the heap for ever after about 70 of these (docs/hil.md T1, T2)."""
     board = make(
         {
             "main.py": (

@@ -1,4 +1,4 @@
-"""Resets, their causes, and what survives them (ESP32: ports/esp32/modmachine.c, notes/hil.md §1.1)."""
+"""Resets, their causes, and what survives them (ESP32: ports/esp32/modmachine.c, docs/hil.md)."""
 
 import time
 
@@ -119,7 +119,7 @@ def test_unique_id_is_the_mac_of_the_network(make, run):
 
 
 def test_what_was_printed_just_before_the_cut_is_not_lost(make):
-    """notes/hil.md T7: output still in the PTY when the child is killed."""
+    """docs/hil.md T7: output still in the PTY when the child is killed."""
     board = make({"main.py": "import machine\nprint('x' * 3000 + 'last words')\nmachine.reset()\n"})
     at = 0
     for _ in range(8):

@@ -31,4 +31,4 @@ def test_the_demands_are_met():
     assert results["payload_bytes_per_fix"]["value"] <= 7.5
     assert results["payload_bytes_per_fix_1hz"]["value"] <= 7.0
     for result in results.values():
-        assert 110 < result["baseline"]["value"] < 150  # OwnTracks JSON, as notes/firmware.md §4 measured
+        assert 110 < result["baseline"]["value"] < 150  # OwnTracks JSON

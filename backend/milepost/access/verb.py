@@ -19,7 +19,7 @@ from milepost.times import now_ms
 def user(ctx: click.Context, data: Path | None, database: str | None) -> None:
     """Accounts of people.
 
-    Example: milepost user add li.na --name "李娜" --grant desk@branch:SH1
+    Example: milepost user add desk01 --name "订单 01" --grant desk@branch:SH1
     """
     given = {key: value for key, value in {"data_dir": data, "database_url": database}.items() if value}
     db = Database(Settings(**given).sql_url)

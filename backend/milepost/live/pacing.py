@@ -8,7 +8,7 @@ HEARTBEAT_MS = 2_000
 
 
 class Pace:
-    """What one viewer has been sent and has said it applied (notes/ui.md §4). Pure: time is an argument, ms."""
+    """What one viewer has been sent and has said it applied. Pure: time is an argument, ms."""
 
     def __init__(self, since: int, now: int) -> None:
         self.since = since  # the sequence number after the last frame sent

@@ -2,7 +2,7 @@
 
 A change becomes visible at the next tick, which gives everything changed since the last one the same sequence number.
 `since(n)` is what a viewer that has seen n must apply to have what a new viewer gets from `full()`; rows are conflated
-(the newest per vehicle), events never are (notes/ui.md §4).
+(the newest per vehicle), events never are.
 """
 
 import heapq

@@ -1,6 +1,6 @@
 """Which fixes to believe. Pure: a judgement over a fix and its neighbours; nothing is deleted for it.
 
-On by default, because every fleet sees jumps, spikes and (0, 0) (notes/backend.md §2 #9, #10). A quarantined fix
+On by default, because every fleet sees jumps, spikes and (0, 0). A quarantined fix
 stays in the store with its reason, visible in the history.
 """
 

@@ -92,7 +92,7 @@ class Console:
             self._seen = len(self._log)
 
     def interrupt(self, timeout_s: float = 20.0) -> None:
-        """Brings the board to the friendly prompt: Ctrl-C again and again, never once (notes/hil.md T12)."""
+        """Brings the board to the friendly prompt: Ctrl-C again and again, never once (docs/hil.md T12)."""
         deadline = time.monotonic() + timeout_s
         while True:
             self.skip()

@@ -85,7 +85,7 @@ class Child:
         """Console input. 0x03 interrupts while the interpreter has its interrupt character armed, else it is data.
 
         Armed is what the interpreter says through sigaction() (launcher.py); the flags of the tty lie, raw
-        paste runs the program with the tty still raw (notes/hil.md T3). booted: the boot script is through.
+        paste runs the program with the tty still raw (docs/hil.md T3). booted: the boot script is through.
         """
         while data:
             at = data.find(_CTRL_C)

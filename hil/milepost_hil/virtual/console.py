@@ -83,7 +83,7 @@ class Cooker:
 
 
 class Terminal:
-    """The PTY that mpremote and pyserial open, through a symlink outside /dev/pts (notes/hil.md T11).
+    """The PTY that mpremote and pyserial open, through a symlink outside /dev/pts (docs/hil.md T11).
 
     While nobody has it open, output is lost as on a wire that nobody listens to; a client never finds
     what was printed before it came. Descriptors are watched edge-triggered: a hung-up PTY stays readable

@@ -5,7 +5,7 @@ TERMIOS SIGACTION`` (the last two: elf.call_slot).
 
 It maps the shared page and the flash file, gives the interpreter's own "a UART interrupt saw Ctrl-C"
 function to SIGUSR1 (the unix port's SIGINT handler longjmps out of the garbage collector and leaves the
-heap locked for ever, notes/hil.md T1), starts the thread that turns pin edges into scheduled callbacks,
+heap locked for ever, docs/hil.md T1), starts the thread that turns pin edges into scheduled callbacks,
 and then becomes the interpreter. Imports stay few: every one of them costs boot time.
 """
 

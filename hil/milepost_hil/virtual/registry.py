@@ -1,4 +1,4 @@
-"""Where running boards are listed: pyserial never shows a PTY (notes/hil.md T16), so we keep our own list."""
+"""Where running boards are listed: pyserial never shows a PTY (docs/hil.md T16), so we keep our own list."""
 
 import json
 import os

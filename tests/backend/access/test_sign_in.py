@@ -13,8 +13,8 @@ from milepost.errors import Conflict, Invalid, RateLimited, Unauthorized
 GOOD = "long enough 1"
 
 
-def account(conn, login="li.na", **extra):
-    values = {"login": login, "name": "Li Na", "grants": [Grant("desk", "branch", "b1")], "now": 1, **extra}
+def account(conn, login="desk01", **extra):
+    values = {"login": login, "name": "Desk 01", "grants": [Grant("desk", "branch", "b1")], "now": 1, **extra}
     return service.create_person(conn, password_hash=service.hash_password(GOOD), **values)
 
 
@@ -25,7 +25,7 @@ def sign_in(conn, login, password, **times):
 def test_a_session_names_its_person_until_it_expires(db):
     with db.tx() as conn:
         account(conn)
-        token = sign_in(conn, "li.na", GOOD, now=1000, life_ms=500)
+        token = sign_in(conn, "desk01", GOOD, now=1000, life_ms=500)
         assert service.principal_of(conn, token, 1499).grants == {Grant("desk", "branch", "b1")}
         assert service.principal_of(conn, token, 1500) is None
         assert service.principal_of(conn, token + "x", 1001) is None
@@ -34,17 +34,17 @@ def test_a_session_names_its_person_until_it_expires(db):
 def test_signing_out_and_disabling_end_the_session(db):
     with db.tx() as conn:
         account(conn)
-        first, second = (sign_in(conn, "li.na", GOOD, now=1, life_ms=500) for _ in range(2))
+        first, second = (sign_in(conn, "desk01", GOOD, now=1, life_ms=500) for _ in range(2))
         service.sign_out(conn, first)
         assert service.principal_of(conn, first, 2) is None
         assert service.principal_of(conn, second, 2) is not None
-        service.set_disabled(conn, "li.na", True)
+        service.set_disabled(conn, "desk01", True)
         assert service.principal_of(conn, second, 2) is None
         with pytest.raises(Unauthorized):
-            sign_in(conn, "li.na", GOOD, now=2, life_ms=500)
+            sign_in(conn, "desk01", GOOD, now=2, life_ms=500)
 
 
-@pytest.mark.parametrize("login, password", [("li.na", "wrong password"), ("nobody", GOOD)])
+@pytest.mark.parametrize("login, password", [("desk01", "wrong password"), ("nobody", GOOD)])
 def test_wrong_login_and_wrong_password_get_the_same_answer(db, login, password):
     with db.tx() as conn:
         account(conn)
@@ -55,17 +55,17 @@ def test_wrong_login_and_wrong_password_get_the_same_answer(db, login, password)
 def test_five_wrong_passwords_lock_the_login_for_a_minute(db):
     with db.tx() as conn:
         for second in range(5):
-            service.check_tries(conn, "li.na", second * 1000)
-            service.count_failure(conn, "li.na", second * 1000)
+            service.check_tries(conn, "desk01", second * 1000)
+            service.count_failure(conn, "desk01", second * 1000)
         with pytest.raises(RateLimited, match="try again in"):
-            service.check_tries(conn, "li.na", 5000)
-        service.check_tries(conn, "li.na", 4000 + 60_000)
+            service.check_tries(conn, "desk01", 5000)
+        service.check_tries(conn, "desk01", 4000 + 60_000)
 
 
 @pytest.mark.parametrize(
     "change, error",
     [
-        ({"login": "Li Na"}, Invalid),
+        ({"login": "Desk 01"}, Invalid),
         ({"grants": [Grant("boss")]}, Invalid),
         ({"grants": [Grant("desk", "branch", "")]}, Invalid),
         ({"grants": [Grant("desk", "company", "b1")]}, Invalid),
@@ -92,7 +92,7 @@ def test_a_login_belongs_to_one_person(db):
 def test_the_stored_database_opens_no_session(db):
     with db.tx() as conn:
         account(conn)
-        token = sign_in(conn, "li.na", GOOD, now=1, life_ms=500)
+        token = sign_in(conn, "desk01", GOOD, now=1, life_ms=500)
     with closing(sqlite3.connect(db.engine.url.database)) as file:
         dump = "".join(file.iterdump())
     assert token not in dump and GOOD not in dump

@@ -22,7 +22,7 @@ HERE = Path(milepost.web.__file__).parent
     ],
 )
 def test_leaflet_is_the_one_of_npm(path: str, digest: str) -> None:
-    # Both are the base64 of notes/ui.md §3 in hex.
+    # sha256 of leaflet 1.9.4 as npm publishes it, in hex.
     found = assets().get(path)
     assert found is not None
     assert hashlib.sha256(found[1]).hexdigest() == digest
@@ -36,7 +36,7 @@ def test_the_font_is_small_and_speaks_for_itself() -> None:
 
 
 def test_the_first_load_of_the_board_stays_under_its_budget() -> None:
-    """Goal 5 of notes/ui.md: 120 kB gzipped without tiles."""
+    """The board costs at most 120 kB gzipped without tiles (demands.csv)."""
     first = ["vendor/leaflet.js", "vendor/leaflet.css", "vendor/inter.woff2"]
     first += [f"css/{name}.css" for name in ("tokens", "icons", "base", "signs", "board")]
     first += [f"js/{path.name}" for path in (HERE / "static" / "js").glob("*.js")]

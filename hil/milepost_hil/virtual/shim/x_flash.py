@@ -1,7 +1,7 @@
 """The 4 MiB flash: partition table, NOR semantics, numbered operations, a cut at any of them.
 
 Everything that littlefs calls carries @micropython.native: native code never polls pending exceptions, so
-a Ctrl-C cannot unwind through littlefs's C state (notes/hil.md T2). Nothing here allocates (T10).
+a Ctrl-C cannot unwind through littlefs's C state (docs/hil.md T2). Nothing here allocates (T10).
 """
 
 import layout

@@ -222,7 +222,7 @@ class Timer:
 
 
 class UART(io.IOBase):
-    """A socket to the far end. poll() gets its descriptor, so nothing busy-polls (notes/hil.md T8)."""
+    """A socket to the far end. poll() gets its descriptor, so nothing busy-polls (docs/hil.md T8)."""
 
     INV_TX, INV_RX, RTS, CTS = 1, 2, 1, 2
     IRQ_RX, IRQ_RXIDLE, IRQ_BREAK = 1, 4096, 2
