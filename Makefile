@@ -45,9 +45,8 @@ lint: $(TEST_STAMP)
 	$(BIN)/basedpyright --project firmware/pyrightconfig.json
 
 bench: $(TEST_STAMP)
-	$(BIN)/milepost bench wire
-	$(BIN)/milepost bench gnss
-	$(BIN)/milepost bench fold
+	@missed=; for name in wire gnss fold; do $(BIN)/milepost bench $$name || missed="$$missed $$name"; done; \
+	test -z "$$missed" || { echo "not all demands are met:$$missed"; exit 1; }
 
 soak: $(TEST_STAMP)
 	bash tests/prepare.sh
