@@ -17,7 +17,7 @@ from milepost_device.lanes import LIVE, NOTHING, Lanes
 from milepost_device.mqtt import MQTTError
 
 _MIN_BATCH = const(256)
-_STRIKES = const(2)  # connections lost on the same batch before it is made smaller
+_STRIKES = const(2)  # connections lost on a batch of unproved size before batches are made smaller
 _INBOX = const(8)
 _BATCH_SPARE = const(64)  # bytes: header, CRC and what a record may grow by in a batch
 
@@ -63,7 +63,9 @@ class Uplink:
         self._inbox = []
         self._inbox_event = asyncio.Event()
         self._state_due = False
-        self._strike_seq = 0
+        self._proved = 0  # bytes of the largest batch that the broker has taken
+        self._biggest = 0  # bytes of the largest batch sent on this connection
+        self._suspect = 0  # bytes of the smallest batch on which the broker closed
         self._strikes = 0
         self._hole_told = 0
         self.first_ack = asyncio.Event()
@@ -124,7 +126,7 @@ class Uplink:
                 if self._state_due:
                     self._state_due = False
                     text = json.dumps(self._state())
-                    await client.publish(self._state_topic, text.encode(), retain=True)
+                    await client.publish(self._state_topic, text.encode(), retain=True, token=0)
                     continue
                 now = time.ticks_ms()
                 # twice: a fix in flash is more than twice as long as in a batch
@@ -139,7 +141,8 @@ class Uplink:
                 if self._last >= box.head:
                     self._waiting = 0
                 lanes.sent(lane, self._last, now)
-                await client.publish(self._up, batch, token=first)
+                self._biggest = max(self._biggest, len(batch))
+                await client.publish(self._up, batch, token=len(batch))
                 self.sent_batches += 1
             except MQTTError:
                 pass  # the client connects again; `restart` forgets what was under way
@@ -203,21 +206,25 @@ class Uplink:
     # --- what the client tells -----------------------------------------------------------------------
 
     def _connected(self) -> None:
+        self._biggest = 0
         self.lanes.restart(self._box.tail - 1, time.ticks_ms())
         self._state_due = True
         self._kick.set()
 
-    def _took(self, token) -> None:
-        if token == self._strike_seq:
+    def _took(self, size: int) -> None:
+        self._proved = max(self._proved, size)
+        if size >= self._suspect:
             self._strikes = 0
         self._kick.set()
 
     def _closed(self, reason: str, by_peer: bool, oldest) -> None:
-        if not by_peer or oldest is None:
+        """A broker says "too large" by closing: twice with a batch in flight larger than any it took, and it shrinks.
+
+        Small live batches in between prove nothing about the large one.
+        """
+        if not by_peer or oldest is None or self._biggest <= self._proved:
             return
-        if oldest != self._strike_seq:
-            self._strike_seq = oldest
-            self._strikes = 0
+        self._suspect = min(self._suspect, self._biggest) if self._strikes else self._biggest
         self._strikes += 1
         if self._strikes >= _STRIKES and self._limit > _MIN_BATCH:
             self._strikes = 0
