@@ -7,7 +7,7 @@ import uctypes
 import x_flash
 
 _path, sys.path[:] = sys.path[:], []
-import time as _native  # noqa: E402
+import time as _native
 
 sys.path[:] = _path
 
