@@ -37,6 +37,7 @@ from milepost.live.announce import announcer
 from milepost.live.hub import LiveHub
 from milepost.live.targets import FleetTargets
 from milepost.orders import api as orders_api
+from milepost.orders import repository as order_rows
 from milepost.orders import service as orders
 from milepost.periodic import Periodic
 from milepost.plan import api as plan_api
@@ -44,6 +45,7 @@ from milepost.settings import Settings
 from milepost.telemetry import api as telemetry_api
 from milepost.telemetry.sink import TelemetrySink
 from milepost.telemetry.sqlite import SqliteTelemetry
+from milepost.times import now_ms
 from milepost.web import api as web_api
 
 _APIS = (
@@ -164,6 +166,9 @@ class Service:
         self.ingest.publish(device_id, leaf, payload, retain)  # which stands between its sinks and what they cause
 
     def _wake_orders(self) -> None:
+        with self.db.read() as conn:
+            if not order_rows.due(conn, now_ms(), limit=1):
+                return  # the writers' lock is not taken once a second for nothing
         with self.db.tx() as conn:
             orders.wake(conn)
 

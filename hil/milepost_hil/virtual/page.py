@@ -38,9 +38,6 @@ class Page:
     def set_u32(self, at: int, value: int) -> None:
         struct.pack_into("<I", self._map, at, value)
 
-    def u64(self, at: int) -> int:
-        return struct.unpack_from("<Q", self._map, at)[0]
-
     def set_i64(self, at: int, value: int) -> None:
         struct.pack_into("<q", self._map, at, value)
 
