@@ -3,7 +3,10 @@
 from importlib import import_module
 from importlib.util import find_spec
 
-_SUBJECTS = ("access", "ingest", "fleet", "plan", "evidence", "orders", "alerts", "notify", "clocks", "care")
+_SUBJECTS = (
+    "access", "ingest", "fleet", "masterdata", "plan", "evidence", "orders", "clocks", "notify", "alerts", "reports",
+    "care",
+)  # fmt: skip
 
 
 def load_tables() -> None:

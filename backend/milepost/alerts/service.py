@@ -34,6 +34,8 @@ def install() -> None:
 
 def on_change(conn: Connection, change: Change) -> None:
     """Bring the inbox in line with an order that has changed."""
+    if not change.changed:
+        return
     place = {"order_number": change.number, "branch": change.state.branch, "site": change.state.site}
     reconcile(conn, change.order_id, change.state.exceptions, now=change.at, **place)
 

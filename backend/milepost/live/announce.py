@@ -16,9 +16,9 @@ def announcer(hub: LiveHub) -> Callable[[Connection, Change], None]:
     """A listener for `orders.service.subscribe`: what has changed is told once its transaction commits."""
 
     def listen(conn: Connection, change: Change) -> None:
-        news = list(news_of(change))
-        if not news:
+        if not change.changed:
             return
+        news = list(news_of(change))
 
         def tell(_conn: Connection) -> None:
             for kind, data, vehicle in news:

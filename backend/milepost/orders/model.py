@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
+from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 STAGES = (
@@ -81,6 +81,18 @@ class Policy:
     presence_margin_ms: int = 10 * 60_000  # EX-42
     silent_wait_ms: int = 24 * 3_600_000  # EX-42 with a silent tracker
 
+    def limits(self, channel: str | None, klass: str | None, at: int) -> "Policy":
+        """One set of limits for every order and all time."""
+        return self
+
+
+class Limits(Protocol):
+    """Whoever knows which limits hold for an order: one `Policy`, or the versioned policies of the clocks."""
+
+    def limits(self, channel: str | None, klass: str | None, at: int) -> Policy:
+        """The limits for a channel and a customer class (None: unknown) at an instant (UTC ms)."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Calendar:
@@ -125,6 +137,8 @@ class OrderState:
     outcome: str | None
     type: str | None
     customer: str | None
+    channel: str | None
+    customer_class: str | None
     branch: str | None
     waybill: str | None
     d0: str | None

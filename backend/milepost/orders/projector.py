@@ -10,32 +10,60 @@ from sqlalchemy import Connection
 from milepost.access.model import SYSTEM
 from milepost.evidence.model import Fact
 from milepost.orders import repository, world
-from milepost.orders.fold import fold
-from milepost.orders.model import Calendar, OrderState, Policy
+from milepost.orders.fold import Story, trace
+from milepost.orders.model import Calendar, Limits, OrderState, Policy
 from milepost.times import now_ms
 
-POLICY = Policy()
 CALENDAR = Calendar()
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """An order's projection has changed: its row as it was, the state as it is, the facts that did it."""
+    """An order was folded anew: its row as it was, its story, every fact it rests on, and those that are new.
+
+    `changed`: its projection differs from what is stored; a remark, say, moves no state and still stops a clock.
+    """
 
     order_id: str
     number: str
     before: dict[str, Any]
-    state: OrderState
+    story: Story
+    world: tuple[Fact, ...]
     facts: tuple[Fact, ...]
     at: int
+    changed: bool
+
+    @property
+    def state(self) -> OrderState:
+        """The order as it stands now."""
+        return self.story.state
 
 
 Listener = Callable[[Connection, Change], None]
 _listeners: list[Listener] = []
+_plain = Policy()
+
+
+def _no_versions(conn: Connection) -> Limits:
+    return _plain
+
+
+_limits: Callable[[Connection], Limits] = _no_versions
+
+
+def use_limits(limits: Callable[[Connection], Limits]) -> None:
+    """Take the limits from here: the versioned policies of the clocks (wired by the composition root)."""
+    global _limits  # noqa: PLW0603  (one installation serves one company)
+    _limits = limits
+
+
+def limits(conn: Connection) -> Limits:
+    """The limits that hold in this installation."""
+    return _limits(conn)
 
 
 def subscribe(listener: Listener) -> None:
-    """Call `listener` in the transaction of every change (wired by the composition root; twice is once)."""
+    """Call `listener` in the transaction of every refold (wired by the composition root; twice is once)."""
     if listener not in _listeners:
         _listeners.append(listener)
 
@@ -61,23 +89,24 @@ def refold(conn: Connection, order_id: str, news: Iterable[Fact], now: int | Non
         return False
     facts, links = world.load(conn, order_id)
     repository.set_links(conn, order_id, links)
-    state = fold(facts, POLICY, CALENDAR, at).get(order_id)
-    if state is None:
+    story = trace(facts, _limits(conn), CALENDAR, at).get(order_id)
+    if story is None:
         return False
     ahead = [t for f in facts if (t := max(f.at, f.received_at or f.at)) > at]
-    state = _with_due(state, ahead)
+    state = _with_due(story.state, ahead)
     projection = json.dumps(state.as_dict(), ensure_ascii=False, separators=(",", ":"))
-    if projection == row["projection"]:
-        repository.set_due(conn, order_id, state.next_due)
-        return False
+    changed = projection != row["projection"]
     news = tuple(news)
+    if not changed:
+        repository.set_due(conn, order_id, state.next_due)
     last = max(news, key=lambda fact: fact.at, default=None)
     by = {} if last is None else {"kind": last.kind, "role": last.by.role, "id": last.by.id, "at": last.at}
-    repository.save(conn, row, state, projection, at, by)
-    change = Change(order_id, row["number"], row, state, news, at)
+    if changed:
+        repository.save(conn, row, state, projection, at, by)
+    change = Change(order_id, row["number"], row, Story(state, story.chronicle), tuple(facts), news, at, changed)
     for listener in _listeners:
         listener(conn, change)
-    return True
+    return changed
 
 
 def _with_due(state: OrderState, ahead: list[int]) -> OrderState:

@@ -8,6 +8,7 @@ from sqlalchemy import text
 
 from milepost.db import Database
 from milepost.live.announce import announcer, news_of
+from milepost.orders.fold import Story
 from milepost.orders.projector import Change
 
 
@@ -34,7 +35,7 @@ def trouble(kind: str, closed_at: int | None = None, **data: Any) -> dict[str, A
 
 def change(before: list[dict[str, Any]], *now: dict[str, Any]) -> Change:
     row = {"projection": json.dumps({"exceptions": before})}
-    return Change("o1", "SO-1", row, State(*now), (), 5)  # pyright: ignore[reportArgumentType]
+    return Change("o1", "SO-1", row, Story(State(*now), []), (), (), 5, True)  # pyright: ignore[reportArgumentType]
 
 
 class Hub:

@@ -21,6 +21,7 @@ def handed_out(w: World, fact: Fact, order: Order) -> None:
             _infer_road(order, unit, fact)
             leave_vehicle(w, unit)
             unit.phys = "handed_out"
+            order.note("handed_out", fact, unit.id)
 
 
 def agreed(w: World, fact: Fact, order: Order) -> None:
@@ -47,6 +48,7 @@ def signed(w: World, fact: Fact, order: Order) -> None:
         _infer_road(order, unit, fact)
         _infer_arrival(order, unit, fact)
         unit.close, unit.close_at = outcome, fact.at
+        order.note(outcome, fact, unit.id)
         unit.marks["signed"] = Mark(fact, grade="C" if handed and fact.source == "partner" else None)
         leave_vehicle(w, unit)
     order.signs.append((fact, tuple(unit.id for unit in covered)))
@@ -68,6 +70,7 @@ def refused(w: World, fact: Fact, order: Order) -> None:
         if unit.phys != "handed_out":
             _infer_arrival(order, unit, fact)
         unit.close, unit.close_at = "refused", fact.at
+        order.note("refused", fact, unit.id)
         unit.marks["signed"] = Mark(fact)
     order.trouble("refused", fact.id, fact, "EX-38", reason=fact.body.get("reason"))
     order.settle("left_without_outcome", fact.at)
@@ -83,6 +86,7 @@ def failed(w: World, fact: Fact, order: Order) -> None:
     for unit in open_units:
         _infer_road(order, unit, fact)
         unit.close, unit.close_at = "delivery_failed", fact.at
+        order.note("delivery_failed", fact, unit.id)
     order.settle("left_without_outcome", fact.at)
 
 
@@ -95,6 +99,7 @@ def disposed(w: World, fact: Fact, order: Order) -> None:
         if len(lost) < len(order.all_units()):
             for unit in lost:
                 unit.released = "lost"
+                order.note("released", fact, unit.id, "lost")
     elif order.disposition == "redeliver":
         order.agreed_at = fact.at
 
@@ -108,6 +113,7 @@ def receipt_returned(w: World, fact: Fact, order: Order) -> None:
         order.trouble("receipt_unqualified", str(fact.body.get("slip")), fact, "EX-44")
         return
     order.receipt = True
+    order.note("receipt_returned", fact)
     order.settle("receipt_unqualified", fact.at)
     order.settle("receipt_lost", fact.at)
 

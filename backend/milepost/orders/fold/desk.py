@@ -7,7 +7,7 @@ from typing import Any
 
 from milepost.evidence.model import Fact
 from milepost.orders.fold.grades import Mark
-from milepost.orders.fold.registers import DESK_LEVEL, Order, World
+from milepost.orders.fold.registers import DESK_LEVEL, Moment, Order, World
 from milepost.orders.fold.values import fields, number, objects, texts
 from milepost.orders.model import LEVEL, SIGNED, d0, too_late
 from milepost.orders.vocabulary import field_of
@@ -22,6 +22,8 @@ def describe(order: Order, fact: Fact) -> None:
     body = fact.body
     order.type = body.get("type") or order.type
     order.customer = body.get("customer") or order.customer
+    order.channel = body.get("channel") or order.channel
+    order.klass = body.get("class") or order.klass
     if "lines" in body:
         order.lines = _clean(body["lines"])
     for side, name in (("from", "from_site"), ("to", "to_site")):
@@ -56,8 +58,11 @@ def assigned(w: World, fact: Fact, order: Order) -> None:
     if order.desk in ("accepted", "confirmed") and branch != order.branch and not _inferred(order, "entered"):
         order.trouble("out_of_sequence", fact.kind, fact, said="assigned", was=order.desk)
         _back_to_assigned(order)
+    moved = order.desk == "assigned" and branch != order.branch
     order.branch = branch or order.branch
     _forward(w, order, "assigned", fact)
+    if moved:
+        order.note("assigned", fact, data=order.branch)
 
 
 def accepted(w: World, fact: Fact, order: Order) -> None:
@@ -77,7 +82,9 @@ def rerouted(w: World, fact: Fact, order: Order) -> None:
     order.branch = fact.body.get("to_branch") or order.branch
     if order.first_assigned is None:
         order.first_assigned = fact.at
+    order.note("rerouted", fact, data=order.branch)
     _back_to_assigned(order)
+    order.note("assigned", fact, data=order.branch)
 
 
 def confirmed(w: World, fact: Fact, order: Order) -> None:
@@ -99,8 +106,10 @@ def postponed(w: World, fact: Fact, order: Order) -> None:
         order.trouble("out_of_sequence", fact.kind, fact, said="postponed", was="no date")
         return
     if order.first_assigned is not None:
-        day0 = d0(order.first_assigned, w.policy, w.calendar)
-        if too_late(to, day0, w.policy.postpone_max_days):
+        limits = w.limits(order, fact.at)
+        day0 = d0(order.first_assigned, limits, w.calendar)
+        if too_late(to, day0, limits.postpone_max_days):
+            order.note("postpone_declined", fact, data=to)
             order.trouble("postponed_too_far", to.isoformat(), fact, "EX-14", to=to.isoformat(), d0=day0.isoformat())
             return
     _after_loading(order, fact)
@@ -109,14 +118,16 @@ def postponed(w: World, fact: Fact, order: Order) -> None:
     if order.desk != "postponed":
         order.resume = order.desk
         order.desk = "postponed"
-    order.wake_at = w.calendar.instant(to, w.policy.wake_at)
+    order.wake_at = w.calendar.instant(to, w.limits(order, fact.at).wake_at)
     heapq.heappush(w.wakes, (order.wake_at, fact.id, order.id))
+    order.note("postponed", fact, data=to)
 
 
 def wake(order: Order, at: int) -> None:
     """The wait of a postponed order is over: back to where it came from."""
     if order.desk == "postponed" and order.wake_at is not None and order.wake_at <= at:
         order.desk, order.wake_at = order.resume, None
+        order.chronicle.append(Moment(at, "woken", None))
         if order.desk == "confirmed":
             order.settle("out_of_sequence", at, "physical")
 
@@ -129,6 +140,7 @@ def cancelled(w: World, fact: Fact, order: Order) -> None:
     if order.papers in ("picked_up", "waybilled") and order.type == "consignment":
         order.trouble("return_to_shipper", "goods", fact)
     order.desk, order.wake_at = "cancelled", None
+    order.note("cancelled", fact)
 
 
 def edited(w: World, fact: Fact, order: Order) -> None:
@@ -210,6 +222,8 @@ def _forward(w: World, order: Order, step: str, fact: Fact) -> None:
         order.resume = step
     else:
         order.desk, order.wake_at = step, None
+    for reached in _STEPS[max(DESK_LEVEL[present], 1) : level]:
+        order.note(reached, fact, data=order.branch)
 
 
 def _mark(order: Order, key: str | None, fact: Fact, inferred: bool = False) -> None:

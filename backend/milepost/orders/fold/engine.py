@@ -2,14 +2,24 @@
 
 import heapq
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from milepost.evidence.model import Fact
 from milepost.orders.fold import close, desk, papers, trips, units, vehicles
 from milepost.orders.fold.choose import chosen
 from milepost.orders.fold.project import project
-from milepost.orders.fold.registers import World
-from milepost.orders.model import Calendar, OrderState, Policy
+from milepost.orders.fold.registers import Moment, World
+from milepost.orders.model import Calendar, Limits, OrderState
 from milepost.orders.vocabulary import KINDS, RANK
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """One order as it stands, and how it came to that."""
+
+    state: OrderState
+    chronicle: list[Moment]
+
 
 _OF_ORDER = {**desk.HANDLERS, **papers.HANDLERS, **close.HANDLERS}
 _OF_UNIT = {
@@ -28,12 +38,24 @@ _PLANS = ("site.defined", "trip.planned", "trip.vehicle")
 _WAKE_RANK = RANK["order.postponed"]
 
 
-def fold(facts: Iterable[Fact], policy: Policy, calendar: Calendar, until: int) -> dict[str, OrderState]:
+def fold(facts: Iterable[Fact], policy: Limits, calendar: Calendar, until: int) -> dict[str, OrderState]:
     """State of every order that `facts` speak of, as it stood at `until` (UTC ms).
 
     Pure: the same set of facts in any order and with any duplicates gives equal states. Facts of unknown kinds are
     left aside. Expected lists alone make no order.
     """
+    w = walked(facts, policy, calendar, until)
+    return {order.id: project(w, order) for order in w.orders.values() if order.own}
+
+
+def trace(facts: Iterable[Fact], policy: Limits, calendar: Calendar, until: int) -> dict[str, Story]:
+    """The same walk, with each order's chronicle beside its state: what the clocks read."""
+    w = walked(facts, policy, calendar, until)
+    return {order.id: Story(project(w, order), order.chronicle) for order in w.orders.values() if order.own}
+
+
+def walked(facts: Iterable[Fact], policy: Limits, calendar: Calendar, until: int) -> World:
+    """All visible facts applied in their order, and the synthetic events between them."""
     w = World(policy, calendar, until)
     walk = chosen(facts, until)
     trips.plan(w, walk)
@@ -42,7 +64,7 @@ def fold(facts: Iterable[Fact], policy: Policy, calendar: Calendar, until: int) 
             _wake(w, fact.at, RANK.get(fact.kind, len(RANK)))
         apply(w, fact)
     _wake(w, until, len(KINDS))
-    return {order.id: project(w, order) for order in w.orders.values() if order.own}
+    return w
 
 
 def apply(w: World, fact: Fact) -> None:
@@ -52,6 +74,7 @@ def apply(w: World, fact: Fact) -> None:
         if order_id := subjects.get("order"):
             order = w.order(order_id)
             order.own = True
+            order.note("", fact)
             of_order(w, fact, order)
     elif of_unit := _OF_UNIT.get(kind):
         if unit_id := subjects.get("unit"):
@@ -71,7 +94,9 @@ def apply(w: World, fact: Fact) -> None:
     elif kind == "load.overridden":
         trips.overridden(w, fact)
     elif kind not in _PLANS and (order_id := subjects.get("order")):
-        w.order(order_id).own = True
+        order = w.order(order_id)
+        order.own = True
+        order.note("", fact)
 
 
 def _wake(w: World, at: int, rank: int) -> None:

@@ -80,6 +80,7 @@ def picked_up(w: World, fact: Fact, order: Order) -> None:
         order.pieces = fact.body.get("pieces")
     _papers(order, "picked_up", fact)
     stop = _stop_at_shipper(w, order, fact.at)
+    order.note("handed_in" if fact.kind == "goods.handed_in" else "picked_up", fact, data=stop)
     if stop is not None and not order.marks["picked"].inferred:
         order.marks["picked"].add(stop)
 
@@ -95,6 +96,7 @@ def waybilled(w: World, fact: Fact, order: Order) -> None:
     else:
         order.marks["waybilled"] = Mark(fact)
     order.papers = "waybilled"
+    order.note("waybilled", fact)
 
 
 def load_checked(w: World, fact: Fact, trip: Trip) -> None:
@@ -123,6 +125,8 @@ def _papers(order: Order, step: str, fact: Fact) -> None:
         mark.add(fact)
     if order.papers is None or LEVEL[order.papers] < LEVEL[step]:
         order.papers = step
+        if step == "ready":
+            order.note("ready", fact)
 
 
 def _stop_at_shipper(w: World, order: Order, at: int) -> Fact | None:

@@ -22,7 +22,7 @@ def check(w: World, order: Order) -> int | None:
             continue
         for unit in units:
             unit.marks["signed"].grade = "C"
-        wait = fact.at + w.policy.silent_wait_ms
+        wait = fact.at + w.limits(order, fact.at).silent_wait_ms
         if _silent(w, order, units, fact.at) and w.until < wait:
             due = wait if due is None else min(due, wait)
         else:
@@ -42,7 +42,7 @@ def _present(unit: Unit, fact: Fact, witness: Fact | None) -> None:
 
 def _witness(w: World, order: Order, fact: Fact, units: list[Unit]) -> Fact | None:
     """A stop of the units' vehicle at the place of signing that covers the instant, give or take the margin."""
-    margin = w.policy.presence_margin_ms
+    margin = w.limits(order, fact.at).presence_margin_ms
     places = {order.to_site, order.terminal} - {None}
     for vehicle in _vehicles(w, order, units, fact.at):
         for visit in w.visits.get(vehicle, ()):

@@ -26,6 +26,7 @@ def project(w: World, order: Order) -> OrderState:
     if vehicle is None and trip in w.trips:
         vehicle = next((v for start, _, v in reversed(w.trips[trip].vehicles) if start <= w.until), None)
     wakes = [t for t in (order.wake_at if order.desk == "postponed" else None, due) if t is not None]
+    arrival = order.first_assigned
     return OrderState(
         id=order.id,
         state=state,
@@ -34,9 +35,11 @@ def project(w: World, order: Order) -> OrderState:
         outcome=outcome,
         type=order.type,
         customer=order.customer,
+        channel=order.channel,
+        customer_class=order.klass,
         branch=order.branch,
         waybill=order.waybill,
-        d0=None if order.first_assigned is None else d0(order.first_assigned, w.policy, w.calendar).isoformat(),
+        d0=None if arrival is None else d0(arrival, w.limits(order, arrival), w.calendar).isoformat(),
         mode=order.mode,
         trip=trip,
         vehicle=vehicle,

@@ -1,13 +1,26 @@
 """What the fold remembers while it walks through the facts: orders, units, trips, vehicles."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from milepost.evidence.model import Fact
 from milepost.orders.fold.grades import Mark
-from milepost.orders.model import LEVEL, Calendar, Policy
+from milepost.orders.model import LEVEL, Calendar, Limits, Policy
 
 DESK_LEVEL = {"new": 0, "requested": 1, "submitted": 2, "assigned": 3, "accepted": 4, "confirmed": 5}
+
+
+class Moment(NamedTuple):
+    """One line of an order's chronicle: a fact that names the order (`what` is empty), or what a fact did to it.
+
+    `fact` is None only for what comes by itself (`woken`); `unit` where it concerns one unit; `data` as noted.
+    """
+
+    at: int
+    what: str
+    fact: Fact | None
+    unit: str | None = None
+    data: Any = None
 
 
 @dataclass(slots=True)
@@ -65,6 +78,8 @@ class Order:
     own: bool = False  # some fact beyond an expected list speaks of it
     type: str | None = None
     customer: str | None = None
+    channel: str | None = None
+    klass: str | None = None
     branch: str | None = None
     first_assigned: int | None = None
     desk: str = "new"
@@ -95,6 +110,11 @@ class Order:
     marks: dict[str, Mark] = field(default_factory=dict)
     open: dict[tuple[str, str], Trouble] = field(default_factory=dict)
     closed: list[Trouble] = field(default_factory=list)
+    chronicle: list[Moment] = field(default_factory=list)  # in the order of the walk
+
+    def note(self, what: str, fact: Fact, unit: str | None = None, data: Any = None) -> None:
+        """Write down what a fact did; the clocks read it."""
+        self.chronicle.append(Moment(fact.at, what, fact, unit, data))
 
     def all_units(self) -> list[Unit]:
         """Its units, or the one pseudo-unit that stands for its pieces."""
@@ -177,7 +197,7 @@ class Visit:
 class World:
     """Everything at once."""
 
-    policy: Policy
+    policy: Limits
     calendar: Calendar
     until: int
     orders: dict[str, Order] = field(default_factory=dict)
@@ -218,6 +238,10 @@ class World:
     def trips_for(self, order: Order) -> list[Trip]:
         """The trips that expect, or once expected, something of an order."""
         return [self.trips[trip] for trip in order.trips if trip in self.trips]
+
+    def limits(self, order: Order, at: int) -> Policy:
+        """The limits that hold for an order at an instant (UTC ms): those of its channel and customer class."""
+        return self.policy.limits(order.channel, order.klass, at)
 
     def role(self, site: str | None, order: Order) -> str:
         """What a site is to an order: origin, hub, terminal, consignee, elsewhere."""

@@ -93,6 +93,7 @@ def overridden(w: World, fact: Fact) -> None:
         if unit is None or unit.order is None or unit.aboard is not None or unit.close is not None:
             continue
         unit.released = "short"
+        w.order(unit.order).note("released", fact, unit.id, "short")
         touched[unit.order] = w.order(unit.order)
     for order in touched.values():
         for kind in ("short", "departed_incomplete"):

@@ -85,6 +85,7 @@ def judge(w: World, unit: Unit, load_fact: Fact, at: int, known: Trip | None = N
             return
     if unit.phys in (None, "waybilled", "loaded"):
         unit.phys = "loaded"
+        order.note("loaded", load_fact, unit.id)
         unit.released = None if unit.released == "short" else unit.released
         mark = unit.marks.get("loaded")
         if mark is None:
@@ -180,6 +181,7 @@ def arrive(order: Order, unit: Unit, fact: Fact, state: str) -> None:
     if unit.phys == "at_consignee" and state != "at_consignee" and unit.close is None:
         unit.marks.pop("arrived", None)
     unit.phys = state
+    order.note(state, fact, unit.id)
     if state == "at_hub":
         unit.marks.pop("in_transit", None)
         return

@@ -86,6 +86,7 @@ def _leave(w: World, unit: Unit, fact: Fact, site: str | None) -> None:
             unit.marks.pop("arrived", None)
             unit.marks.pop("signed", None)
             unit.phys = "out_for_delivery"
+            order.note("departed", fact, unit.id)
         return
     if unit.phys == "at_consignee":
         if w.role(site, order) == "consignee":
@@ -101,6 +102,7 @@ def _leave(w: World, unit: Unit, fact: Fact, site: str | None) -> None:
     else:
         return
     unit.departed = True
+    order.note("departed", fact, unit.id)
     mark(unit, "departed", fact)
     if trip is None or trip.signed_at is None:
         order.trouble("unsigned_load", unit.trip or "", fact, trip=unit.trip, vehicle=unit.aboard)

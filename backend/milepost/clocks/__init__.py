@@ -1,0 +1,1 @@
+"""Promises: policies, business calendars, deadlines, breaches."""

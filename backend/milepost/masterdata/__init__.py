@@ -1,0 +1,1 @@
+"""The shared master data: branches with their regions, customers, goods."""

@@ -1,0 +1,1 @@
+"""Figures and exports: KPI, penalty points as proposals, the judge of files."""
