@@ -36,6 +36,7 @@ from milepost.live import api as live_api
 from milepost.live.announce import announcer
 from milepost.live.hub import LiveHub
 from milepost.live.targets import FleetTargets
+from milepost.masterdata import api as masterdata_api
 from milepost.orders import api as orders_api
 from milepost.orders import repository as order_rows
 from milepost.orders import service as orders
@@ -53,6 +54,7 @@ _APIS = (
     ingest_api,
     telemetry_api,
     fleet_api,
+    masterdata_api,
     plan_api,
     evidence_api,
     orders_api,

@@ -1,1 +1,1 @@
-"""The shared master data: branches with their regions, customers, goods."""
+"""Base data shared by all (OQ-1): branches with their regions, companies in their five roles, goods with aliases."""

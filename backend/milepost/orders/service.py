@@ -15,6 +15,7 @@ from milepost.errors import Conflict, DuplicateKey, Forbidden, Invalid, NotFound
 from milepost.evidence import log
 from milepost.evidence.model import Author, Fact, canonical, fact_id
 from milepost.ids import new_id
+from milepost.masterdata import service as masterdata
 from milepost.orders import guards, repository, transitions
 from milepost.orders.authority import author_role, roles_over
 from milepost.orders.projector import CALENDAR, on_facts, refold, subscribe, wake
@@ -70,6 +71,7 @@ def create(conn: Connection, me: Principal, asked: Asked, number: str | None = N
         raise Forbidden("customer: you may order for your own company only")
     if number is not None and repository.find(conn, SYSTEM, number):
         raise Conflict(f"order number {number!r} is taken; choose another or leave it out", changed="number")
+    fields = masterdata.intake(conn, fields, now, _own_branch(me))
     order_id = new_id()
     row = {
         "id": order_id,
@@ -110,9 +112,11 @@ def command(conn: Connection, me: Principal, ref: str, name: str, asked: Asked) 
     now = now_ms()
     at = now if name in _AT_RECEIPT else _at(asked.at, now)
     if name == "submit":
-        fields = {**json.loads(row["request"]), **fields}
+        fields = masterdata.intake(conn, {**json.loads(row["request"]), **fields}, now, _own_branch(me))
         _complete(fields)
         repository.set_request(conn, row["id"], json.dumps(fields, ensure_ascii=False))
+    elif name == "edit":
+        fields["changes"] = masterdata.intake(conn, fields["changes"], now)
     role = author_role(KINDS[step.kind], roles, asked.source)
     if role is None:
         raise Forbidden(f"{name}: this needs one of the roles {', '.join(sorted(step.roles - {'admin'}))}")
@@ -276,14 +280,13 @@ def _fact(
     body = {name: value for name, value in fields.items() if name not in subjects and value is not None}
     # The key is the person's: two people who count their commands from 1 write two facts.
     inputs = (f"{me.id}/{asked.key}" if asked.key else new_id(),)
-    branches = me.scope_ids("branch")
     fact = Fact(
         id=fact_id(kind, subjects, inputs),
         kind=kind,
         at=at,
         recorded_at=now,
         received_at=now,
-        by=Author(role, me.id, next(iter(branches)) if len(branches) == 1 else None),
+        by=Author(role, me.id, _own_branch(me)),
         source=source or asked.source,
         subjects=subjects,
         body=body,
@@ -292,6 +295,11 @@ def _fact(
     )
     validate(fact)
     return fact
+
+
+def _own_branch(me: Principal) -> str | None:
+    branches = me.scope_ids("branch")
+    return next(iter(branches)) if len(branches) == 1 else None
 
 
 def _spelled(
