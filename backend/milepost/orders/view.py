@@ -74,7 +74,7 @@ def evidence(conn: Connection, row: Mapping[str, Any]) -> list[dict[str, Any]]:
     units = {link.id for link in links if link.kind == "unit"}
     newest: dict[str, Fact] = {}
     for fact in facts:
-        if fact.kind != "site.defined" and (fact.id not in newest or fact.rev > newest[fact.id].rev):
+        if fact.kind not in world.DEFINITIONS and (fact.id not in newest or fact.rev > newest[fact.id].rev):
             newest[fact.id] = fact
     shown = [fact for fact in newest.values() if fact.id in cited or _bears(fact, row["id"], row["trip"], units)]
     shown.sort(key=lambda fact: (fact.at, RANK.get(fact.kind, 0), fact.id), reverse=True)

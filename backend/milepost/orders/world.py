@@ -12,9 +12,11 @@ from milepost.evidence.model import Author, Fact
 from milepost.evidence.tables import fact as fact_table
 from milepost.evidence.tables import fact_subject
 from milepost.fleet.tables import site as site_table
+from milepost.masterdata import service as masterdata
 from milepost.orders.tables import order_link
 from milepost.orders.vocabulary import KINDS, field_of
 
+DEFINITIONS = ("site.defined", "branch.defined")  # made here from the registers; in no log
 FOREVER = 2**53  # an open end, UTC ms
 _HOUR = 3_600_000
 # Around a vehicle's time on a trip: it may enter the yard before, and be seen at the consignee after.
@@ -58,7 +60,7 @@ def load(conn: Connection, order_id: str) -> tuple[list[Fact], list[Link]]:
     links = [Link("unit", unit) for unit in sorted(units)]
     links += [Link("trip", trip) for trip in sorted(trips | more)]
     links += [Link("vehicle", vehicle, a, b) for vehicle, (a, b) in sorted(windows.items())]
-    return [*facts.values(), *_sites(conn, facts.values())], links
+    return [*facts.values(), *_sites(conn, facts.values()), *_branches(conn, facts.values())], links
 
 
 def _named(item: object) -> bool:
@@ -134,6 +136,25 @@ def _sites(conn: Connection, facts: Iterable[Fact]) -> list[Fact]:
             body={"role": row.kind},
         )
         for row in rows
+    ]
+
+
+def _branches(conn: Connection, facts: Iterable[Fact]) -> list[Fact]:
+    """What the register says of the branches that these facts name, as facts of the beginning of time."""
+    ids = {str(f.body[name]) for f in facts for name in ("branch", "to_branch") if f.body.get(name)}
+    if not ids:
+        return []
+    return [
+        Fact(
+            id=f"branch/{row['id']}",
+            kind="branch.defined",
+            at=0,
+            by=Author("admin", "masterdata"),
+            subjects={},
+            body={"branch": row["id"], **{name: row[name] for name in ("region", "big_region", "calendar")}},
+        )
+        for row in masterdata.branches(conn, active_only=False)
+        if row["id"] in ids
     ]
 
 

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from milepost.db import Database
 from milepost.masterdata import service
 from milepost.masterdata.model import EARTH_RADIUS_M, distance_m, name_key
+from milepost.orders import world
+from milepost.orders.vocabulary import validate
 
 SH1 = {"id": "SH1", "name_zh": "上海一部", "name_en": "Shanghai 1", "region": "沪南", "big_region": "华东",
        "lat": 31.20, "lng": 121.45, "phone": "021-1"}  # fmt: skip
@@ -287,3 +289,23 @@ def test_the_registers_work_on_both_databases(db: Database) -> None:
         ((near, metres),) = service.nearest(conn, 31.2, 121.45)
     assert told == again and told["lines"][0]["sku"] == "CUP"
     assert near["id"] == "SH1" and metres == 0
+
+
+def test_the_facts_of_an_order_define_its_branches(client_of: Clients, db: Database) -> None:
+    admin = client_of("admin")
+    for each in (SH1, SH2, GZ1):
+        _post(admin, "/branches", each | {"calendar": "east"})
+    order = _order(admin, lines=[{"sku": "X", "qty": 1}])["id"]
+    admin.post(f"/api/v1/orders/{order}/submit", json={})
+    admin.post(f"/api/v1/orders/{order}/assign", json={"branch": "SH1"})
+    admin.post(f"/api/v1/orders/{order}/accept", json={"branch": "SH1"})
+    admin.post(f"/api/v1/orders/{order}/reroute", json={"to_branch": "SH2"})
+    admin.delete("/api/v1/branches/SH1")
+    with db.read() as conn:
+        facts, _ = world.load(conn, order)
+    defined = {fact.body["branch"]: fact for fact in facts if fact.kind == "branch.defined"}
+    assert sorted(defined) == ["SH1", "SH2"]
+    assert dict(defined["SH1"].body) == {"branch": "SH1", "region": "沪南", "big_region": "华东", "calendar": "east"}
+    validate(defined["SH1"])
+    shown = _get(admin, f"/orders/{order}/facts")
+    assert not [fact for fact in shown if fact["kind"].endswith(".defined")]
