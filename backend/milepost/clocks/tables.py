@@ -44,8 +44,8 @@ clock = Table(
     Column("rejudged", Boolean, nullable=False),
     Column("policy", String(36), nullable=False),
     Column("calendars", String(36), nullable=False),  # newest version of any calendar when it was judged
-    Column("waiting", Boolean, nullable=False),  # somebody still has to act: it stands on the desk
-    Column("urgency", Integer, nullable=False),  # among clocks of the same instant: the least comes first
+    # Among the order's clocks that still ask somebody to act: 0 is the most pressing. Null: it asks for nothing.
+    Column("place", Integer),
     Column("state", Text, nullable=False),
     # Where the order is, for the scopes.
     Column("branch", String(64)),
@@ -54,7 +54,7 @@ clock = Table(
     Column("carrier", String(64)),
     Column("vehicle", String(64)),
     PrimaryKeyConstraint("order_id", "clock", "start_fact", "subject"),
-    Index("ix_clock_waiting", "waiting", "late_from"),
+    Index("ix_clock_place", "place", "late_from"),
     Index("ix_clock_kind", "clock", "start"),
 )
 
@@ -67,12 +67,13 @@ breach = Table(
     Column("clock", String(8), nullable=False),
     Column("start_fact", String(64), nullable=False),
     Column("subject", String(64), nullable=False, server_default=""),
+    Column("occurrence", Integer, nullable=False),
     Column("late_from", BigInteger, nullable=False),
     Column("owner", String(64)),
     Column("breached_at", BigInteger, nullable=False),
     Column("raised_at", BigInteger, nullable=False, index=True),
     Column("withdrawn_at", BigInteger),
-    UniqueConstraint("order_id", "clock", "start_fact", "subject", "late_from"),
+    UniqueConstraint("order_id", "clock", "start_fact", "subject", "occurrence"),
 )
 
 # A verdict that became another one by late evidence, a correction or a new calendar. Never edited.
