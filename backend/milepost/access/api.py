@@ -1,9 +1,9 @@
 """Signing in and out, and who I am."""
 
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Request, Response
-from pydantic import BaseModel, Field
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from milepost.access import service
 from milepost.access.deps import COOKIE, Me, Reader, Tx, database, require, token_of
@@ -13,6 +13,18 @@ from milepost.errors import Unauthorized
 from milepost.times import now_ms
 
 router = APIRouter(prefix="/api/v1", tags=["access"])
+Admin = Annotated[Principal, Depends(require("admin"))]
+PersonId = Annotated[str, Path(max_length=36)]
+
+
+def _storable(text: str) -> str:
+    """Refuse what no database can keep."""
+    if "\x00" in text or any("\ud800" <= char <= "\udfff" for char in text):
+        raise ValueError("holds a NUL character or half a surrogate pair")
+    return text
+
+
+Plain = Annotated[str, AfterValidator(_storable)]
 
 
 class Login(BaseModel):
@@ -25,9 +37,9 @@ class Token(BaseModel):
 
 
 class GrantBody(BaseModel):
-    role: str
-    scope_kind: str = "company"
-    scope_id: str = ""
+    role: str = Field(max_length=32)
+    scope_kind: str = Field("company", max_length=16)
+    scope_id: Plain = Field("", max_length=64)
 
 
 class Person(BaseModel):
@@ -38,15 +50,33 @@ class Person(BaseModel):
 
 class NewPerson(BaseModel):
     login: str = Field(max_length=64)
-    name: str = Field(min_length=1, max_length=80)
-    password: str = Field(max_length=256)
+    name: Plain = Field(min_length=1, max_length=80)
+    password: Plain = Field(max_length=256)
     grants: list[GrantBody] = Field(max_length=50)
+    language: Literal["zh", "en"] = "zh"
+
+
+class PersonChanges(BaseModel):
+    """Fields that are left out or null stay as they are."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Plain | None = Field(None, min_length=1, max_length=80)
+    password: Plain | None = Field(None, max_length=256)
+    grants: list[GrantBody] | None = Field(None, max_length=50, description="replaces all it may do")
+    language: Literal["zh", "en"] | None = None
+    disabled: bool | None = Field(None, description="true locks the account, false opens it again")
+
+
+class Created(BaseModel):
+    id: str
 
 
 class Account(BaseModel):
     id: str
     login: str
     name: str
+    language: str
     disabled: bool
     grants: list[GrantBody]
 
@@ -103,24 +133,59 @@ def me(principal: Me) -> Person:
 
 
 @router.get("/people")
-def list_people(conn: Reader, _: Annotated[Principal, Depends(require("admin"))]) -> list[Account]:
-    """Every account."""
-    return [Account(**{**row, "grants": _grants(row["grants"])}) for row in service.people(conn)]
+def list_people(
+    conn: Reader,
+    _: Admin,
+    q: Annotated[str | None, Query(max_length=80, description="part of a login or a name")] = None,
+    role: Annotated[str | None, Query(max_length=32)] = None,
+    disabled: bool | None = None,
+    after: Annotated[str | None, Query(max_length=64, description="login of the last row of the page before")] = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 500,
+) -> list[Account]:
+    """Accounts by login (OD-9)."""
+    rows = service.people(conn, q=q, role=role, disabled=disabled, after=after, limit=limit)
+    return [_account(row) for row in rows]
+
+
+@router.get("/people/{person_id}")
+def get_person(person_id: PersonId, conn: Reader, _: Admin) -> Account:
+    """One account."""
+    return _account(service.get_person(conn, person_id))
+
+
+@router.patch("/people/{person_id}")
+def edit_person(
+    person_id: PersonId, body: PersonChanges, db: Annotated[Database, Depends(database)], _: Admin
+) -> Account:
+    """Change, lock or open an account (OD-9). A new password or a lock ends its sessions."""
+    stored = None if body.password is None else service.hash_password(body.password)
+    grants = None if body.grants is None else _held(body.grants)
+    with db.tx() as conn:
+        changed = service.edit_person(
+            conn, person_id, name=body.name, language=body.language, grants=grants, password_hash=stored,
+            disabled=body.disabled,
+        )  # fmt: skip
+    return _account(changed)
 
 
 @router.post("/people", status_code=201)
-def create_person(
-    body: NewPerson, db: Annotated[Database, Depends(database)], _: Annotated[Principal, Depends(require("admin"))]
-) -> dict[str, str]:
+def create_person(body: NewPerson, db: Annotated[Database, Depends(database)], _: Admin) -> Created:
     """Make an account."""
-    grants = [Grant(grant.role, grant.scope_kind, grant.scope_id) for grant in body.grants]
     stored = service.hash_password(body.password)
     with db.tx() as conn:
-        return {
-            "id": service.create_person(
-                conn, login=body.login, name=body.name, password_hash=stored, grants=grants, now=now_ms()
-            )
-        }
+        made = service.create_person(
+            conn, login=body.login, name=body.name, password_hash=stored, grants=_held(body.grants), now=now_ms(),
+            language=body.language,
+        )  # fmt: skip
+    return Created(id=made)
+
+
+def _account(row: dict[str, Any]) -> Account:
+    return Account(**{**row, "grants": _grants(row["grants"])})
+
+
+def _held(grants: list[GrantBody]) -> list[Grant]:
+    return [Grant(grant.role, grant.scope_kind, grant.scope_id) for grant in grants]
 
 
 def _grants(grants: list[Grant]) -> list[GrantBody]:

@@ -6,7 +6,7 @@ import secrets
 
 from argon2 import PasswordHasher
 from argon2.exceptions import VerificationError
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, insert, or_, select, update
 
 from milepost.access.model import ROLES, SCOPE_KINDS, Grant, Principal
 from milepost.access.tables import login_failure, person, person_grant, session
@@ -163,21 +163,81 @@ def principal_of(conn: Connection, token: str, now: int) -> Principal | None:
     return Principal(row["id"], row["name"], frozenset(Grant(*grant) for grant in grants))
 
 
-def people(conn: Connection) -> list[dict]:
-    """Every account with its grants, by login; no password hashes."""
+def people(
+    conn: Connection,
+    *,
+    q: str | None = None,
+    role: str | None = None,
+    disabled: bool | None = None,
+    person_id: str | None = None,
+    after: str | None = None,
+    limit: int | None = None,
+) -> list[dict]:
+    """Accounts with their grants, by login; no password hashes.
+
+    `q`: part of a login or a name; `role`: one they hold; `after`: those behind this login.
+    """
+    statement = select(person).order_by(person.c.login).limit(limit)
+    if q:
+        statement = statement.where(
+            or_(person.c.login.icontains(q, autoescape=True), person.c.name.icontains(q, autoescape=True))
+        )
+    if role is not None:
+        statement = statement.where(
+            person.c.id.in_(select(person_grant.c.person_id).where(person_grant.c.role == role))
+        )
+    if disabled is not None:
+        statement = statement.where(person.c.disabled == disabled)
+    if person_id is not None:
+        statement = statement.where(person.c.id == person_id)
+    if after is not None:
+        statement = statement.where(person.c.login > after)
     grants: dict[str, list[Grant]] = {}
     for row in conn.execute(select(person_grant)).mappings():
         grants.setdefault(row["person_id"], []).append(Grant(row["role"], row["scope_kind"], row["scope_id"]))
+    names = ("id", "login", "name", "language", "disabled")
     return [
-        {
-            "id": row["id"],
-            "login": row["login"],
-            "name": row["name"],
-            "disabled": row["disabled"],
-            "grants": sorted(grants.get(row["id"], [])),
-        }
-        for row in conn.execute(select(person).order_by(person.c.login)).mappings()
+        {**{name: row[name] for name in names}, "grants": sorted(grants.get(row["id"], []))}
+        for row in conn.execute(statement).mappings()
     ]
+
+
+def get_person(conn: Connection, person_id: str) -> dict:
+    """One account as `people` shows it. Raises NotFound."""
+    found = people(conn, person_id=person_id)
+    if not found:
+        raise NotFound(f"no account {person_id!r}; GET /api/v1/people lists them")
+    return found[0]
+
+
+def edit_person(
+    conn: Connection,
+    person_id: str,
+    *,
+    name: str | None = None,
+    language: str | None = None,
+    grants: list[Grant] | None = None,
+    password_hash: str | None = None,
+    disabled: bool | None = None,
+) -> dict:
+    """Change an account (OD-9); what is None stays. A new password or a lock ends its sessions.
+
+    Raises NotFound, Invalid for grants, Conflict when it would leave no open administrator: nobody could undo that.
+    """
+    conn.execute(select(person.c.id).order_by(person.c.id).with_for_update()).all()  # two administrators, one each
+    get_person(conn, person_id)
+    values = {"name": name, "language": language, "password_hash": password_hash, "disabled": disabled}
+    values = {key: value for key, value in values.items() if value is not None}
+    if values:
+        conn.execute(update(person).where(person.c.id == person_id).values(values))
+    if grants is not None:
+        set_grants(conn, person_id, grants)
+    if disabled or password_hash is not None:
+        conn.execute(delete(session).where(session.c.person_id == person_id))
+    admins = people(conn, role="admin", disabled=False)
+    if not any(g.role == "admin" and g.scope_kind == "company" for each in admins for g in each["grants"]):
+        raise Conflict("this would leave no open administrator; make another one first", changed="admin")
+    return get_person(conn, person_id)
 
 
 def _check(grant: Grant) -> None:
