@@ -1,0 +1,237 @@
+"""The desk: acceptance, assignment, re-routing, printing, the cut-offs of the day, picking (N-01…N-17, N-44, N-79)."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from milepost.clocks.calendar import DAY_MS
+from milepost.clocks.case import Case, Event, Hit, recorded
+from milepost.clocks.model import CALL_CENTRE, ClockState
+from milepost.clocks.policy import Resolved
+from milepost.clocks.settle import Draft, Limit, Span, settle, within
+
+# Policy success.event: what counts as shipped (N-44).
+_SHIPPED = {"waybill.issued": "waybilled", "order.confirmed": "confirmed", "pickup.done": "picked_up"}
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """The usual clock of the desk: what starts it, its limit by a policy key, what ends it, what sets it aside.
+
+    `starts`: effects of the chronicle. `again`: armed anew when a postponed order wakes, if this had been reached.
+    `done`: what leaves it unarmed. `cutoff`: "" the key is a duration, "time" a time of the day, "days" days after it.
+    """
+
+    clock: str
+    klass: str
+    starts: str
+    key: str
+    ends: tuple[str, ...]
+    voids: tuple[str, ...]
+    only: str | None = None
+    deferred: bool = False
+    cutoff: str = ""
+    again: bool = False
+    done: tuple[str, ...] = ()
+    pause: str = ""
+    owner: str | None = None
+
+
+_MOVED = ("rerouted", "postponed", "cancelled")
+
+
+def _acceptance(clock: str, klass: str, key: str, only: str | None = None, owner: str | None = None) -> Rule:
+    """A clock that an acceptance ends: it begins whenever the order comes to a branch."""
+    cutoff = "time" if key == "day.accept_cutoff" else ""
+    return Rule(
+        clock, klass, "assigned", key, ("accepted",), ("assigned", "cancelled"), only, True, cutoff, owner=owner
+    )
+
+
+RULES = (
+    _acceptance("N-01", "obligation", "accept.limit"),
+    _acceptance("N-07", "reminder", "accept.remind"),
+    _acceptance("N-17", "reminder", "accept.escalate", owner=CALL_CENTRE),
+    _acceptance("N-10", "obligation", "day.accept_cutoff", only="consignment"),
+    Rule("N-05", "limit", "accepted", "reroute.limit", ("rerouted",), ("cancelled",)),
+    Rule("N-09", "obligation", "accepted", "print.limit", ("note.printed",), _MOVED, "consignment", pause="longer"),
+    Rule(
+        "N-11", "obligation", "accepted", "day.cancel_cutoff", ("waybilled", "cancelled"), ("rerouted", "postponed"),
+        "consignment", cutoff="time", again=True, done=("waybilled",), pause="anew",
+    ),
+    Rule(
+        "N-79", "obligation", "confirmed", "pick.limit", ("ready", "waybilled"), ("postponed", "cancelled"),
+        "goods", cutoff="days", again=True, done=("ready", "waybilled"), pause="anew",
+    ),
+)  # fmt: skip
+
+
+def clocks(case: Case, pickup_limits: list[int]) -> Iterator[ClockState]:
+    """Every clock of the desk. `pickup_limits`: due instants (UTC ms) of the pickup clocks that stand (N-11)."""
+    for rule in RULES:
+        if rule.only is None or rule.only == case.type:
+            yield from _usual(case, rule, pickup_limits)
+    yield from _assign(case)
+    yield from _success(case)
+    if case.d0 is not None:
+        yield from _postpone(case, case.d0)
+        yield from _cancel_reason(case)
+        if case.type == "consignment":
+            yield from _tracking_remark(case)
+
+
+def rearmed(case: Case, reached: str) -> list[Event]:
+    """The wakes of a postponed order that find it accepted, or confirmed, as it was before it was put off."""
+    found: list[Event] = []
+    for wake in case.of("woken"):
+        last = max((e.n for e in case.of(reached) if e.n < wake.n), default=-1)
+        if last > max((e.n for e in case.of("assigned") if e.n < wake.n), default=-1):
+            found.append(wake)
+    return found
+
+
+def cutoff(case: Case, policy: Resolved, key: str, days: bool = False) -> Limit:
+    """The time that `key` names of the order's business day, or of the day of the start when that is later (C7).
+
+    `days`: the key is a number of days; the limit is the end of the last of them.
+    """
+
+    def limit(at: int) -> tuple[int, list[Any]]:
+        own = case.local.day(at)
+        day = own if case.d0 is None else max(case.d0, own)
+        due = case.local.at(day + policy.number(key), DAY_MS) if days else case.local.at(day, policy.time(key))
+        why = "business_day" if day != own else "day"
+        return due, ["cutoff", key, policy.values[key], date.fromordinal(day).isoformat(), why]
+
+    return limit
+
+
+def _usual(case: Case, rule: Rule, pickup_limits: list[int]) -> Iterator[ClockState]:
+    starts = case.of(rule.starts)
+    if rule.again:
+        starts = [*starts, *rearmed(case, rule.starts)]
+    for event in starts:
+        if case.before(event.n, *rule.done):
+            continue
+        start, steps = case.opened(event.at) if rule.deferred else (event.at, [])
+        policy = case.policy(start)
+        limit = cutoff(case, policy, rule.key, rule.cutoff == "days") if rule.cutoff else within(policy, rule.key)
+        yield settle(
+            case,
+            Draft(
+                rule.clock,
+                rule.klass,
+                event,
+                start,
+                rule.owner or case.branch(event.n),
+                policy,
+                (rule.key,),
+                case.after(event.n, *rule.ends),
+                case.after(event.n, *rule.voids),
+                limit,
+                inclusive=not rule.cutoff,
+                pause=rule.pause,
+                excusable=_excuse(case, rule, policy, pickup_limits),
+                steps=steps,
+            ),
+        )
+
+
+def _excuse(case: Case, rule: Rule, policy: Resolved, pickup_limits: list[int]) -> Callable[[int], bool] | None:
+    """N-14: late out of office hours, with a remark that was filed. N-11: the pickup may still come."""
+    if rule.clock == "N-11":
+        return lambda due: any(limit > due for limit in pickup_limits)
+    if rule.clock != "N-01":
+        return None
+
+    def off_hours(due: int) -> bool:
+        begins, ends = policy.window("offhours")
+        day = case.local.day(due)
+        late, early = due >= case.local.at(day, begins), due < case.local.at(day, ends)
+        inside = (late or early) if begins > ends else (late and early)
+        return inside and any(e.fact.body.get("filed") is True for e in case.of("remark.added"))
+
+    return off_hours
+
+
+def _assign(case: Case) -> Iterator[ClockState]:
+    """N-02: an order that named no branch."""
+    for event in case.of("submitted"):
+        if any(e.fact.id == event.fact.id for e in case.of("assigned")):
+            continue
+        start, steps = case.opened(event.at)
+        policy = case.policy(start)
+        ends, voids = case.after(event.n, "assigned"), case.after(event.n, "cancelled")
+        limit = within(policy, "assign.limit")
+        keys = ("assign.limit",)
+        draft = Draft("N-02", "obligation", event, start, CALL_CENTRE, policy, keys, ends, voids, limit, steps=steps)
+        yield settle(case, draft)
+
+
+def _success(case: Case) -> Iterator[ClockState]:
+    """N-44: an online order shipped within 24 hours."""
+    event = case.first("order.submitted")
+    if event is None or event.fact.body.get("online") is not True or case.before(event.n, "cancelled"):
+        return
+    policy = case.policy(event.at)
+    shipped = _SHIPPED[policy.text("success.event")]
+    if case.before(event.n, shipped):
+        return
+    ends, voids = case.after(event.n, shipped), case.after(event.n, "cancelled")
+    keys, limit = ("success.limit", "success.event"), within(policy, "success.limit")
+    yield settle(case, Draft("N-44", "target", event, event.at, case.branch(event.n), policy, keys, ends, voids, limit))
+
+
+def _postpone(case: Case, d0: int) -> Iterator[ClockState]:
+    """N-04: not put off beyond three days after D0. The first attempt that went too far decides, else the first."""
+    event = case.first("assigned")
+    if event is None:
+        return
+    policy = case.policy(event.at)
+    last = d0 + policy.number("postpone.max_days")
+    due = case.local.at(last, DAY_MS)
+    acts = [e for e in case.of("postponed", "postpone_declined") if e.n > event.n]
+    too_far = next((e for e in acts if e.data.toordinal() > last), None)
+    act = too_far or next(iter(acts), None)
+    ends = [] if act is None else [Hit(act.at, act.n, act.fact.id)]
+    late_from = due if too_far is None else too_far.at
+    step = ["days", "postpone.max_days", policy.values["postpone.max_days"], date.fromordinal(last).isoformat()]
+    draft = Draft(
+        "N-04", "limit", event, event.at, case.branch(event.n), policy, ("postpone.max_days",), ends,
+        case.after(event.n, "cancelled"), span=Span(due, late_from, 0, [step]), inclusive=False, kept=too_far is None,
+    )  # fmt: skip
+    yield settle(case, draft)
+
+
+def _cancel_reason(case: Case) -> Iterator[ClockState]:
+    """N-12: why it was cancelled, written down the same day."""
+    event = case.first("cancelled")
+    if event is None:
+        return
+    policy = case.policy(event.at)
+    ends = [Hit(recorded(e), e.n, e.fact.id) for e in case.of("cancel.reason")]
+    if event.fact.body.get("reason"):
+        ends.append(Hit(recorded(event), event.n, event.fact.id))
+    limit = cutoff(case, policy, "cancel.reason_by")
+    owner = case.branch(event.n)
+    keys = ("cancel.reason_by",)
+    yield settle(
+        case, Draft("N-12", "obligation", event, event.at, owner, policy, keys, ends, limit=limit, inclusive=False)
+    )
+
+
+def _tracking_remark(case: Case) -> Iterator[ClockState]:
+    """N-15: what has not shipped by 23:00 has a remark that says why."""
+    remarks = [e for e in case.of("remark.added") if e.fact.body.get("remark") == "track"]
+    for event in [*case.of("accepted"), *rearmed(case, "accepted")]:
+        if case.before(event.n, "waybilled"):
+            continue
+        policy = case.policy(event.at)
+        ends = [Hit(recorded(e), e.n, e.fact.id) for e in remarks if recorded(e) >= event.at]
+        voids = case.after(event.n, "waybilled", *_MOVED)
+        limit, owner = cutoff(case, policy, "note.cutoff"), case.branch(event.n)
+        keys = ("note.cutoff",)
+        yield settle(
+            case, Draft("N-15", "obligation", event, event.at, owner, policy, keys, ends, voids, limit, inclusive=False)
+        )
