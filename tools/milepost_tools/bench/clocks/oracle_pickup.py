@@ -1,0 +1,209 @@
+"""The oracle's clocks of the pickup: N-20 to N-28 (docs/clocks.md, Pickup)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from milepost_tools.bench.clocks.oracle_diary import Diary, Entry
+from milepost_tools.bench.clocks.oracle_facts import HOUR, MINUTE, day_of, instant, local, opened, received
+from milepost_tools.bench.clocks.oracle_judge import Answer, Mark, Start, before, mark, of_entry, settle, since
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """An agreed time of pickup."""
+
+    begun: Start
+    from_ms: int
+    to_ms: int
+
+    @property
+    def opens(self) -> int:
+        """First instant that counts as kept."""
+        return self.from_ms - HOUR if self.from_ms == self.to_ms else self.from_ms
+
+    @property
+    def closes(self) -> int:
+        """Last instant that counts as kept."""
+        return self.to_ms + HOUR if self.from_ms == self.to_ms else self.to_ms
+
+
+def pickup(diary: Diary, until: int) -> Iterator[Answer]:
+    """Every clock of the pickup of a consignment."""
+    submitted = diary.submitted
+    if submitted is None or submitted.body["type"] != "consignment":
+        return
+    begun = Start(submitted, mark(submitted), submitted.at)
+    scheduled = submitted.body["pickup"] == "appointment"
+    appointment = _appointment(submitted.body["dates"].get("pickup")) if scheduled else None
+    opening = None if diary.arrived is None else opened(diary.arrived)
+    windows: list[Window] = []
+    if submitted.body["pickup"] != "none":
+        yield from _armed(diary, until, begun, opening, appointment, windows)
+        for entry in diary.all("woken"):
+            begun = of_entry(entry)
+            if not _agreed_meanwhile(diary, entry):
+                ahead = appointment if appointment and appointment[0] >= entry.at else None
+                yield from _armed(diary, until, begun, entry.at, ahead, windows)
+    windows += [Window(Start(f, mark(f), f.at), f.body["from"], f.body["to"]) for f in diary.about("pickup.agreed")]
+    for window in windows:
+        if not _over(diary, window.begun):
+            yield from _window(diary, until, window, _class(diary) == "project")
+
+
+def _armed(
+    diary: Diary,
+    until: int,
+    begun: Start,
+    opening: int | None,
+    appointment: tuple[int, int] | None,
+    windows: list[Window],
+) -> Iterator[Answer]:
+    """What a submission or a waking starts."""
+    if _over(diary, begun):
+        return
+    if appointment is None:
+        yield from _unscheduled(diary, until, begun, opening)
+        return
+    windows.append(Window(begun, *appointment))
+    if opening is not None and not 9 <= local(appointment[0]).hour < 18:
+        yield settle(
+            diary, until, "N-26", begun, opening + HOUR, start=opening, inclusive=True,
+            ends=since(begun, diary.about("pickup.agreed")), voids=_set_aside(diary, begun), pauses=True,
+        )  # fmt: skip
+
+
+def _appointment(said: Any) -> tuple[int, int] | None:
+    if said is None:
+        return None
+    if isinstance(said, dict):
+        return _ms(said["from"]), _ms(said["to"])
+    return _ms(said), _ms(said)
+
+
+def _ms(said: Any) -> int:
+    return said if isinstance(said, int) else round(datetime.fromisoformat(said).timestamp() * 1000)
+
+
+def _class(diary: Diary) -> str | None:
+    told = [f for f in diary.about("order.requested", "order.submitted") if f.body.get("class")]
+    return told[-1].body["class"] if told else None
+
+
+def hard_limit(answers: list[Answer], due: int) -> bool:
+    """True when a pickup's hard limit that still stands lies after `due` (N-11's excuse)."""
+    standing = [a for a in answers if a.clock in ("N-22", "N-23", "N-25") and a.verdict != "void"]
+    return any(a.due is not None and a.due > due for a in standing)
+
+
+def _agreed_meanwhile(diary: Diary, woken: Entry) -> bool:
+    postponed = None
+    for entry in before(diary, woken, "woken", "postponed"):
+        postponed = None if entry.what == "woken" else postponed or entry
+    assert postponed is not None and postponed.fact is not None
+    return any(mark(postponed.fact) < mark(f) and f.at < woken.at for f in diary.about("pickup.agreed"))
+
+
+def _over(diary: Diary, begun: Start) -> bool:
+    """The goods had been fetched or brought before this start."""
+    return any(e.fact and mark(e.fact) < begun.mark for e in diary.all("picked_up", "waybilled", "handed_in"))
+
+
+def _done(diary: Diary, start: Mark) -> list[Mark]:
+    """Arrival for the first pickup that follows a start; a waybill stands for one that nobody noted."""
+    for entry in diary.all("picked_up", "waybilled"):
+        if entry.fact and mark(entry.fact) > start:
+            return [mark(entry.fact, entry.data.at if entry.data else entry.at)]
+    return []
+
+
+def _set_aside(diary: Diary, begun: Start) -> list[Mark]:
+    entries = diary.all("postponed", "cancelled", "handed_in")
+    return [mark(e.fact) for e in entries if e.fact and mark(e.fact) > begun.mark]
+
+
+def _unscheduled(diary: Diary, until: int, begun: Start, opening: int | None) -> Iterator[Answer]:
+    done = _done(diary, begun.mark)
+    agreed = since(begun, diary.about("pickup.agreed"))
+    aside = _set_aside(diary, begun)
+    early = local(begun.at).hour < 17
+
+    def hard(at: int) -> int:
+        if local(at).hour < 17:
+            return instant(day_of(at), 19)
+        return instant(day_of(at) + timedelta(days=1), 12)
+
+    yield settle(
+        diary, until, "N-22" if early else "N-23", begun, hard(begun.at), inclusive=False, ends=done,
+        voids=aside + agreed, pauses=True, anew=hard,
+    )  # fmt: skip
+    if not early:
+        return
+    start = max(begun.at, instant(day_of(begun.at), 9))
+    target = settle(
+        diary, until, "N-20", begun, start + 2 * HOUR, start=start, inclusive=True, ends=done, voids=aside + agreed,
+        pauses=True,
+    )  # fmt: skip
+    yield target
+    if opening is not None:
+        yield _rebook(diary, until, begun, opening, target, agreed, aside)
+
+
+def _rebook(
+    diary: Diary, until: int, begun: Start, start: int, target: Answer, agreed: list[Mark], aside: list[Mark]
+) -> Answer:
+    """N-21: judged by a late agreement or by the target, whichever comes first."""
+    base = settle(
+        diary, until, "N-21", begun, start + HOUR, start=start, inclusive=True, ends=agreed, voids=aside, pauses=True
+    )
+    base = replace(base, late_from=target.late_from, breached_at=None)
+    picked = target.end if target.verdict == "met" else None
+    again, out = min(agreed, default=None), min(aside, default=None)
+    told: list[tuple[int, str]] = []
+    if again is not None:
+        told.append((again[0], "again"))
+    if out is not None:
+        told.append((out[0], "void"))
+    if picked is not None:
+        told.append((picked, "void"))
+    if target.late_from is not None and target.late_from <= until:
+        told.append((target.late_from, "missed"))
+    if not told:
+        return replace(base, verdict="open", end=None)
+    at, what = min(told)
+    if what == "void":
+        return replace(base, verdict="void", end=at)
+    if what == "again" and base.verdict == "met":
+        return base
+    end = again[0] if again is not None and (out is None or again < out) else None
+    breached = max(at, received(begun.fact))
+    return replace(base, verdict="late", late_from=at, end=end, breached_at=breached)
+
+
+def _window(diary: Diary, until: int, window: Window, project: bool) -> Iterator[Answer]:
+    begun = window.begun
+    done = _done(diary, begun.mark)
+    agreed = since(begun, diary.about("pickup.agreed"))
+    aside = _set_aside(diary, begun)
+    kept = settle(
+        diary, until, "N-25", begun, window.closes, inclusive=True, ends=done, voids=aside + agreed, pauses=True,
+        not_before=window.opens,
+    )  # fmt: skip
+    yield kept
+    if project:
+        yield settle(
+            diary, until, "N-27", begun, window.from_ms - HOUR, inclusive=True, ends=agreed, voids=aside + done,
+            limit=True,
+        )  # fmt: skip
+    yield _warning(diary, until, begun, kept, done, agreed + aside)
+
+
+def _warning(diary: Diary, until: int, begun: Start, kept: Answer, done: list[Mark], aside: list[Mark]) -> Answer:
+    if kept.due is None or kept.late_from is None:
+        verdict = "open" if kept.end is None else "void"
+        return replace(kept, clock="N-28", verdict=verdict, breached_at=None)
+    due = kept.due - 15 * MINUTE
+    warned = [mark(f) for f in diary.about("contact.logged") if begun.at <= f.at <= due]
+    base = settle(diary, until, "N-28", begun, kept.due, inclusive=True, ends=warned, voids=done + aside)
+    return replace(base, due=due)
