@@ -1,0 +1,83 @@
+"""From ids to what people call things: plates, places, trips, and the words for what was changed or said."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, cast
+
+from sqlalchemy import Connection, Table
+
+from milepost.access.model import SYSTEM
+from milepost.access.scope import readable
+from milepost.fleet.tables import site, vehicle
+from milepost.notify.model import Notice
+from milepost.plan.tables import trip
+
+Words = dict[str, str]
+_CHANGES: dict[str, Words] = {
+    "lines": {"zh": "货物", "en": "goods"},
+    "contact": {"zh": "联系人", "en": "contact"},
+    "to": {"zh": "收货地址", "en": "destination"},
+    "remark": {"zh": "备注", "en": "remark"},
+}
+_SAID: dict[str, Words] = {
+    "order.cancelled": {"zh": "取消", "en": "cancelled"},
+    "order.postponed": {"zh": "延期", "en": "postponed"},
+    "order.edited": {"zh": "改单", "en": "edited"},
+    "order.rerouted": {"zh": "改网点", "en": "re-routed"},
+    "delivery.failed": {"zh": "派送失败", "en": "delivery failed"},
+    "archived": {"zh": "归档", "en": "filed"},
+    "rerouted": {"zh": "改网点", "en": "re-routed"},
+    "postponed": {"zh": "延期", "en": "postponed"},
+    "confirmed": {"zh": "确认", "en": "confirmed"},
+    "unit.loaded": {"zh": "装车", "en": "loaded"},
+    "unit.picked": {"zh": "配货", "en": "picked"},
+    "vehicle.left": {"zh": "车辆驶离", "en": "the vehicle left"},
+}
+_IDS = {"plate": "vehicle", "plates": "vehicle", "place": "site", "trip": "trip"}
+
+
+def named(conn: Connection, notices: Iterable[Notice], number: str) -> list[dict[str, Any]]:
+    """The fields of each notice with names in place of ids, in no language or in both; `number`: of the order."""
+    given = [{**notice.data, "order": number} for notice in notices]
+    wanted: dict[str, set[str]] = {"vehicle": set(), "site": set(), "trip": set()}
+    for fields in given:
+        for name, kind in _IDS.items():
+            wanted[kind].update(_texts(fields.get(name)))
+    found = {
+        "vehicle": _column(conn, vehicle, "plate", wanted["vehicle"]),
+        "site": _sites(conn, wanted["site"]),
+        "trip": _column(conn, trip, "number", wanted["trip"]),
+    }
+    for fields in given:
+        for name, kind in _IDS.items():
+            if name in fields:
+                fields[name] = _replace(fields[name], found[kind])
+        if "changes" in fields:
+            fields["changes"] = _replace(fields["changes"], _CHANGES)
+        if "said" in fields:
+            fields["said"] = _replace(fields["said"], _SAID)
+    return given
+
+
+def _texts(value: Any) -> list[str]:
+    items = cast(list[Any], value) if isinstance(value, list) else [value]
+    return [each for each in items if isinstance(each, str)]
+
+
+def _replace(value: Any, names: Mapping[str, Any]) -> Any:
+    if isinstance(value, list):
+        return [_replace(each, names) for each in cast(list[Any], value)]
+    return names.get(value, value) if isinstance(value, str) else value
+
+
+def _column(conn: Connection, table: Table, column: str, ids: set[str]) -> dict[str, str]:
+    if not ids:
+        return {}
+    statement = readable(SYSTEM, table, table.c.id, table.c[column]).where(table.c.id.in_(sorted(ids)))
+    return {row["id"]: row[column] for row in conn.execute(statement).mappings()}
+
+
+def _sites(conn: Connection, ids: set[str]) -> dict[str, Words]:
+    if not ids:
+        return {}
+    statement = readable(SYSTEM, site, site.c.id, site.c.name_zh, site.c.name_en).where(site.c.id.in_(sorted(ids)))
+    return {row["id"]: {"zh": row["name_zh"], "en": row["name_en"]} for row in conn.execute(statement).mappings()}
