@@ -21,6 +21,8 @@ from milepost.access.scope import install_guard
 from milepost.alerts import api as alerts_api
 from milepost.alerts import service as inbox
 from milepost.broker import EmbeddedBroker
+from milepost.clocks import api as clocks_api
+from milepost.clocks import service as clocks
 from milepost.db import Database
 from milepost.evidence import api as evidence_api
 from milepost.evidence.sink import DetectorSink
@@ -38,7 +40,6 @@ from milepost.live.hub import LiveHub
 from milepost.live.targets import FleetTargets
 from milepost.masterdata import api as masterdata_api
 from milepost.orders import api as orders_api
-from milepost.orders import repository as order_rows
 from milepost.orders import service as orders
 from milepost.periodic import Periodic
 from milepost.plan import api as plan_api
@@ -46,7 +47,6 @@ from milepost.settings import Settings
 from milepost.telemetry import api as telemetry_api
 from milepost.telemetry.sink import TelemetrySink
 from milepost.telemetry.sqlite import SqliteTelemetry
-from milepost.times import now_ms
 from milepost.web import api as web_api
 
 _APIS = (
@@ -58,6 +58,7 @@ _APIS = (
     plan_api,
     evidence_api,
     orders_api,
+    clocks_api,
     alerts_api,
     live_api,
     web_api,
@@ -81,6 +82,8 @@ def create_api(db: Database, settings: Settings) -> FastAPI:
     api.state.db = db
     api.state.settings = settings
     install_guard(db.engine)
+    clocks.use()
+    clocks.install()
     inbox.install()
     http.install(api)
     for each in _APIS:
@@ -125,7 +128,7 @@ class Service:
         )
         self._rounds = [
             Periodic("outgoing", 0.25, outgoing.round),
-            Periodic("orders-wake", 1.0, self._wake_orders),
+            Periodic("wake", 0.5, lambda: clocks.wake(self.db)),
         ]
         self.live.start()
         self.ingest.start()
@@ -166,13 +169,6 @@ class Service:
 
     def _to_device(self, device_id: str, leaf: str, payload: bytes, retain: bool) -> None:
         self.ingest.publish(device_id, leaf, payload, retain)  # which stands between its sinks and what they cause
-
-    def _wake_orders(self) -> None:
-        with self.db.read() as conn:
-            if not order_rows.due(conn, now_ms(), limit=1):
-                return  # the writers' lock is not taken once a second for nothing
-        with self.db.tx() as conn:
-            orders.wake(conn)
 
     def _serve(self) -> None:
         api = create_api(self.db, self.settings)

@@ -22,7 +22,7 @@ from milepost.clocks.answers import (
     PolicyOut,
 )
 from milepost.orders import service as orders
-from milepost.orders.bodies import Id, Instant, Short, Strict, Text
+from milepost.orders.fields import Id, Instant, Short, Strict, Text
 from milepost.times import now_ms, parse_rfc3339, to_rfc3339
 
 router = APIRouter(prefix="/api/v1", tags=["clocks"])

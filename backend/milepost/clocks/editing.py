@@ -61,6 +61,7 @@ def add_policy(
         "created_at": now,
     }
     repository.add_policy(conn, row)
+    versions.forget(conn)
     return _policy(row)
 
 
@@ -128,6 +129,7 @@ def put_calendar(
     now = now_ms()
     row = {"id": new_id(), "name": name, "days": text, "why": why, "author": me.id, "created_at": now}
     repository.add_calendar(conn, row)
+    versions.forget(conn)
     if before.named.get(name) != versions.in_force(conn).calendars.named[name]:
         repository.look_again(conn, now, BY_WORKING_DAYS)
     return calendar(conn, name)

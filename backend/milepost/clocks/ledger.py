@@ -121,7 +121,7 @@ def _breaches(
         if key not in judged or judged[key].verdict not in ("late", "excused"):
             repository.set_withdrawn(conn, change.order_id, key, change.at)
     told = repository.breaches(conn, change.order_id) if late else {}
-    new = []
+    new, rows = [], []
     for key, each in late.items():
         standing = told.get(key, [])
         same = next((row for row in standing if row["late_from"] == each.late_from), None)
@@ -139,8 +139,9 @@ def _breaches(
             "breached_at": each.breached_at,
             "raised_at": change.at,
         }
-        repository.add_breach(conn, row)
+        rows.append(row)
         new.append(each)
+    repository.add_breaches(conn, rows)
     return new
 
 
@@ -191,8 +192,7 @@ def _write(conn: Connection, order_id: str, stored: Mapping[Key, Row], wanted: M
     changed = [row for key, row in wanted.items() if key in stored and stored[key] != row]
     gone = [key for key in stored if key not in wanted]
     repository.add(conn, new)
-    for row in changed:
-        repository.change(conn, row)
+    repository.change(conn, changed)
     for key in gone:
         repository.drop(conn, order_id, key)
     return bool(new or changed or gone)

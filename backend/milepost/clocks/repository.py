@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Table, case, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Table, bindparam, case, delete, func, insert, or_, select, update
 
 from milepost.access.model import SYSTEM, Principal
 from milepost.access.scope import readable
@@ -15,6 +15,13 @@ from milepost.orders.tables import order
 
 Row = dict[str, Any]
 Key = tuple[str, str, str]  # clock, start fact, subject: within one order
+_KEY = ("order_id", "clock", "start_fact", "subject")
+# Built once: this is what every refold of every order writes.
+_CHANGE = (
+    update(clock)
+    .where(*(clock.c[name] == bindparam(f"is_{name}") for name in _KEY))
+    .values({name: bindparam(name) for name in clock.c.keys() if name not in _KEY})  # noqa: SIM118
+)
 
 
 def key_of(row: Mapping[Any, Any]) -> Key:
@@ -39,9 +46,11 @@ def add(conn: Connection, rows: Sequence[Row]) -> None:
         conn.execute(insert(clock), rows)
 
 
-def change(conn: Connection, row: Row) -> None:
-    """Write a clock over its row."""
-    conn.execute(update(clock).where(*_is(clock, row["order_id"], key_of(row))).values(row))
+def change(conn: Connection, rows: Sequence[Row]) -> None:
+    """Write clocks over their rows."""
+    if rows:
+        conn.execute(_CHANGE, [{f"is_{name}" if name in _KEY else name: value for name, value in row.items()}
+                               for row in rows])  # fmt: skip
 
 
 def drop(conn: Connection, order_id: str, key: Key) -> None:
@@ -58,9 +67,10 @@ def breaches(conn: Connection, order_id: str) -> dict[Key, list[Row]]:
     return found
 
 
-def add_breach(conn: Connection, row: Row) -> None:
-    """Write down that a clock was broken; a second time for the same occurrence is refused by the table."""
-    conn.execute(insert(breach).values(row))
+def add_breaches(conn: Connection, rows: Sequence[Row]) -> None:
+    """Write down which clocks broke; a second time for the same occurrence is refused by the table."""
+    if rows:
+        conn.execute(insert(breach), rows)
 
 
 def set_withdrawn(conn: Connection, order_id: str, key: Key, at: int) -> None:

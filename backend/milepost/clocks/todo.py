@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from milepost.clocks.model import ClockState
-from milepost.orders.model import OrderState
+from milepost.clocks.model import BREACHED, ClockState
+from milepost.orders.model import STATES, OrderState
 
 # What ends each clock, as the key of a thing to do.
 TO_DO: Mapping[str, str] = {
@@ -48,14 +48,38 @@ TO_DO: Mapping[str, str] = {
 }
 # They remind of what N-01 asks for already.
 _REMINDERS = ("N-07", "N-17")
-# Once late, nothing that anybody does can mend these: their hour or day is over.
-_OVER_WHEN_LATE = ("N-21", "N-28", "N-30", "N-31", "N-32", "N-38")
+# A late clock that was then set aside takes no end any more; in these states what it asks for can still be done.
+_AT_THE_DESK = ("requested", "submitted", "assigned")
+_BEFORE_PICKUP = (*_AT_THE_DESK, "accepted", "confirmed", "picking", "pickup_due")
+_BEFORE_WAYBILL = (*_BEFORE_PICKUP, "ready", "picked_up")
+_WHILE: Mapping[str, tuple[str, ...]] = {
+    "accept": _AT_THE_DESK,
+    "assign": _AT_THE_DESK,
+    "print": _BEFORE_WAYBILL,
+    "waybill": _BEFORE_WAYBILL,
+    "remark": _BEFORE_WAYBILL,
+    "pickup": _BEFORE_PICKUP,
+    "rebook": _BEFORE_PICKUP,
+    "pick": ("confirmed", "picking"),
+    "handout": ("at_hub", "at_terminal"),
+    "deliver": ("at_terminal", "out_for_delivery", "at_consignee"),
+    "receipt": ("signed", "signed_abnormal", "receipt_due"),
+    "cancel_reason": ("cancelled",),
+    # Their hour is over once they are late.
+    "warn": (),
+    "track": (),
+    "contact": (),
+    "sign_entry": (),
+    # These do not hang on the state of the order.
+    "complaint": STATES,
+    "claim": STATES,
+    "locate": STATES,
+}
 # Duties of the branch that an order is at; when it moves on, they do not go with it.
 _OF_THE_DESK = ("N-01", "N-09", "N-10", "N-11", "N-15", "N-79")
-_AFTER_CANCELLING = ("N-12", "N-50")
 # Clocks that count working days: a new calendar may move them.
 BY_WORKING_DAYS = ("N-53", "N-54", "N-55", "N-57", "N-58", "N-59", "N-60", "N-61")
-_URGENCY = {"obligation": 0, "conditional": 1, "target": 2, "limit": 3, "reminder": 4}
+_URGENCY = {"obligation": 0, "conditional": 1, "target": 2, "reminder": 3, "limit": 4}
 
 
 def waiting(clock: ClockState, order: OrderState) -> bool:
@@ -63,17 +87,15 @@ def waiting(clock: ClockState, order: OrderState) -> bool:
 
     A limit asks for nothing: it only says until when one may.
     """
-    if clock.end is not None or clock.verdict not in ("open", "late", "excused"):
-        return False
     if clock.klass == "limit" or clock.clock in _REMINDERS:
         return False
-    if clock.verdict != "open" and clock.clock in _OVER_WHEN_LATE:
+    if clock.verdict == "open":
+        return True
+    if clock.end is not None or clock.verdict not in BREACHED:
         return False
-    if order.state == "archived":
-        return clock.clock in BY_WORKING_DAYS or clock.clock == "N-50"
-    if order.state == "cancelled":
-        return clock.clock in _AFTER_CANCELLING or clock.clock in BY_WORKING_DAYS
-    return not (clock.clock in _OF_THE_DESK and clock.owner != order.branch)
+    if clock.clock in _OF_THE_DESK and clock.owner != order.branch:
+        return False
+    return order.state in _WHILE[TO_DO[clock.clock]]
 
 
 def urgency(clock: ClockState) -> int:

@@ -36,25 +36,38 @@ class _Kept:
 
 
 _kept: WeakKeyDictionary[Engine, _Kept] = WeakKeyDictionary()
+_of_transaction: WeakKeyDictionary[object, InForce] = WeakKeyDictionary()
 _lock = threading.Lock()
 
 
 def in_force(conn: Connection) -> InForce:
     """Policies and calendars as they stand in this transaction.
 
-    One small query; they are read and parsed again only when there is a newer version, or the register of the branches
-    has changed: so every process goes by a new version from its next transaction on.
+    One small query per transaction; they are read and parsed again only when there is a newer version, or the register
+    of the branches has changed: so every process goes by a new version from its next transaction on.
     """
-    stamp = repository.stamp(conn)
+    transaction = conn.get_transaction()
     with _lock:
+        known = _of_transaction.get(transaction) if transaction else None
         kept = _kept.get(conn.engine)
-    if kept is not None and kept.stamp == stamp:
-        return kept.force
-    calendar = stamp[1] or SEED
-    force = InForce(policy_set(repository.policies(conn)), calendars_of(conn, calendar), calendar)
+    if known is not None:
+        return known
+    stamp = repository.stamp(conn)
+    if kept is None or kept.stamp != stamp:
+        calendar = stamp[1] or SEED
+        force = InForce(policy_set(repository.policies(conn)), calendars_of(conn, calendar), calendar)
+        kept = _Kept(stamp, force)
     with _lock:
-        _kept[conn.engine] = _Kept(stamp, force)
-    return force
+        _kept[conn.engine] = kept
+        if transaction is not None:
+            _of_transaction[transaction] = kept.force
+    return kept.force
+
+
+def forget(conn: Connection) -> None:
+    """Look again: this very transaction has just added a version."""
+    with _lock:
+        _of_transaction.pop(conn.get_transaction(), None)
 
 
 def limits(conn: Connection) -> Limits:

@@ -43,16 +43,26 @@ def wake(db: Database, now: int | None = None) -> int:
 
 def _batch(conn: Connection, now: int | None) -> int:
     held = _held(conn, repository.due_orders(conn, _now(now), _CANDIDATES))
-    for order_id in held:
-        try:
-            with conn.begin_nested():
-                # Its time is read after the lock is held: an older one would hide facts that came in meanwhile.
-                projector.refold(conn, order_id, (), now)
-        except Exception:
-            _log.exception("order %s could not be folded; trying again in %s s", order_id, _AGAIN_MS // 1000)
+    if not _fold(conn, held, now):
+        for order_id in held:  # one of them stands in the way: the others go on without it
+            _fold(conn, [order_id], now)
     if stuck := repository.still_due(conn, held, started := _now(now)):
+        _log.error("orders %s are still due after a fold; trying again in %s s", stuck, _AGAIN_MS // 1000)
         repository.put_off(conn, stuck, started, started + _AGAIN_MS)
     return len(held)
+
+
+def _fold(conn: Connection, ids: list[str], now: int | None) -> bool:
+    """Fold orders anew, all or none; False when it failed."""
+    try:
+        with conn.begin_nested():
+            for order_id in ids:
+                # Its time is read after the lock is held: an older one would hide facts that came in meanwhile.
+                projector.refold(conn, order_id, (), now)
+    except Exception:
+        _log.exception("orders %s could not be folded", ids)
+        return False
+    return True
 
 
 def _held(conn: Connection, due: list[str]) -> list[str]:
