@@ -39,7 +39,7 @@ def run(histories: int = HISTORIES, seed: int = SEED) -> list[dict]:
 
 
 def compare_many(histories: int, seed: int, progress: Progress, processes: int | None = None) -> tuple[int, list[int]]:
-    """Compare `histories` histories from `seed` on; returns how many were compared and the numbers of those that differ."""
+    """Compare `histories` histories from `seed` on; returns how many, and the numbers of those that differ."""
     blocks = [(n, min(n + _BLOCK, seed + histories)) for n in range(seed, seed + histories, _BLOCK)]
     done, bad = 0, []
     workers = processes or len(os.sched_getaffinity(0))

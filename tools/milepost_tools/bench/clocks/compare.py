@@ -15,14 +15,15 @@ from milepost_tools.bench.clocks.oracle import answers
 
 # Free weekdays and worked weekend days of 2024 in mainland China, by the State Council's notice of 2023-10-25.
 HOLIDAYS = frozenset(
-    date.fromisoformat(f"2024-{day}")
-    for day in (
-        "01-01 02-12 02-13 02-14 02-15 02-16 04-04 04-05 05-01 05-02 05-03 06-10 09-16 09-17 10-01 10-02 10-03 10-04 10-07"
-    ).split()
-)
+    date(2024, month, day)
+    for month, days in ((1, [1]), (2, [12, 13, 14, 15, 16]), (4, [4, 5]), (5, [1, 2, 3]), (6, [10]), (9, [16, 17]),
+                        (10, [1, 2, 3, 4, 7]))
+    for day in days
+)  # fmt: skip
 WORKDAYS = frozenset(
-    date.fromisoformat(f"2024-{day}") for day in "02-04 02-18 04-07 04-28 05-11 09-14 09-29 10-12".split()
-)
+    date(2024, month, day)
+    for month, day in ((2, 4), (2, 18), (4, 7), (4, 28), (5, 11), (9, 14), (9, 29), (10, 12))
+)  # fmt: skip
 _FIELDS = ("start", "due", "late_from", "end", "verdict", "breached_at", "excusable")
 Key = tuple[str, str, str]
 Table = dict[Key, tuple[Any, ...]]
@@ -69,24 +70,32 @@ def differences(
 
 
 def shrink(case: History, service: Judge = by_service, oracle: Judge = by_oracle) -> History:
-    """The fewest facts (dropped greedily, one by one) on which one clock of the same name still differs."""
+    """The fewest facts (dropped greedily, one by one) on which a clock still differs in the same way."""
 
-    def clocks(facts: Sequence[Fact]) -> set[str]:
+    def signs(facts: Sequence[Fact]) -> set[tuple[Any, ...]]:
         try:
-            return {d.key[0] for d in differences(facts, case.order, case.until, service, oracle)}
+            return {_sign(d) for d in differences(facts, case.order, case.until, service, oracle)}
         except Exception as error:
-            return {type(error).__name__}
+            return {(type(error).__name__,)}
 
     kept = list(case.facts)
-    wanted = clocks(kept)
+    wanted = signs(kept)
     changed = True
     while changed:
         changed = False
         for i in reversed(range(len(kept))):
             fewer = kept[:i] + kept[i + 1 :]
-            if clocks(fewer) & wanted:
+            if signs(fewer) & wanted:
                 kept, changed = fewer, True
     return History(case.order, sorted(kept, key=lambda f: (f.at, f.id)), case.until)
+
+
+def _sign(difference: Difference) -> tuple[Any, ...]:
+    """What makes two differences of the same sort: the clock, and what differs of it."""
+    ours, theirs = difference.service, difference.oracle
+    if ours is None or theirs is None:
+        return difference.key[0], ours is None, theirs is None
+    return difference.key[0], *(a != b for a, b in zip(ours, theirs, strict=True))
 
 
 def as_lines(facts: Sequence[Fact]) -> str:

@@ -6,7 +6,17 @@ from datetime import date, timedelta
 
 from milepost_tools.bench.clocks.oracle_diary import POSTPONE_MAX_DAYS, Diary, Entry
 from milepost_tools.bench.clocks.oracle_facts import HOUR, MINUTE, day_of, instant, local, opened, received, recorded
-from milepost_tools.bench.clocks.oracle_judge import Answer, before, later, mark, of_entry, recorded_mark, settle, since
+from milepost_tools.bench.clocks.oracle_judge import (
+    Answer,
+    Start,
+    before,
+    later,
+    mark,
+    of_entry,
+    recorded_mark,
+    settle,
+    since,
+)
 
 _EXEMPT = ("N-01", "N-02", "N-07", "N-17")
 
@@ -23,8 +33,7 @@ def desk(diary: Diary, until: int) -> Iterator[Answer]:
 
 
 def _all(diary: Diary, until: int) -> Iterator[Answer]:
-    goods = diary.submitted is not None and diary.submitted.body["type"] == "goods"
-    consignment = diary.submitted is not None and not goods
+    goods, consignment = diary.type == "goods", diary.type == "consignment"
     for entry in diary.entries:
         match entry.what:
             case "submitted":
@@ -36,12 +45,13 @@ def _all(diary: Diary, until: int) -> Iterator[Answer]:
             case "confirmed" if goods:
                 yield from _picking(diary, until, entry)
             case "woken":
-                yield from _woken(diary, until, entry, goods)
+                yield from _woken(diary, until, entry)
             case "cancelled" if entry is diary.all("cancelled")[0] and diary.d0:
                 yield _reason(diary, until, entry)
             case _:
                 pass
     yield from _postponing(diary, until)
+    yield from _shipping(diary, until)
 
 
 def _filed_off_hours(diary: Diary, answer: Answer) -> bool:
@@ -66,9 +76,17 @@ def _submitted(diary: Diary, until: int, entry: Entry) -> Iterator[Answer]:
         yield settle(
             diary, until, "N-02", begun, start + 10 * MINUTE, start=start, inclusive=True, ends=ends, voids=cancelled
         )
-    if begun.fact.body.get("online") and not before(diary, entry, "waybilled"):
-        ends = later(diary, entry, "waybilled")
-        yield settle(diary, until, "N-44", begun, entry.at + 24 * HOUR, inclusive=True, ends=ends, voids=cancelled)
+
+
+def _shipping(diary: Diary, until: int) -> Iterator[Answer]:
+    """N-44: an online order ships within a day, by its submission's own time."""
+    if diary.submitted is None or not diary.submitted.body.get("online"):
+        return
+    begun = Start(diary.submitted, mark(diary.submitted), diary.submitted.at)
+    ends = [mark(e.fact) for e in diary.all("waybilled") if e.fact]
+    voids = [mark(e.fact) for e in diary.all("cancelled") if e.fact]
+    if not any(m < begun.mark for m in ends + voids):
+        yield settle(diary, until, "N-44", begun, begun.at + 24 * HOUR, inclusive=True, ends=ends, voids=voids)
 
 
 def _assigned(diary: Diary, until: int, entry: Entry, consignment: bool) -> Iterator[Answer]:
@@ -141,17 +159,17 @@ def _picking(diary: Diary, until: int, entry: Entry) -> Iterator[Answer]:
     )  # fmt: skip
 
 
-def _woken(diary: Diary, until: int, entry: Entry, goods: bool) -> Iterator[Answer]:
+def _woken(diary: Diary, until: int, entry: Entry) -> Iterator[Answer]:
     steps = [e.what for e in before(diary, entry, "assigned", "accepted", "confirmed")]
-    if goods and steps and steps[-1] == "confirmed":
+    if diary.type == "goods" and steps and steps[-1] == "confirmed":
         yield from _picking(diary, until, entry)
-    if not goods and steps and steps[-1] != "assigned":
+    if diary.type == "consignment" and steps and steps[-1] != "assigned":
         yield from _ship_or_say(diary, until, entry)
 
 
 def _reason(diary: Diary, until: int, entry: Entry) -> Answer:
     begun = of_entry(entry)
-    ends = [recorded_mark(f) for f in diary.about("cancel.reason") if mark(f) > begun.mark]
+    ends = [recorded_mark(f) for f in diary.about("cancel.reason")]
     if begun.fact.body.get("reason"):
         ends.append(recorded_mark(begun.fact))
     due = instant(_business_day(diary, day_of(entry.at)), 24)
@@ -169,7 +187,7 @@ def _postponing(diary: Diary, until: int) -> Iterator[Answer]:
         diary, until, "N-04", begun, instant(last, 24), inclusive=False, ends=[],
         voids=later(diary, entry, "cancelled"), limit=True,
     )  # fmt: skip
-    acts = diary.all("postponed", "declined")
+    acts = [e for e in diary.all("postponed", "declined") if e.fact and mark(e.fact) > begun.mark]
     if not acts:
         yield answer
         return

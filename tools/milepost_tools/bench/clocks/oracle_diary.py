@@ -15,6 +15,7 @@ from milepost_tools.bench.clocks.oracle_facts import MINUTE, day_of, instant, op
 
 POSTPONE_MAX_DAYS = 3
 WAIT = 30 * MINUTE
+_STEPS = ("", "requested", "submitted", "assigned", "accepted", "confirmed")
 _OUTCOMES = {"order.signed": "signed", "order.signed_abnormal": "signed_abnormal", "order.refused": "refused"}
 
 
@@ -52,6 +53,7 @@ class Diary:
     entries: list[Entry] = field(default_factory=list[Entry])
     desk: str = ""
     before: str = ""  # where a postponed order returns to
+    branch: str | None = None
     arrived: int | None = None
     wake_at: int | None = None
     wake_for: Fact | None = None
@@ -69,6 +71,16 @@ class Diary:
     def submitted(self) -> Fact | None:
         """Its submission, if we have it."""
         return next(iter(self.about("order.submitted")), None)
+
+    @property
+    def type(self) -> str | None:
+        """Goods or consignment, as the request or the submission says."""
+        return next((f.body["type"] for f in self.about("order.submitted", "order.requested")), None)
+
+    def no_further_than(self, state: str) -> bool:
+        """True when the desk has come no further than `state`; a postponed order stands where it was."""
+        level = self.before if self.desk == "postponed" else self.desk
+        return level in _STEPS[: _STEPS.index(state) + 1]
 
     @property
     def d0(self) -> date | None:
@@ -105,7 +117,8 @@ def write(facts: Sequence[Fact], order: str, until: int) -> Diary:
 
 
 def _wake(diary: Diary, now: tuple[int, int]) -> None:
-    if diary.wake_at is None or diary.desk != "postponed" or (diary.wake_at, -1) > now:
+    """At one instant the waking stands where a postponement would stand."""
+    if diary.wake_at is None or diary.desk != "postponed" or (diary.wake_at, RANK["order.postponed"]) > now:
         return
     diary.desk = diary.before
     diary.tell(None, "woken", at=diary.wake_at, data=diary.wake_for)
@@ -119,21 +132,21 @@ def _desk(diary: Diary, fact: Fact) -> None:
     match fact.kind:
         case "order.requested" if not diary.desk:
             diary.desk = "requested"
-        case "order.submitted" if diary.desk in ("", "requested"):
-            _submit(diary, fact)
+        case "order.submitted" if diary.no_further_than("requested"):
+            _reach(diary, fact, "submitted")
             if fact.body.get("branch"):
                 _arrive(diary, fact, fact.body["branch"])
         case "order.assigned" if not dead:
-            _submit(diary, fact)
-            _arrive(diary, fact, fact.body["branch"])
+            _assign(diary, fact)
         case "order.accepted" if diary.desk != "cancelled":
             _accept(diary, fact, fact.body["branch"])
+            diary.branch = fact.body["branch"]
         case "order.rerouted" if not dead:
-            _submit(diary, fact)
             diary.tell(fact, "rerouted")
             _arrive(diary, fact, fact.body["to_branch"])
         case "order.confirmed" if diary.desk != "cancelled":
-            _confirm(diary, fact)
+            _accept(diary, fact, diary.branch)
+            _reach(diary, fact, "confirmed")
         case "order.postponed" if not dead:
             _postpone(diary, fact)
         case "order.cancelled" if not diary.closed:
@@ -143,39 +156,37 @@ def _desk(diary: Diary, fact: Fact) -> None:
             pass
 
 
-def _submit(diary: Diary, fact: Fact) -> None:
-    if diary.desk in ("", "requested"):
-        diary.desk = "submitted"
-        diary.tell(fact, "submitted")
+def _reach(diary: Diary, fact: Fact, state: str) -> None:
+    """A step forward; it ends a postponement. Nothing for an order that has come as far already."""
+    if diary.no_further_than(_STEPS[_STEPS.index(state) - 1]):
+        diary.desk = state
+        diary.tell(fact, state)
+
+
+def _assign(diary: Diary, fact: Fact) -> None:
+    """Coming to the branch where it is already is nothing new."""
+    branch = fact.body["branch"]
+    if diary.no_further_than("submitted"):
+        _reach(diary, fact, "submitted")
+        _arrive(diary, fact, branch)
+    elif diary.desk != "postponed" and branch != diary.branch:
+        _arrive(diary, fact, branch)
+    diary.branch = branch
 
 
 def _arrive(diary: Diary, fact: Fact, branch: str | None) -> None:
-    diary.desk = "assigned"
+    diary.desk, diary.branch = "assigned", branch
     if diary.arrived is None:
         diary.arrived = fact.at
     diary.tell(fact, "assigned", data=branch)
 
 
 def _accept(diary: Diary, fact: Fact, branch: str | None) -> None:
-    _submit(diary, fact)
-    if diary.desk == "submitted":
+    """Accepted, with what this infers below it."""
+    _reach(diary, fact, "submitted")
+    if diary.no_further_than("submitted"):
         _arrive(diary, fact, branch)
-    if diary.desk == "assigned":
-        diary.desk = "accepted"
-        diary.tell(fact, "accepted")
-    elif diary.desk == "postponed" and diary.before == "assigned":
-        diary.before = "accepted"
-        diary.tell(fact, "accepted")
-
-
-def _confirm(diary: Diary, fact: Fact) -> None:
-    _accept(diary, fact, None)
-    if diary.desk == "accepted":
-        diary.desk = "confirmed"
-        diary.tell(fact, "confirmed")
-    elif diary.desk == "postponed" and diary.before == "accepted":
-        diary.before = "confirmed"
-        diary.tell(fact, "confirmed")
+    _reach(diary, fact, "accepted")
 
 
 def _postpone(diary: Diary, fact: Fact) -> None:

@@ -102,7 +102,7 @@ def _agreed_meanwhile(diary: Diary, woken: Entry) -> bool:
     for entry in before(diary, woken, "woken", "postponed"):
         postponed = None if entry.what == "woken" else postponed or entry
     assert postponed is not None and postponed.fact is not None
-    return any(mark(postponed.fact) < mark(f) and f.at < woken.at for f in diary.about("pickup.agreed"))
+    return any(mark(postponed.fact) < mark(f) < of_entry(woken).mark for f in diary.about("pickup.agreed"))
 
 
 def _over(diary: Diary, begun: Start) -> bool:
