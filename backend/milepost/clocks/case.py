@@ -14,10 +14,14 @@ from milepost.times import parse_rfc3339
 
 
 class Event(NamedTuple):
-    """One line of the chronicle: its instant (UTC ms), its place in the walk, the fact behind it."""
+    """One line of the chronicle: its instant (UTC ms), its place in the walk, what it is, the fact behind it.
+
+    `name`: an effect (`accepted`), or the kind of the fact itself (`note.printed`).
+    """
 
     at: int
     n: int
+    name: str
     fact: Fact
     unit: str | None = None
     data: Any = None
@@ -34,31 +38,41 @@ class Hit(NamedTuple):
 class Case:
     """What the rules ask of one order."""
 
-    def __init__(self, story: Story, policies: PolicySet, calendars: Calendars, until: int) -> None:
+    def __init__(self, story: Story | None, policies: PolicySet, calendars: Calendars, until: int) -> None:
+        self.policies, self.calendars, self.until = policies, calendars, until
+        self.local: BusinessCalendar = calendars.default
+        self.order, self.type, self.channel, self.klass, self.d0 = "", None, None, None, None
+        self.events: dict[str, list[Event]] = {}
+        self.holds: list[tuple[int, int | None]] = []
+        self.counting: frozenset[str] = frozenset()
+        self._branches: list[tuple[int, str | None]] = []
+        self._modes: list[tuple[int, str | None]] = []
+        if story is not None:
+            self._read(story)
+
+    def _read(self, story: Story) -> None:
         state = story.state
         self.order, self.type = state.id, state.type
         self.channel, self.klass = state.channel, state.customer_class
-        self.until = until
-        self.policies, self.calendars = policies, calendars
-        self.local: BusinessCalendar = calendars.default
-        self.d0: int | None = None if state.d0 is None else _ordinal(state.d0)
-        self.events: dict[str, list[Event]] = {}
-        self._branches: list[tuple[int, str | None]] = []
-        events, last = self.events, None
+        self.d0 = None if state.d0 is None else date.fromisoformat(state.d0).toordinal()
+        events, put_off = self.events, None
         for n, (at, what, fact, unit, data) in enumerate(story.chronicle):
             if what == "woken":
                 # The order wakes by itself; what it stands for is the postponement that set the day.
-                fact = last  # noqa: PLW2901
+                fact = put_off  # noqa: PLW2901
             if fact is None:
                 continue
+            name = what or fact.kind
+            events.setdefault(name, []).append(Event(at, n, name, fact, unit, data))
             if what == "postponed":
-                last = fact
+                put_off = fact
             elif what in ("assigned", "accepted"):
                 self._branches.append((n, data))
-            events.setdefault(what or fact.kind, []).append(Event(at, n, fact, unit, data))
+            elif name == "order.routed":
+                self._modes.append((n, fact.body.get("mode")))
         self.holds = _holds(events.get("hold.set", ()), events.get("hold.released", ()))
         units = {u["id"] for u in state.units if u["counts"]} or {u["id"] for u in state.units}
-        self.counting: frozenset[str] = frozenset(units or {f"{state.id}#"})
+        self.counting = frozenset(units or {f"{state.id}#"})
 
     def of(self, *names: str) -> list[Event]:
         """Every event of these names in the order of the walk: effects (`accepted`) or facts (`note.printed`)."""
@@ -85,12 +99,11 @@ class Case:
 
     def branch(self, n: int) -> str | None:
         """The branch the order is at behind a place in the walk; before it came to any: the first one it came to."""
-        found = self._branches[0][1] if self._branches else None
-        for place, branch in self._branches:
-            if place > n:
-                break
-            found = branch
-        return found
+        return _at(self._branches, n, self._branches[0][1] if self._branches else None)
+
+    def mode(self, n: int) -> str | None:
+        """By which way the goods were to go, at a place in the walk."""
+        return _at(self._modes, n, None)
 
     def opened(self, at: int) -> tuple[int, list[list[Any]]]:
         """N-03: the instant itself inside the acceptance window, else the window's next opening; with the reason."""
@@ -141,8 +154,14 @@ def _instant(value: Any) -> int | None:
     return None
 
 
-def _ordinal(iso: str) -> int:
-    return date.fromisoformat(iso).toordinal()
+def _at(steps: Sequence[tuple[int, str | None]], n: int, first: str | None) -> str | None:
+    """The last value that was said up to a place in the walk."""
+    found = first
+    for place, value in steps:
+        if place > n:
+            break
+        found = value
+    return found
 
 
 def _holds(sets: Sequence[Event], releases: Sequence[Event]) -> list[tuple[int, int | None]]:

@@ -47,6 +47,7 @@ pickup.appt_close_gap       | duration | PT1H  | N-26
 project.rebook_before       | duration | PT1H  | N-27
 pickup.warn_before          | duration | PT15M | N-28
 sanction.pickup.consecutive | count    | 2     | N-29
+transit.track_every         | P1D      | P1D   | N-30
 signoff.cutoff              | time     | 17:00 | N-31
 signoff.same                | time     | 24:00 | N-31
 signoff.next_day            | time     | 12:00 | N-32

@@ -26,7 +26,8 @@ class Span(NamedTuple):
 
 @dataclass(slots=True)
 class Draft:
-    """A clock before its verdict. `event` starts it; `start` is UTC ms after deferral.
+    """A clock before its verdict. `event` starts it, at its own time if there is no other `start` (UTC ms). `keys`: the
+    policy's, for the rule. `owner`: by default the branch that has the order then.
 
     `pause`: "" never, "longer" a duration, "anew" a time of day. `ends` end it, `voids` set it aside. `span` stands in
     for `limit` where the due instant comes from another clock. `opens`: before it (UTC ms) an end is early; `kept`: an
@@ -36,14 +37,13 @@ class Draft:
     clock: str
     klass: str
     event: Event
-    start: int
-    owner: str | None
-    policy: Resolved
     keys: tuple[str, ...]
     ends: Sequence[Hit]
     voids: Sequence[Hit] = ()
     limit: Limit | None = None
     span: Span | None = None
+    start: int | None = None
+    owner: str | None = None
     inclusive: bool = True
     pause: str = ""
     subject: str = ""
@@ -52,9 +52,15 @@ class Draft:
     excusable: Callable[[int], bool] | None = None
     steps: Steps = ()
 
+    @property
+    def begins(self) -> int:
+        """UTC ms at which it starts."""
+        return self.event.at if self.start is None else self.start
+
 
 def settle(case: Case, draft: Draft) -> ClockState:
     """The verdict over a clock at the case's `until`."""
+    policy = case.policy(draft.begins)
     end, void = first_hit(draft.ends, case.until), first_hit(draft.voids, case.until)
     stop = min((hit for hit in (end, void) if hit is not None), default=None)
     span = draft.span or reckon(case, draft, stop)
@@ -85,8 +91,8 @@ def settle(case: Case, draft: Draft) -> ClockState:
         draft.klass,
         draft.event.fact.id,
         draft.subject,
-        draft.owner,
-        draft.start,
+        draft.owner or case.branch(draft.event.n),
+        draft.begins,
         span.due,
         draft.inclusive,
         late_from,
@@ -97,8 +103,8 @@ def settle(case: Case, draft: Draft) -> ClockState:
         excusable,
         False,
         span.paused_ms,
-        draft.policy.id,
-        draft.policy.rule(*draft.keys),
+        policy.id,
+        policy.rule(*draft.keys),
         {
             "zone": case.local.zone,
             "from": draft.event.at,
@@ -112,18 +118,18 @@ def reckon(case: Case, draft: Draft, stop: Hit | None) -> Span:
     """Due instant with the pauses in between: a duration grows by what lay after its start, a time of day is taken anew
     from the resume. A hold does nothing to a clock that was late, or over, before it."""
     assert draft.limit is not None
-    due, step = draft.limit(draft.start)
+    due, step = draft.limit(draft.begins)
     steps = [step]
     late, paused = due + draft.inclusive, 0
     if draft.pause:
         for begins, ends in case.holds:
             if late <= begins or (stop is not None and stop.at < begins):
                 break
-            since = max(begins, draft.start)
+            since = max(begins, draft.begins)
             if ends is None or (stop is not None and stop.at < ends):
                 paused += max(0, (case.until if stop is None else stop.at) - since)
                 return Span(None, None, paused, [*steps, ["held", begins]])
-            if ends <= draft.start:
+            if ends <= draft.begins:
                 continue
             paused += ends - since
             if draft.pause == "longer":
@@ -140,3 +146,8 @@ def within(policy: Resolved, key: str) -> Limit:
     """A duration from the start."""
     length = policy.duration(key)
     return lambda at: (at + length, ["within", key, policy.values[key]])
+
+
+def until(due: int, *step: Any) -> Span:
+    """A limit that nothing moves: not done before `due` (UTC ms) is late."""
+    return Span(due, due, 0, [step])

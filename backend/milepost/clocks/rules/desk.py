@@ -123,13 +123,12 @@ def _usual(case: Case, rule: Rule, pickup_limits: list[int]) -> Iterator[ClockSt
                 rule.clock,
                 rule.klass,
                 event,
-                start,
-                rule.owner or case.branch(event.n),
-                policy,
                 (rule.key,),
                 case.after(event.n, *rule.ends),
                 case.after(event.n, *rule.voids),
                 limit,
+                start=start,
+                owner=rule.owner,
                 inclusive=not rule.cutoff,
                 pause=rule.pause,
                 excusable=_excuse(case, rule, policy, pickup_limits),
@@ -161,11 +160,11 @@ def _assign(case: Case) -> Iterator[ClockState]:
         if any(e.fact.id == event.fact.id for e in case.of("assigned")):
             continue
         start, steps = case.opened(event.at)
-        policy = case.policy(start)
         ends, voids = case.after(event.n, "assigned"), case.after(event.n, "cancelled")
-        limit = within(policy, "assign.limit")
-        keys = ("assign.limit",)
-        draft = Draft("N-02", "obligation", event, start, CALL_CENTRE, policy, keys, ends, voids, limit, steps=steps)
+        limit, keys = within(case.policy(start), "assign.limit"), ("assign.limit",)
+        draft = Draft(
+            "N-02", "obligation", event, keys, ends, voids, limit, start=start, owner=CALL_CENTRE, steps=steps
+        )
         yield settle(case, draft)
 
 
@@ -180,7 +179,7 @@ def _success(case: Case) -> Iterator[ClockState]:
         return
     ends, voids = case.after(event.n, shipped), case.after(event.n, "cancelled")
     keys, limit = ("success.limit", "success.event"), within(policy, "success.limit")
-    yield settle(case, Draft("N-44", "target", event, event.at, case.branch(event.n), policy, keys, ends, voids, limit))
+    yield settle(case, Draft("N-44", "target", event, keys, ends, voids, limit))
 
 
 def _postpone(case: Case, d0: int) -> Iterator[ClockState]:
@@ -197,11 +196,9 @@ def _postpone(case: Case, d0: int) -> Iterator[ClockState]:
     ends = [] if act is None else [Hit(act.at, act.n, act.fact.id)]
     late_from = due if too_far is None else too_far.at
     step = ["days", "postpone.max_days", policy.values["postpone.max_days"], date.fromordinal(last).isoformat()]
-    draft = Draft(
-        "N-04", "limit", event, event.at, case.branch(event.n), policy, ("postpone.max_days",), ends,
-        case.after(event.n, "cancelled"), span=Span(due, late_from, 0, [step]), inclusive=False, kept=too_far is None,
-    )  # fmt: skip
-    yield settle(case, draft)
+    keys, voids, span = ("postpone.max_days",), case.after(event.n, "cancelled"), Span(due, late_from, 0, [step])
+    kept = too_far is None
+    yield settle(case, Draft("N-04", "limit", event, keys, ends, voids, span=span, inclusive=False, kept=kept))
 
 
 def _cancel_reason(case: Case) -> Iterator[ClockState]:
@@ -209,16 +206,11 @@ def _cancel_reason(case: Case) -> Iterator[ClockState]:
     event = case.first("cancelled")
     if event is None:
         return
-    policy = case.policy(event.at)
     ends = [Hit(recorded(e), e.n, e.fact.id) for e in case.of("cancel.reason")]
     if event.fact.body.get("reason"):
         ends.append(Hit(recorded(event), event.n, event.fact.id))
-    limit = cutoff(case, policy, "cancel.reason_by")
-    owner = case.branch(event.n)
-    keys = ("cancel.reason_by",)
-    yield settle(
-        case, Draft("N-12", "obligation", event, event.at, owner, policy, keys, ends, limit=limit, inclusive=False)
-    )
+    keys, limit = ("cancel.reason_by",), cutoff(case, case.policy(event.at), "cancel.reason_by")
+    yield settle(case, Draft("N-12", "obligation", event, keys, ends, limit=limit, inclusive=False))
 
 
 def _tracking_remark(case: Case) -> Iterator[ClockState]:
@@ -227,11 +219,7 @@ def _tracking_remark(case: Case) -> Iterator[ClockState]:
     for event in [*case.of("accepted"), *rearmed(case, "accepted")]:
         if case.before(event.n, "waybilled"):
             continue
-        policy = case.policy(event.at)
         ends = [Hit(recorded(e), e.n, e.fact.id) for e in remarks if recorded(e) >= event.at]
         voids = case.after(event.n, "waybilled", *_MOVED)
-        limit, owner = cutoff(case, policy, "note.cutoff"), case.branch(event.n)
-        keys = ("note.cutoff",)
-        yield settle(
-            case, Draft("N-15", "obligation", event, event.at, owner, policy, keys, ends, voids, limit, inclusive=False)
-        )
+        keys, limit = ("note.cutoff",), cutoff(case, case.policy(event.at), "note.cutoff")
+        yield settle(case, Draft("N-15", "obligation", event, keys, ends, voids, limit, inclusive=False))
