@@ -40,6 +40,7 @@ from milepost.live.hub import LiveHub
 from milepost.live.targets import FleetTargets
 from milepost.masterdata import api as masterdata_api
 from milepost.orders import api as orders_api
+from milepost.orders import history
 from milepost.orders import service as orders
 from milepost.periodic import Periodic
 from milepost.plan import api as plan_api
@@ -82,6 +83,7 @@ def create_api(db: Database, settings: Settings) -> FastAPI:
     api.state.db = db
     api.state.settings = settings
     install_guard(db.engine)
+    history.install()  # first of those who listen: what comes of a change is told after the change
     clocks.use()
     clocks.install()
     inbox.install()

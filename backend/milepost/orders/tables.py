@@ -1,6 +1,6 @@
 """Tables of the orders: one row per order with its projection, what it hangs together with, used keys."""
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, String, Table, Text
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, String, Table, Text, UniqueConstraint
 
 from milepost.access.scope import scoped
 from milepost.db import metadata
@@ -56,6 +56,14 @@ command_key = Table(
     Column("at", BigInteger, nullable=False, index=True),
 )
 
+# Which order took a waybill number; two that ask for one at the same instant meet here.
+waybill_number = Table(
+    "waybill_number",
+    metadata,
+    Column("waybill", String(64), primary_key=True),
+    Column("order_id", String(36), nullable=False),
+)
+
 order_day = Table(
     "order_day",
     metadata,
@@ -71,3 +79,31 @@ scoped(
     carrier=order.c.carrier,
     vehicle=order.c.vehicle,
 )
+
+# The history (orders/chain.py). Append-only; `seq` is given by us, so that a gap is a gap.
+order_audit = Table(
+    "order_audit",
+    metadata,
+    Column("seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
+    Column("order_id", String(36), nullable=False),
+    Column("n", Integer, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("body", Text, nullable=False),
+    Column("prev", String(64), nullable=False),
+    Column("prev_order", String(64), nullable=False),
+    Column("hash", String(64), nullable=False),
+    UniqueConstraint("order_id", "n"),
+)
+
+# Where the chains end: one row per order, and one ("*") over all that whoever writes holds until the end.
+audit_head = Table(
+    "audit_head",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("n", BigInteger, nullable=False),
+    Column("hash", String(64), nullable=False),
+)
+
+# Whoever may see an order may see its history: the service checks the order and then reads as SYSTEM.
+scoped(order_audit)
