@@ -36,7 +36,7 @@ _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 def parse_line(text: str) -> Fact:
     """The fact that one line of JSON says. Raises Invalid telling what is wrong and how to write it."""
-    return to_fact(_load(text))
+    return to_fact(load_json(text))
 
 
 def to_fact(given: Any) -> Fact:
@@ -104,7 +104,8 @@ def instant(value: Any, name: str) -> int:
     raise Invalid(f"{name} must be a time like 2026-03-02T12:05:06+08:00, or whole ms since 1970")
 
 
-def _load(text: str) -> Any:
+def load_json(text: str) -> Any:
+    """One JSON value, strictly: no key twice, no NaN, nothing nested without end. Raises Invalid."""
     try:
         value = json.loads(text, object_pairs_hook=_no_twice, parse_constant=_no_constant, parse_float=_finite)
     except Invalid:

@@ -4,7 +4,7 @@ Each ratio is the sum of what single orders bring: (numerator, denominator). An 
 branch; a branch counts its own; a region those of its branches.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, Literal
 
@@ -41,7 +41,8 @@ _CLOCKS_OF = {
 }
 _RATIO_OF = {clock: name for name, clocks in _CLOCKS_OF.items() for clock in clocks}
 CLOCKS = ("N-01", "N-44", *_RATIO_OF)  # what `kpi` looks at
-EXPRESS_TARGET = Decimal("99.00")  # N-46, for the report only
+EXPRESS = "express"
+EXPRESS_TARGET = 0.99  # N-46, policy target.ontime.express; for the report only
 Mine = Callable[[str | None], bool]
 
 
@@ -53,25 +54,38 @@ def percent(numerator: int, denominator: int) -> Decimal | None:
 
 
 def kpi(
-    figures: Iterable[Figure], group_by: Sequence[Group] = (), places: Places | None = None
+    figures: Iterable[Figure],
+    group_by: Sequence[Group] = (),
+    places: Places | None = None,
+    express_target: float = EXPRESS_TARGET,
+    only: Container[str | None] | None = None,
 ) -> list[dict[str, Any]]:
     """One entry per group, sorted: {group, orders, received, accepted, cancelled, ratios, exceptions, complaints}.
 
-    `group_by`: none for all in one, or any combination of GROUPS. `places`: where each branch belongs.
+    `group_by`: none for all in one, or any combination of GROUPS. `places`: where each branch belongs;
+    `express_target`: share (0…1) that the product `express` is held against (N-46). `only`: count for these branches,
+    as if there were no others.
     A ratio is {rule, numerator, denominator, percent}; percent is null when there is nothing to divide.
     """
     sums: dict[tuple[str | None, ...], _Sum] = {}
     if not group_by:
         sums[()] = _Sum()
     for figure in figures:
-        for key, mine in _groups(figure, group_by, places or {}):
+        for key, mine in _groups(figure, group_by, places or {}, only):
             found = sums.get(key)
             if found is None:
                 found = sums[key] = _Sum()
             found.add(figure, mine)
-    ordered = sorted(sums, key=lambda key: tuple((each is None, each or "") for each in key))
-    return [{"group": dict(zip(group_by, key, strict=True)), **sums[key].shown(dict(zip(group_by, key, strict=True)))}
-            for key in ordered]  # fmt: skip
+    rows: list[dict[str, Any]] = []
+    for key in sorted(sums, key=lambda key: tuple((each is None, each or "") for each in key)):
+        group = dict(zip(group_by, key, strict=True))
+        row = {"group": group, **sums[key].shown()}
+        if group.get("product") == EXPRESS:
+            value = row["ratios"]["delivery"]["percent"]
+            target = round(express_target * 100, 2)
+            row["ratios"]["delivery"] |= {"target": target, "reached": None if value is None else value >= target}
+        rows.append(row)
+    return rows
 
 
 class _Sum:
@@ -123,7 +137,7 @@ class _Sum:
                 counts[0] += opened
                 counts[1] += still
 
-    def shown(self, group: dict[str, str | None]) -> dict[str, Any]:
+    def shown(self) -> dict[str, Any]:
         """As plain JSON values."""
         ratios: dict[str, Any] = {}
         for name, (numerator, denominator) in self.ratios.items():
@@ -134,11 +148,6 @@ class _Sum:
                 "denominator": denominator,
                 "percent": None if value is None else float(value),
             }
-            if name == "delivery" and group.get("product") == "express":
-                ratios[name] |= {
-                    "target": float(EXPRESS_TARGET),
-                    "reached": None if value is None else value >= EXPRESS_TARGET,
-                }
         exceptions = {kind: {"opened": n, "open": still} for kind, (n, still) in sorted(self.exceptions.items())}
         return {**self.counts, "ratios": ratios, "exceptions": exceptions}
 
@@ -157,15 +166,22 @@ def _within_agreed(success: Clock, deeds: Deeds) -> bool:
     return success.end <= deeds.ship_from + (success.due - success.start)
 
 
-def _groups(figure: Figure, group_by: Sequence[Group], places: Places) -> Iterator[tuple[tuple[str | None, ...], Mine]]:
+def _groups(
+    figure: Figure, group_by: Sequence[Group], places: Places, only: Container[str | None] | None
+) -> Iterator[tuple[tuple[str | None, ...], Mine]]:
     """The groups an order counts in; by place it is every place that it ever belonged to."""
     deeds = figure.deeds
     if _PLACES.isdisjoint(group_by):
-        yield tuple(_value(name, deeds, None, places) for name in group_by), _anybody
+        yield (
+            tuple(_value(name, deeds, None, places) for name in group_by),
+            _anybody if only is None else only.__contains__,
+        )
         return
     of_branch = {}
     owners = {clock.owner for clock in figure.clocks if clock.owner not in (None, CALL_CENTRE)}
     for branch in (deeds.branch, *sorted(owners - {deeds.branch})):
+        if only is not None and branch not in only:
+            continue
         of_branch[branch] = tuple(_value(name, deeds, branch, places) for name in group_by)
     for key in dict.fromkeys(of_branch.values()):
         yield key, lambda branch, key=key: of_branch.get(branch) == key

@@ -11,6 +11,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from itertools import pairwise
 from typing import Any
 
+from milepost.clocks.policy import PolicySet, Resolved
 from milepost.errors import Invalid
 from milepost.evidence.model import Fact, fact_id
 from milepost.orders.model import Calendar
@@ -22,16 +23,8 @@ from milepost.reports.sanctions import RULES
 STATUSES = ("open", "superseded", "approved", "rejected")
 _HARD_PICKUP = ("N-22", "N-23", "N-25")
 _DELIVERY = ("N-33", "N-34", "N-35")
+CLOCKS = ("N-01", "N-40", *_HARD_PICKUP, *_DELIVERY)  # what `propose` looks at
 _ATTITUDE_POINTS = "PT-8"
-_MINUTE = 60_000
-
-
-@dataclass(frozen=True, slots=True)
-class Thresholds:
-    """The numbers of N-18 and N-19, in ms from the clock's start; strictly more is meant (C4)."""
-
-    department_ms: int = 10 * _MINUTE
-    region_ms: int = 15 * _MINUTE
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,14 +99,15 @@ def propose(
     *,
     places: Places | None = None,
     calendar: Calendar | None = None,
-    thresholds: Thresholds | None = None,
+    policies: PolicySet | None = None,
     decisions: Mapping[str, Decision] | None = None,
 ) -> list[Proposal]:
     """Every proposal that the figures give rise to, as of `until` (UTC ms), by month, rule and time.
 
-    `places`: where each branch belongs; `decisions`: by id of the proposal.
+    `places`: where each branch belongs; `policies`: N-18, N-19 and N-29 as they stood when a clock started;
+    `decisions`: by id of the proposal.
     """
-    view = _View(until, places or {}, calendar or Calendar(), thresholds or Thresholds())
+    view = _View(until, places or {}, calendar or Calendar(), policies or PolicySet())
     known = list(figures)
     found: list[Proposal] = []
     for figure in known:
@@ -140,10 +134,14 @@ class _View:
     until: int
     places: Places
     calendar: Calendar
-    thresholds: Thresholds
+    policies: PolicySet
 
     def place(self, branch: str | None) -> Place:
         return self.places.get(branch or "", Place())
+
+    def policy(self, figure: Figure, clock: Clock) -> Resolved:
+        """The policy of a clock: the version of its start instant (C8)."""
+        return self.policies.at(figure.deeds.channel, figure.deeds.klass, clock.start)
 
     def month(self, at: int) -> str:
         return self.calendar.local(at).strftime("%Y-%m")
@@ -167,11 +165,9 @@ def _acceptance(view: _View, figure: Figure) -> Iterator[Proposal]:
         if clock.clock != "N-01" or clock.verdict != "late" or clock.excusable:
             continue
         took = (view.until if clock.end is None else clock.end) - clock.start
-        for role, limit in (
-            ("branch", view.thresholds.department_ms),
-            ("regional_manager", view.thresholds.region_ms),
-        ):
-            if took > limit:
+        policy = view.policy(figure, clock)
+        for role, key in (("branch", "sanction.accept.dept"), ("regional_manager", "sanction.accept.region")):
+            if took > policy.duration(key):  # C4: strictly more
                 yield _of_clock(view, "FN-1", role, figure, clock)
 
 
@@ -248,7 +244,7 @@ def _delays(view: _View, figure: Figure) -> Iterator[Proposal]:
 
 
 def _pickups(view: _View, figures: Sequence[Figure]) -> Iterator[Proposal]:
-    """N-29 after X-25: two consecutive due pickups of a branch, in one month, both late, both with a complaint."""
+    """N-29 after X-25: consecutive due pickups of a branch (two), in one month, all late, all with a complaint."""
     due: dict[tuple[str, str], list[tuple[int, str, Clock, Figure]]] = {}
     for figure in figures:
         for clock in figure.clocks:
@@ -257,14 +253,20 @@ def _pickups(view: _View, figures: Sequence[Figure]) -> Iterator[Proposal]:
                 due.setdefault((clock.owner, view.month(at)), []).append((at, figure.deeds.order, clock, figure))
     for (branch, period), pickups in due.items():
         pickups.sort(key=lambda each: each[:2])
-        for first, second in pairwise(pickups):
-            facts = [_complaint_of_pickup(figure) for _, _, clock, figure in (first, second) if clock.verdict == "late"]
-            if len(facts) == 2 and all(facts):
-                place = view.place(branch)
-                at = int(second[2].late_from or second[0])
-                evidence = (first[2].start_fact, second[2].start_fact, *(str(fact) for fact in facts))
-                yield Proposal("N-29", "branch_manager", period, at, f"{first[1]}/{second[1]}", evidence, branch,
-                               place.region, place.big_region, second[1], second[2].clock)  # fmt: skip
+        run: list[tuple[Clock, Figure, str]] = []
+        for _, _, clock, figure in pickups:
+            complaint = _complaint_of_pickup(figure) if clock.verdict == "late" else None
+            run = [*run, (clock, figure, complaint)] if complaint else []
+            asked = max(view.policy(figure, clock).number("sanction.pickup.consecutive"), 1)
+            if len(run) < asked:
+                continue
+            last = run[-asked:]
+            cause = "/".join(each.deeds.order for _, each, _ in last)
+            evidence = (*(each.start_fact for each, _, _ in last), *(fact for _, _, fact in last))
+            at = int(clock.late_from or clock.due or clock.start)
+            place = view.place(branch)
+            yield Proposal("N-29", "branch_manager", period, at, cause, evidence, branch, place.region,
+                           place.big_region, figure.deeds.order, clock.clock)  # fmt: skip
 
 
 def _complaint_of_pickup(figure: Figure) -> str | None:

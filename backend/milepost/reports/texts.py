@@ -1,0 +1,87 @@
+"""The words of the reports in both languages, for terminals and exports."""
+
+from typing import Any
+
+# key: (中文, English)
+_TEXTS = {
+    "orders": ("订单", "Orders"),
+    "order": ("订单", "Order"),
+    "state": ("状态", "State"),
+    "stage": ("当前阶段", "Current stage"),
+    "branch": ("网点", "Branch"),
+    "day": ("业务日", "Day"),
+    "kept": ("按时/判定", "Kept/judged"),
+    "running": ("计时中", "Running"),
+    "exceptions": ("异常", "Exceptions"),
+    "late": ("超时", "Broken promises"),
+    "rule": ("规则", "Rule"),
+    "why": ("依据", "Why"),
+    "figures": ("指标", "Figures"),
+    "figure": ("指标", "Figure"),
+    "count": ("分子/分母", "Of"),
+    "percent": ("比率", "Per cent"),
+    "none": ("无数据", "no data"),
+    "proposals": ("待批建议", "Proposals for approval"),
+    "who": ("对象", "Who"),
+    "what": ("事由", "What"),
+    "amount": ("金额", "Amount"),
+    "status": ("状况", "Status"),
+    "none_late": ("没有超时", "No promise was broken"),
+    "until": ("截至 {until} · {orders} 单 · 政策 {policy}", "until {until} · orders: {orders} · policy: {policy}"),
+    "more": ("…… 另有 {n} 条,用 --json 看全部", "… {n} more; --json shows all"),
+    "group.branch": ("网点", "Branch"),
+    "group.region": ("区域", "Region"),
+    "group.big_region": ("大区", "Big region"),
+    "group.channel": ("渠道", "Channel"),
+    "group.class": ("客户类别", "Customer class"),
+    "group.period": ("月份", "Month"),
+    "group.product": ("产品", "Product"),
+    "count.orders": ("订单数", "Orders"),
+    "count.received": ("下单数", "Received"),
+    "count.accepted": ("受理数", "Accepted"),
+    "count.cancelled": ("取消数", "Cancelled"),
+    "count.complaints": ("投诉数", "Complaints"),
+    "all": ("全部", "all"),
+    "numerator": ("分子", "of which"),
+    "denominator": ("分母", "out of"),
+    "id": ("编号", "Id"),
+    "period": ("月份", "Month"),
+    "article": ("条款", "Article"),
+    "score": ("累计分", "Score"),
+    "points": ("扣绩效分", "Points"),
+    "region": ("区域", "Region"),
+    "evidence": ("证据", "Evidence"),
+    "ratio.timely": ("订单处理及时率", "timely, of accepted"),
+    "ratio.timely_received": ("及时率(占全部下单)", "timely, of all received"),
+    "ratio.assigned": ("派单及时率", "assigned in time"),
+    "ratio.entry": ("信息录入率", "cancelled with a reason"),
+    "ratio.entry_in_time": ("当日录入率", "reason on the same day"),
+    "ratio.success": ("交易成功率", "shipped within 24 h"),
+    "ratio.success_agreed": ("成功率(按约定发货日)", "… from the agreed ship date"),
+    "ratio.pickup_target": ("提货达标率(2小时)", "pickup within the target"),
+    "ratio.pickup": ("及时提货率", "pickup within the limit"),
+    "ratio.delivery": ("派送及时率", "delivered in time"),
+    "ratio.signoff": ("签收录入及时率", "sign-off entered in time"),
+    "ratio.receipt": ("回单及时率", "receipt back in time"),
+    "ratio.tracking": ("在途跟踪率", "tracked every day"),
+    "status.open": ("待批", "open"),
+    "status.superseded": ("已被更高档取代", "superseded"),
+    "status.approved": ("已批准", "approved"),
+    "status.rejected": ("已驳回", "rejected"),
+    "role.branch": ("营业部", "branch"),
+    "role.branch_manager": ("营业部经理", "branch manager"),
+    "role.regional_manager": ("区域经理", "regional manager"),
+    "role.region_director": ("区域总监", "region director"),
+    "role.division_manager": ("事业部总经理", "division general manager"),
+    "role.clerk": ("经办人", "clerk"),
+    "role.person": ("责任人", "person responsible"),
+}
+
+
+def text(key: str, language: str, **values: Any) -> str:
+    """A text of the reports in `zh` or `en`; a role or ratio without one stands for itself."""
+    pair = _TEXTS.get(key)
+    if pair is None:
+        return key.split(".", 1)[-1]
+    found = pair[0 if language == "zh" else 1]
+    return found.format(**values) if values else found
