@@ -44,6 +44,8 @@ from milepost.orders import history
 from milepost.orders import service as orders
 from milepost.periodic import Periodic
 from milepost.plan import api as plan_api
+from milepost.reports import api as reports_api
+from milepost.reports import service as reports
 from milepost.settings import Settings
 from milepost.telemetry import api as telemetry_api
 from milepost.telemetry.sink import TelemetrySink
@@ -61,6 +63,7 @@ _APIS = (
     orders_api,
     clocks_api,
     alerts_api,
+    reports_api,
     live_api,
     web_api,
 )
@@ -87,6 +90,7 @@ def create_api(db: Database, settings: Settings) -> FastAPI:
     clocks.use()
     clocks.install()
     inbox.install()
+    reports.install()
     http.install(api)
     for each in _APIS:
         api.include_router(each.router, responses=http.PROBLEMS)
