@@ -3,40 +3,91 @@
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Header, Query
+from fastapi import Path as InPath
 from pydantic import BaseModel, Field
 
 from milepost.access.deps import Me, Reader, Tx, require
 from milepost.access.model import Principal
 from milepost.alerts import service
+from milepost.alerts.repository import Filter
+from milepost.notify.api import Text
+from milepost.notify.rules import URGENCIES
 from milepost.orders.bodies import Instant, Short, Strict
+from milepost.orders.service import once
 from milepost.times import parse_rfc3339
 
 router = APIRouter(prefix="/api/v1", tags=["alerts"])
 
-Staff = Annotated[
-    Principal,
-    Depends(
-        require(
-            "dispatcher", "desk", "call_centre", "branch_manager", "regional_manager", "keeper", "claims", "engineer"
-        )
-    ),
+Staff = Annotated[Principal, Depends(require(*service.STAFF))]
+Key = Annotated[
+    str | None,
+    Header(alias="Idempotency-Key", max_length=128, pattern=r"^[\x21-\x7e]+$", description="one per command"),
 ]
-Key = Annotated[str | None, Header(alias="Idempotency-Key", max_length=128)]
+Version = Annotated[
+    int | None,
+    Header(alias="If-Match", ge=0, le=2**31, description="`version` of the item you saw; refused if it has changed"),
+]
+AlertId = Annotated[str, InPath(max_length=64)]
+State = Literal["open", "acknowledged", "assigned", "snoozed", "resolved"]
+Urgency = Literal["now", "shift", "wait"]
+
+
+class PersonRef(BaseModel):
+    id: str
+    name: str
+
+
+class Task(Text):
+    role: str = Field(description="whose task it is")
+
+
+class Told(BaseModel):
+    """Somebody who was told."""
+
+    role: str
+    scope_kind: str
+    scope_id: str
+    people: list[PersonRef] = Field(description="who holds that role over that scope today")
+    at: str
+    state: str
+    read_at: str | None
+    read_by: str | None
+
+
+class Resolved(BaseModel):
+    """How it ended: `by` a person with a word, or (null) by the facts."""
+
+    by: PersonRef | None
+    fact: str | None
+    word: str | None
 
 
 class AlertOut(BaseModel):
-    """One item: an exception of an order that nobody has settled yet."""
+    """One item: a cause of trouble of an order, or a promise that is broken."""
 
     id: str
     order_id: str
     order_number: str
     kind: str
     cause: str
-    ex: str | None
+    ex: str | None = Field(description="row of the catalogue of exceptions")
+    clock: str | None
+    stage: int
+    urgency: Urgency = Field(description="now, this shift, can wait")
     urgent: bool
-    state: str
+    state: State
+    version: int
+    title: Text
+    detail: Text
+    task: Task
+    next: Text
+    told: list[Told]
+    owner: PersonRef | None
+    can: list[Literal["acknowledge", "assign", "snooze", "resolve"]]
+    resolved: Resolved | None
     opened_at: str
     raised_at: str
+    due_at: str | None = Field(description="when the task is due, where the catalogue says so")
     closed_at: str | None
     acked_by: str | None
     acked_at: str | None
@@ -53,41 +104,116 @@ class AlertPage(BaseModel):
     next: str | None = Field(description="cursor of the next page, null on the last")
 
 
+class Counts(BaseModel):
+    """The numbers on the filters. All but `snoozed` count what is unresolved and not asleep."""
+
+    active: int
+    mine: int
+    no_owner: int
+    now: int
+    shift: int
+    wait: int
+    snoozed: int
+
+
 class Assign(Strict):
-    to: Short = Field(description="id of the person")
+    to: Short = Field(description="id of the person; they must hold a role over the order")
 
 
 class Snooze(Strict):
     until: Instant
 
 
+class Resolve(Strict):
+    word: Annotated[str, Field(min_length=1, max_length=500, pattern=r"^[^\x00]*\S[^\x00]*$")] = Field(
+        description="why it is resolved; it stands in the order's history"
+    )
+
+
 @router.get("/alerts")
 def list_alerts(
     conn: Reader,
     me: Me,
-    state: Literal["open", "acknowledged", "assigned", "snoozed", "resolved"] | None = None,
+    state: Annotated[
+        Literal["active", "open", "acknowledged", "assigned", "snoozed", "resolved"] | None,
+        Query(description="active: unresolved and not asleep; default: all that is unresolved"),
+    ] = None,
+    mine: Annotated[bool, Query(description="only those I have")] = False,
+    no_owner: Annotated[bool, Query(description="only those nobody has")] = False,
+    urgency: Annotated[Urgency | None, Query()] = None,
+    kind: Annotated[str | None, Query(max_length=40)] = None,
+    ex: Annotated[str | None, Query(max_length=40)] = None,
+    branch: Annotated[str | None, Query(max_length=64)] = None,
+    since: Annotated[str | None, Query(max_length=40, description="RFC 3339: raised from then on")] = None,
     order: Annotated[str | None, Query(max_length=64, description="id or number")] = None,
+    sort: Annotated[Literal["newest", "urgency"], Query()] = "newest",
     cursor: Annotated[str | None, Query(max_length=120)] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> AlertPage:
-    """The inbox, newest first; without `state` all that is not resolved."""
-    return AlertPage(**service.listing(conn, me, state=state, order=order, cursor=cursor, limit=limit))
+    """The inbox."""
+    wanted = Filter(
+        state, mine, no_owner, None if urgency is None else URGENCIES.index(urgency), kind, ex, branch,
+        None if since is None else parse_rfc3339(since, "since"), order,
+    )  # fmt: skip
+    return AlertPage(**service.listing(conn, me, wanted, sort=sort, cursor=cursor, limit=limit))
+
+
+@router.get("/alerts/counts")
+def count_alerts(
+    conn: Reader,
+    me: Me,
+    kind: Annotated[str | None, Query(max_length=40)] = None,
+    ex: Annotated[str | None, Query(max_length=40)] = None,
+    branch: Annotated[str | None, Query(max_length=64)] = None,
+) -> Counts:
+    """How many items each filter holds."""
+    return Counts(**service.counts(conn, me, Filter(kind=kind, ex=ex, branch=branch)))
+
+
+@router.get("/alerts/{alert_id}")
+def get_alert(alert_id: AlertId, conn: Reader, me: Me) -> AlertOut:
+    """One item."""
+    return AlertOut(**service.get(conn, me, alert_id))
 
 
 @router.post("/alerts/{alert_id}/acknowledge")
-def acknowledge(alert_id: str, conn: Tx, me: Staff, key: Key = None) -> AlertOut:
-    """I have seen it."""
-    return AlertOut(**service.take_on(conn, me, alert_id, "acknowledged", key=key))
+def acknowledge(alert_id: AlertId, conn: Tx, me: Staff, key: Key = None, version: Version = None) -> AlertOut:
+    """I take it."""
+
+    def do() -> dict[str, Any]:
+        return service.take_on(conn, me, alert_id, "acknowledged", version=version, key=key)
+
+    return AlertOut(**once(conn, me, key, f"POST /alerts/{alert_id}/acknowledge", {}, do))
 
 
 @router.post("/alerts/{alert_id}/assign")
-def assign(alert_id: str, body: Assign, conn: Tx, me: Staff, key: Key = None) -> AlertOut:
-    """Somebody shall see to it."""
-    return AlertOut(**service.take_on(conn, me, alert_id, "assigned", to=body.to, key=key))
+def assign(alert_id: AlertId, body: Assign, conn: Tx, me: Staff, key: Key = None, version: Version = None) -> AlertOut:
+    """Somebody shall see to it; they are told."""
+
+    def do() -> dict[str, Any]:
+        return service.take_on(conn, me, alert_id, "assigned", to=body.to, version=version, key=key)
+
+    return AlertOut(**once(conn, me, key, f"POST /alerts/{alert_id}/assign", body.model_dump(mode="json"), do))
 
 
 @router.post("/alerts/{alert_id}/snooze")
-def snooze(alert_id: str, body: Snooze, conn: Tx, me: Staff, key: Key = None) -> AlertOut:
-    """Not before then."""
+def snooze(alert_id: AlertId, body: Snooze, conn: Tx, me: Staff, key: Key = None, version: Version = None) -> AlertOut:
+    """Not before then; it comes back by itself."""
     until = parse_rfc3339(body.until, "until")
-    return AlertOut(**service.take_on(conn, me, alert_id, "snoozed", until_ms=until, key=key))
+
+    def do() -> dict[str, Any]:
+        return service.take_on(conn, me, alert_id, "snoozed", until_ms=until, version=version, key=key)
+
+    return AlertOut(**once(conn, me, key, f"POST /alerts/{alert_id}/snooze", body.model_dump(mode="json"), do))
+
+
+@router.post("/alerts/{alert_id}/resolve")
+def resolve(
+    alert_id: AlertId, body: Resolve, conn: Tx, me: Staff, key: Key = None, version: Version = None
+) -> AlertOut:
+    """It is dealt with, where no fact can say so."""
+
+    def do() -> dict[str, Any]:
+        return service.resolve(conn, me, alert_id, body.word, version=version, key=key)
+
+    return AlertOut(**once(conn, me, key, f"POST /alerts/{alert_id}/resolve", body.model_dump(mode="json"), do))

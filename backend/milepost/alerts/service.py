@@ -1,116 +1,97 @@
-"""The inbox follows the fold: an exception opens one item, its end resolves it; people take items on."""
+"""The inbox for people: see what is open, take it on, hand it over, put it off, resolve what no fact can."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, insert, update
+from sqlalchemy import Connection
 
+from milepost.access import service as access
 from milepost.access.model import SYSTEM, Principal
-from milepost.access.scope import readable
-from milepost.alerts.tables import alert
+from milepost.alerts import repository
+from milepost.alerts.follow import on_change, on_clocks
+from milepost.alerts.model import STATES, can
+from milepost.alerts.repository import Filter
+from milepost.alerts.view import shown, state_of
+from milepost.clocks import service as clocks
 from milepost.cursors import cursor_at, open_cursor
-from milepost.errors import IllegalStep, NotFound
+from milepost.errors import Conflict, Forbidden, IllegalStep, Invalid, NotFound
 from milepost.evidence.model import Author, Fact, fact_id
 from milepost.ids import new_id
-from milepost.orders.projector import Change
+from milepost.notify import service as notify
+from milepost.notify.names import fill
+from milepost.notify.repository import names_of
+from milepost.notify.rules import RULES, URGENCIES
+from milepost.orders import repository as orders
+from milepost.orders.authority import author_role, covers, roles_over
 from milepost.orders.service import record_facts, subscribe
 from milepost.orders.vocabulary import KINDS
 from milepost.times import now_ms, to_rfc3339
 
-STATES = ("open", "acknowledged", "assigned", "snoozed", "resolved")
-# What a dispatcher must act upon before the truck is gone, or because it is.
-URGENT = frozenset(
-    {"wrong_truck", "two_trucks", "departed_incomplete", "unsigned_load", "left_without_outcome",
-     "signed_without_presence", "short", "over", "load_count"}
+__all__ = ["STAFF", "STATES", "Filter", "counts", "get", "install", "listing", "resolve", "take_on"]
+# Who may act on items of the inbox (the administrator may too).
+STAFF = (
+    "dispatcher", "desk", "call_centre", "branch_manager", "regional_manager", "keeper", "claims", "finance",
+    "engineer",
 )  # fmt: skip
+_MAX_SNOOZE_MS = 31 * 86_400_000
+_KIND = {"acknowledged": "inbox.acked", "assigned": "inbox.assigned", "snoozed": "inbox.snoozed"}
+_COMMAND = {"acknowledged": "acknowledge", "assigned": "assign", "snoozed": "snooze"}
 Row = dict[str, Any]
 
 
 def install() -> None:
-    """Let every change of an order reach the inbox in its own transaction."""
+    """Let every change of an order, and of its clocks, reach the inbox in its own transaction (twice is once)."""
     subscribe(on_change)
-
-
-def on_change(conn: Connection, change: Change) -> None:
-    """Bring the inbox in line with an order that has changed."""
-    if not change.changed:
-        return
-    place = {"order_number": change.number, "branch": change.state.branch, "site": change.state.site}
-    reconcile(conn, change.order_id, change.state.exceptions, now=change.at, **place)
-
-
-def reconcile(
-    conn: Connection,
-    order_id: str,
-    exceptions: Iterable[Mapping[str, Any]],
-    *,
-    now: int,
-    order_number: str,
-    branch: str | None = None,
-    site: str | None = None,
-) -> None:
-    """One unresolved item per open exception of the order, none for the others.
-
-    `exceptions`: those of the fold, open and closed; `now`: UTC ms at which it is raised.
-    """
-    given = list(exceptions)
-    wanted = {each["cause"]: each for each in given if each["closed_at"] is None}
-    ends = {each["cause"]: each["closed_at"] for each in given if each["closed_at"] is not None}
-    statement = readable(SYSTEM, alert).where(alert.c.order_id == order_id, alert.c.state != "resolved")
-    standing = {row["cause"]: row for row in conn.execute(statement).mappings()}
-    for cause, row in standing.items():
-        if cause not in wanted:
-            # No end among the facts: the exception was withdrawn by a late or a retracted fact.
-            _set(conn, row["id"], state="resolved", closed_at=ends.get(cause, now), branch=branch, site=site)
-    for cause, each in wanted.items():
-        told = {
-            "data": json.dumps(each["data"], ensure_ascii=False),
-            "facts": json.dumps(each["facts"]),
-            "opened_at": each["opened_at"],
-            "branch": branch,
-            "site": site,
-        }
-        if cause in standing:
-            _set(conn, standing[cause]["id"], **told)
-            continue
-        values = {
-            "id": new_id(),
-            "order_id": order_id,
-            "order_number": order_number,
-            "kind": each["kind"],
-            "cause": cause[:160],
-            "ex": each["ex"],
-            "urgent": each["kind"] in URGENT,
-            "state": "open",
-            "raised_at": now,
-            **told,
-        }
-        conn.execute(insert(alert).values(values))
+    clocks.subscribe(on_clocks)
 
 
 def listing(
     conn: Connection,
     who: Principal,
+    wanted: Filter | None = None,
     *,
-    state: str | None = None,
-    order: str | None = None,
+    sort: str = "newest",
     cursor: str | None = None,
     limit: int = 50,
 ) -> dict[str, Any]:
-    """A page of the inbox, newest first: {items, next}. `state`: one of STATES, or None for all unresolved.
+    """A page of the inbox: {items, next}. `sort`: newest, or urgency (within it the newest first).
 
-    Raises Invalid for a cursor that is none of ours.
+    Raises Invalid for a cursor that is none of ours, or of another order.
     """
-    statement = readable(who, alert).order_by(alert.c.id.desc()).limit(limit + 1)
-    statement = statement.where(alert.c.state != "resolved" if state is None else alert.c.state == state)
-    if order is not None:
-        statement = statement.where((alert.c.order_id == order) | (alert.c.order_number == order))
-    if (before := open_cursor("a1", cursor)) is not None:
-        statement = statement.where(alert.c.id < before)
-    rows = [dict(row) for row in conn.execute(statement).mappings()]
-    more = rows[limit - 1]["id"] if len(rows) > limit else None
-    return {"items": [shown(row) for row in rows[:limit]], "next": None if more is None else cursor_at("a1", more)}
+    now = now_ms()
+    by_urgency = sort == "urgency"
+    kind = "a2" if by_urgency else "a1"
+    rows = repository.page(
+        conn, who, wanted or Filter(), now, by_urgency=by_urgency, after=_after(open_cursor(kind, cursor), by_urgency),
+        limit=limit + 1,
+    )  # fmt: skip
+    following = None
+    if len(rows) > limit:
+        last = rows[limit - 1]
+        following = cursor_at(kind, f"{last['rank']}.{last['id']}" if by_urgency else last["id"])
+    return {"items": shown(conn, rows[:limit], now), "next": following}
+
+
+def counts(conn: Connection, who: Principal, wanted: Filter | None = None) -> dict[str, int]:
+    """The numbers on the filters: {active, mine, no_owner, now, shift, wait, snoozed}; those but `snoozed` count what
+    is unresolved and not asleep. `wanted`: only its kind, ex and branch narrow them."""
+    names: list[str] = ["active", "mine", "no_owner", *URGENCIES, "snoozed"]
+    found = dict.fromkeys(names, 0)
+    for row in repository.counts(conn, who, wanted or Filter(), now_ms()):
+        if row["state"] == "snoozed":
+            found["snoozed"] += row["n"]
+            continue
+        found["active"] += row["n"]
+        found[URGENCIES[row["rank"]]] += row["n"]
+        found["mine"] += row["n"] if row["owner"] == who.id else 0
+        found["no_owner"] += row["n"] if row["owner"] is None else 0
+    return found
+
+
+def get(conn: Connection, who: Principal, alert_id: str) -> dict[str, Any]:
+    """One item. Raises NotFound."""
+    return shown(conn, [_found(repository.find(conn, who, alert_id), alert_id)], now_ms())[0]
 
 
 def take_on(
@@ -121,69 +102,171 @@ def take_on(
     *,
     to: str | None = None,
     until_ms: int | None = None,
+    version: int | None = None,
     key: str | None = None,
 ) -> dict[str, Any]:
-    """Acknowledge, assign or snooze an item; a fact of the person is written (inbox.*).
+    """Acknowledge (I take it), assign (`to`: person) or snooze (`until_ms`: UTC ms) an item; a fact of the person is
+    written (inbox.*).
 
-    `step`: acknowledged, assigned (`to`: whom) or snoozed (`until_ms`). Raises NotFound, IllegalStep when resolved.
+    `step`: acknowledged, assigned or snoozed; `version`: of the item one has seen. Raises NotFound, IllegalStep when
+    resolved, Conflict with what changed when somebody else has taken a step since or holds the item, Invalid for a
+    person who may not act here or a time that is past, Forbidden.
     """
-    row = conn.execute(readable(me, alert).where(alert.c.id == alert_id)).mappings().first()
+    row, order = _held(conn, me, alert_id, version)
+    now = now_ms()
+    _check(row, _COMMAND[step], now)
+    changes: Row = {"state": step, "changed_by": me.id, "snoozed_until": None}
+    told = None
+    if step == "acknowledged":
+        if row["owner"] not in (None, me.id):
+            raise _conflict(conn, row, "somebody else has it; assign it to yourself to take it over")
+        changes |= {"acked_by": me.id, "acked_at": now, "owner": me.id}
+    elif step == "assigned":
+        told = _assignee(conn, order, to)
+        changes |= {"assigned_to": to, "owner": to}
+    else:
+        told = _awake(until_ms, now)
+        changes |= {"snoozed_until": until_ms}
+    repository.change(conn, alert_id, changes)
+    extra = {"to": told} if told else {}
+    _record(conn, me, order, _KIND[step], {"exception": row["cause"], **extra}, now, key)
+    if step == "assigned" and to is not None and to != me.id:
+        _tell(conn, me, to, row, order)
+    return get(conn, me, alert_id)
+
+
+def resolve(
+    conn: Connection, me: Principal, alert_id: str, word: str, *, version: int | None = None, key: str | None = None
+) -> dict[str, Any]:
+    """Resolve an item that no fact can, with a word why (EO-13, X-22); `exception.closed` is written.
+
+    Raises NotFound, Conflict, Forbidden; IllegalStep when it is resolved, or when facts alone resolve it: then the
+    message says which.
+    """
+    row, order = _held(conn, me, alert_id, version)
+    now = now_ms()
+    _check(row, "resolve", now)
+    ex, cause = _name(row)
+    fact = _record(conn, me, order, "exception.closed", {"ex": ex, "cause": cause, "reason": word}, now, key)
+    repository.change(
+        conn,
+        alert_id,
+        {
+            "state": "resolved", "closed_at": now, "resolved_by": me.id, "resolved_fact": fact.id, "resolution": word,
+            "changed_by": me.id, "snoozed_until": None,
+        },
+    )  # fmt: skip
+    return get(conn, me, alert_id)
+
+
+def _after(text: str | None, by_urgency: bool) -> tuple[int, str] | None:
+    if text is None:
+        return None
+    if not by_urgency:
+        return (0, text)
+    rank, _, last = text.partition(".")
+    if not rank.isdigit() or len(rank) > 1:
+        raise Invalid("cursor: not one of ours; take `next` of the page before, or leave it out")
+    return (int(rank), last)
+
+
+def _found(row: Row | None, alert_id: str) -> Row:
     if row is None:
         raise NotFound(f"no alert {alert_id!r}; GET /api/v1/alerts lists those you may see")
-    if row["state"] == "resolved":
-        raise IllegalStep("this alert is resolved; the facts closed it", [], state="resolved")
-    now = now_ms()
-    changes: Row = {"state": step}
-    if step == "acknowledged":
-        changes |= {"acked_by": me.id, "acked_at": now}
-    elif step == "assigned":
-        changes |= {"assigned_to": to}
-    else:
-        changes |= {"snoozed_until": until_ms}
-    _set(conn, alert_id, **changes)
-    told = to if step == "assigned" else to_rfc3339(until_ms) if step == "snoozed" else None
-    _record(conn, me, dict(row), step, told, now, key)
-    fresh = conn.execute(readable(me, alert).where(alert.c.id == alert_id)).mappings().one()
-    return shown(dict(fresh))
+    return row
 
 
-def shown(row: Mapping[str, Any]) -> dict[str, Any]:
-    """An item as the API shows it; a snooze that is over counts as open."""
-    state = row["state"]
-    if state == "snoozed" and row["snoozed_until"] is not None and row["snoozed_until"] <= now_ms():
-        state = "open"
-    times = ("opened_at", "raised_at", "closed_at", "acked_at", "snoozed_until")
-    plain = ("id", "order_id", "order_number", "kind", "cause", "ex", "urgent", "acked_by", "assigned_to", "branch",
-             "site")  # fmt: skip
-    return {
-        **{name: row[name] for name in plain},
-        **{name: to_rfc3339(row[name]) for name in times},
-        "state": state,
-        "data": json.loads(row["data"]),
-        "facts": json.loads(row["facts"]),
-    }
+def _held(conn: Connection, me: Principal, alert_id: str, version: int | None) -> tuple[Row, Row]:
+    """The item and its order, both locked: the order first, as a refold does."""
+    seen = _found(repository.find(conn, me, alert_id), alert_id)
+    order = orders.find(conn, SYSTEM, seen["order_id"], lock=True)
+    row = _found(repository.find(conn, me, alert_id, lock=True), alert_id)
+    assert order is not None  # the item goes with its order
+    if version is not None and version != row["version"]:
+        raise _conflict(conn, row, f"it has changed since version {version}; read it again")
+    return row, order
+
+
+def _check(row: Row, command: str, now: int) -> None:
+    rule = RULES.get(row["rule"], RULES["raised"])
+    state = state_of(row, now)
+    may = list(can(state, rule.by_facts))
+    if state == "resolved":
+        by = row["resolved_by"]
+        how = f"{by} resolved it" if by else "the facts closed it"
+        raise IllegalStep(f"this alert is resolved; {how}", may, state=state, by=by, fact=row["resolved_fact"])
+    if command == "resolve" and command not in may:
+        raise IllegalStep(f"facts resolve this alert: {rule.task[1]}", may, state=state)
+
+
+def _conflict(conn: Connection, row: Row, why: str) -> Conflict:
+    people = names_of(conn, {each for each in (row["owner"], row["changed_by"]) if each})
+    changed = {name: row[name] for name in ("version", "state", "owner")}
+    changed["owner_name"] = people.get(row["owner"] or "")
+    changed["by"] = people.get(row["changed_by"] or "", row["changed_by"])
+    return Conflict(f"this alert is {row['state']}: {why}", changed=changed)
+
+
+def _assignee(conn: Connection, order: Row, to: str | None) -> str:
+    """The person, if they may act over the order's scope."""
+    person = next((p for p in access.people(conn) if p["id"] == to), None)
+    if person is None or person["disabled"]:
+        raise Invalid(f"to: no open account {to!r}; GET /api/v1/people lists them")
+    if not any(grant.role in (*STAFF, "admin") and covers(grant, order) for grant in person["grants"]):
+        raise Invalid(
+            f"to: {person['name']} may not act on order {order['number']}; choose somebody of its branch or site"
+        )
+    return person["id"]
+
+
+def _awake(until_ms: int | None, now: int) -> str | None:
+    if until_ms is None or until_ms <= now:
+        raise Invalid("until: lies in the past; say when it shall come back")
+    if until_ms > now + _MAX_SNOOZE_MS:
+        raise Invalid("until: more than 31 days ahead; nothing sleeps so long")
+    return to_rfc3339(until_ms)
+
+
+def _name(row: Row) -> tuple[str, str]:
+    """(ex, cause) by which `exception.closed` names an item: a raised one by its EX, others by kind and key."""
+    _, _, key = row["cause"].partition(":")
+    if row["clock"] is not None or row["kind"] == "raised":
+        ex, _, cause = key.partition(":")
+        return ex, cause
+    return row["kind"], key
 
 
 def _record(
-    conn: Connection, me: Principal, row: Mapping[str, Any], step: str, to: str | None, now: int, key: str | None
-) -> None:
-    kind = {"acknowledged": "inbox.acked", "assigned": "inbox.assigned", "snoozed": "inbox.snoozed"}[step]
-    subjects = {"order": row["order_id"]}
+    conn: Connection, me: Principal, order: Row, kind: str, body: Mapping[str, Any], now: int, key: str | None
+) -> Fact:
+    role = author_role(KINDS[kind], roles_over(me, order), "person")
+    if role is None:
+        raise Forbidden(f"this needs a role over order {order['number']}; ask an administrator for it")
+    subjects = {"order": order["id"]}
     inputs = (f"{me.id}/{key or new_id()}",)
-    body = {"exception": row["cause"], **({"to": to} if to else {})}
-    role = next((role for role in sorted(me.roles) if KINDS[kind].may_author(role, "person")), "admin")
+    branches = me.scope_ids("branch")
     fact = Fact(
         id=fact_id(kind, subjects, inputs),
         kind=kind,
         at=now,
-        by=Author(role, me.id),
+        by=Author(role, me.id, next(iter(branches)) if len(branches) == 1 else None),
         subjects=subjects,
         body=body,
         grade="B",
         inputs=inputs,
     )
     record_facts(conn, SYSTEM, [fact])
+    return fact
 
 
-def _set(conn: Connection, alert_id: str, **values: Any) -> None:
-    conn.execute(update(alert).where(alert.c.id == alert_id).values(values))
+def _tell(conn: Connection, me: Principal, to: str, row: Row, order: Row) -> None:
+    rule = RULES.get(row["rule"], RULES["raised"])
+    [fields] = fill(conn, [{**json.loads(row["data"])}])
+    data = {
+        **{name: value for name, value in fields.items() if name in ("cause", "due", "eta")},
+        "by": me.name,
+        "title": {"zh": rule.title[0], "en": rule.title[1]},
+        "task": {"zh": rule.task[0], "en": rule.task[1]},
+    }
+    occasion = f"{row['id']}/{row['version']}"
+    notify.tell_person(conn, to, "inbox.assigned", row["cause"], order, data, urgency=rule.urgency, occasion=occasion)

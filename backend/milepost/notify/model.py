@@ -29,7 +29,8 @@ _MANY_AT_ONCE = _COMPLAINTS | {"N-30", "N-31", "N-32", "N-50"}  # a later start 
 class Opening:
     """One time that a cause of trouble opened. Times are UTC ms; `closed_at` None while it is open.
 
-    `cause` names the trouble (`wrong_truck:u1`, `clock:N-01:<start fact>`), `key` this opening of it.
+    `cause` names the trouble (`wrong_truck:u1`, `clock:N-01:<start fact>`), `key` this opening of it; `data` is as the
+    fold keeps it.
     """
 
     order: str
@@ -111,7 +112,7 @@ def notice_id(order: str | None, opening: str, template: str, role: str, scope: 
 
 def _told(state: OrderState, opening: Opening, branch: str | None) -> Iterable[Notice]:
     rule = opening.rule
-    data = {**_common(state, branch), **opening.data}
+    data = {**_common(state, branch), **fields_of(opening.data, opening.ex)}
     for to in rule.told:
         place = _place(state, to.scope, branch, opening.owner, data)
         if place is None:
@@ -176,12 +177,12 @@ def _of_exceptions(state: OrderState, until: int) -> Iterable[Opening]:
             closed_by=trouble.get("closed_by"),
             owner=None,
             facts=tuple(trouble["facts"]),
-            data=_fields(trouble["data"], trouble["ex"]),
+            data=trouble["data"],
         )
 
 
-def _fields(data: Mapping[str, Any], ex: str | None) -> dict[str, Any]:
-    """The fields of templates out of what the fold keeps of an exception."""
+def fields_of(data: Mapping[str, Any], ex: str | None) -> dict[str, Any]:
+    """The fields of templates out of what the fold, or a clock, keeps of a cause."""
     fields = {name: value for name, value in data.items() if name not in ("unit", "no", "nos", "missing", "stage")}
     if (nos := data.get("nos") or ([data["no"]] if data.get("no") else None)) is not None:
         fields["units"] = [f"#{no}" for no in nos]

@@ -1,6 +1,6 @@
 """From ids to what people call things: plates, places, trips, and the words for what was changed or said."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, cast
 
 from sqlalchemy import Connection, Table
@@ -8,7 +8,6 @@ from sqlalchemy import Connection, Table
 from milepost.access.model import SYSTEM
 from milepost.access.scope import readable
 from milepost.fleet.tables import site, vehicle
-from milepost.notify.model import Notice
 from milepost.plan.tables import trip
 
 Words = dict[str, str]
@@ -35,9 +34,8 @@ _SAID: dict[str, Words] = {
 _IDS = {"plate": "vehicle", "plates": "vehicle", "place": "site", "trip": "trip"}
 
 
-def named(conn: Connection, notices: Iterable[Notice], number: str) -> list[dict[str, Any]]:
-    """The fields of each notice with names in place of ids, in no language or in both; `number`: of the order."""
-    given = [{**notice.data, "order": number} for notice in notices]
+def fill(conn: Connection, given: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Put names in place of ids in the fields of templates, in no language or in both; returns the same list."""
     wanted: dict[str, set[str]] = {"vehicle": set(), "site": set(), "trip": set()}
     for fields in given:
         for name, kind in _IDS.items():
@@ -51,10 +49,9 @@ def named(conn: Connection, notices: Iterable[Notice], number: str) -> list[dict
         for name, kind in _IDS.items():
             if name in fields:
                 fields[name] = _replace(fields[name], found[kind])
-        if "changes" in fields:
-            fields["changes"] = _replace(fields["changes"], _CHANGES)
-        if "said" in fields:
-            fields["said"] = _replace(fields["said"], _SAID)
+        for name, words in (("changes", _CHANGES), ("said", _SAID)):
+            if name in fields:
+                fields[name] = _replace(fields[name], words)
     return given
 
 

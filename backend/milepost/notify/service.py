@@ -17,7 +17,7 @@ from milepost.ids import new_id
 from milepost.notify import repository
 from milepost.notify.delivery import CHANNELS, deliver
 from milepost.notify.model import Notice, notice_id, notices
-from milepost.notify.names import named
+from milepost.notify.names import fill
 from milepost.notify.rules import OUTSIDE
 from milepost.notify.templates import DEFAULTS, LANGUAGES, check
 from milepost.notify.texts import Texts
@@ -78,7 +78,8 @@ def enqueue(conn: Connection, due: Sequence[Notice], *, number: str, site: str |
     if not fresh:
         return 0
     rows: list[Row] = []
-    for notice, fields in zip(fresh, named(conn, fresh, number), strict=True):
+    named = fill(conn, [{**notice.data, "order": number} for notice in fresh])
+    for notice, fields in zip(fresh, named, strict=True):
         rows += _rows(notice, fields, number, site, now)
     repository.add(conn, rows)
     log.append(conn, [_sent(notice, now) for notice in fresh if notice.to_role in ("customer", "carrier")])
