@@ -39,6 +39,8 @@ from milepost.live.announce import announcer
 from milepost.live.hub import LiveHub
 from milepost.live.targets import FleetTargets
 from milepost.masterdata import api as masterdata_api
+from milepost.notify import api as notify_api
+from milepost.notify import service as notify
 from milepost.orders import api as orders_api
 from milepost.orders import history
 from milepost.orders import service as orders
@@ -62,6 +64,7 @@ _APIS = (
     evidence_api,
     orders_api,
     clocks_api,
+    notify_api,
     alerts_api,
     reports_api,
     live_api,
@@ -89,6 +92,7 @@ def create_api(db: Database, settings: Settings) -> FastAPI:
     history.install()  # first of those who listen: what comes of a change is told after the change
     clocks.use()
     clocks.install()
+    notify.install()
     inbox.install()
     reports.install()
     http.install(api)
@@ -135,6 +139,7 @@ class Service:
         self._rounds = [
             Periodic("outgoing", 0.25, outgoing.round),
             Periodic("wake", 0.5, lambda: clocks.wake(self.db)),
+            Periodic("notices", 1.0, lambda: notify.deliver(self.db)),
         ]
         self.live.start()
         self.ingest.start()
