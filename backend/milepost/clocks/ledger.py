@@ -9,9 +9,13 @@ from sqlalchemy import Connection
 
 from milepost.clocks import engine, repository, versions
 from milepost.clocks.model import ClockState
+from milepost.clocks.rejudge import rejudged
 from milepost.clocks.repository import Key, Row
 from milepost.clocks.todo import urgency, waiting
 from milepost.clocks.versions import InForce
+from milepost.evidence.model import Fact
+from milepost.orders import history, projector
+from milepost.orders.fold import trace
 from milepost.orders.projector import Change
 
 _AGAIN_MS = 60_000
@@ -37,16 +41,22 @@ def enter(conn: Connection, change: Change) -> Entry:
     stored = repository.of_order(conn, change.order_id)
     judged = _judged(change, force)
     moved, pinned = _calendars_changed(conn, change, force, stored, judged)
-    rejudged = [*_rejudged(conn, change, force, stored, judged, moved)]
+    otherwise = [*_otherwise(conn, change, force, stored, judged, moved)]
     breached = _breaches(conn, change, stored, judged)
     wanted = _rows(change, judged, force.calendar, pinned)
     differs = _write(conn, change.order_id, stored, wanted)
-    return Entry(list(judged.values()), breached, rejudged, differs)
+    return Entry(list(judged.values()), breached, otherwise, differs)
 
 
 def _judged(change: Change, force: InForce) -> dict[Key, ClockState]:
-    clocks = engine.judge(change.story, force.policies, force.calendars, change.at)
-    return {_key(each): each for each in clocks}
+    order_id, policies, calendars = change.order_id, force.policies, force.calendars
+
+    def then(known: list[Fact], at: int) -> list[ClockState]:
+        story = trace(known, policies, projector.CALENDAR, at).get(order_id)
+        return [] if story is None else engine.judge(story, policies, calendars, at)
+
+    clocks = engine.judge(change.story, policies, calendars, change.at)
+    return {_key(each): each for each in rejudged(clocks, change.world, change.at, then)}
 
 
 def _calendars_changed(
@@ -74,7 +84,7 @@ def _calendars_changed(
     return moved, pinned
 
 
-def _rejudged(
+def _otherwise(
     conn: Connection, change: Change, force: InForce, stored: Mapping[Key, Row], judged: Mapping[Key, ClockState],
     moved: set[Key],
 ) -> Iterable[tuple[ClockState | None, ClockState]]:  # fmt: skip
@@ -103,6 +113,9 @@ def _rejudged(
             "why": versions.why_of(conn, force.calendar) if by_calendar else _said(change),
         }
         repository.add_audit(conn, entry)
+        told = {name: entry[name] for name in ("clock", "start_fact", "subject", "cause")}
+        told |= {"before": json.loads(old), "after": None if new is None else json.loads(_text(new))}
+        history.note(conn, change.order_id, "rejudged", told, change.at)
         yield before, new or replace(before, verdict="void", end=change.at, breached_at=None)
 
 

@@ -1,5 +1,6 @@
 """A company whose time the tests set: facts are said at local times, the service's clock stands where it is put."""
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -65,16 +66,16 @@ class Company:
 
     def order(self, order_id: str = "o1", when: str = "08:00", branch: str | None = "b1", **more: Any) -> str:
         """A consignment that a customer submitted, with a branch or without; nobody fetches it."""
-        row = {"id": order_id, "number": f"N-{order_id}", "created_at": at(when), "request": "{}", "updated_at": 0,
-               "state": "requested", "stage": 1, "projection": "{}"}  # fmt: skip
-        with self.db.tx() as conn:
-            repository.add(conn, row)
         place = {"site": "yard"}
         told: dict[str, Any] = {
             "order": order_id, "type": "consignment", "customer": "c1", "class": "standard", "channel": "web",
-            "online": True, "lines": [{"line": "1", "qty": 3}], "from": place, "to": {"site": "shop"},
+            "online": True, "lines": [{"line": "1", "qty": 3}], "from": place, "to": {"name": "a shop"},
             "contact": {"name": "someone"}, "dates": {"ship": "2026-03-02"}, "pickup": "none", **more,
         }  # fmt: skip
+        row = {"id": order_id, "number": f"N-{order_id}", "created_at": at(when), "request": json.dumps(told),
+               "updated_at": 0, "state": "requested", "stage": 1, "projection": "{}"}  # fmt: skip
+        with self.db.tx() as conn:
+            repository.add(conn, row)
         self.say("order.submitted", when, **told, **({"branch": branch} if branch else {}))
         return order_id
 
