@@ -2,11 +2,15 @@
 
 from fastapi import APIRouter
 
-from milepost.web.pages import board, desk, doors, house, orders
+from milepost.web.pages import board, desk, doors, house, order, order_acts, order_desk, order_new, orders
 
 router = APIRouter(include_in_schema=False)
 router.include_router(house.router)
 router.include_router(board.router)
 router.include_router(orders.router)
+router.include_router(order_new.router)  # before the page of an order: nothing is called "new"
+router.include_router(order.router)
+router.include_router(order_acts.router)
+router.include_router(order_desk.router)
 router.include_router(doors.router)
 router.include_router(desk.router)

@@ -44,3 +44,22 @@ def zone_text(zone: ZoneInfo, now_ms: int) -> str:
 def quantity_text(value: float | None) -> str:
     """`4`, `2.5`; `–` for None."""
     return "–" if value is None else f"{value:g}"
+
+
+def distance_text(metres: float | None) -> str:
+    """`850 m`, `2.1 km`, `34 km`; `–` for None."""
+    if metres is None:
+        return "–"
+    if metres < 1000:
+        return f"{metres:.0f} m"
+    return f"{metres / 1000:.1f} km" if metres < 10_000 else f"{metres / 1000:.0f} km"
+
+
+def span_text(ms: int) -> str:
+    """A length of time to two steps: `45 s`, `4 min 12 s`, `2 h 05 min`. `ms` ≥ 0."""
+    seconds = max(0, ms) // 1000
+    if seconds < 60:
+        return f"{seconds} s"
+    if seconds < 3600:
+        return f"{seconds // 60} min {seconds % 60} s"
+    return f"{seconds // 3600} h {seconds % 3600 // 60:02d} min"

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from sqlalchemy import Connection, case, func, or_
+from sqlalchemy import Connection, func, or_
 
 from milepost.access.model import Principal
 from milepost.access.scope import readable
@@ -18,7 +18,6 @@ Translate = Callable[..., str]
 
 # Signs of where a fact comes from (shared/ui: grade of evidence).
 _SIGNS = {"rfid": "sensor", "gnss": "sensor", "gate": "sensor", "phone": "sensor", "scan": "scan", "partner": "partner"}
-FINISHED = ("archived", "cancelled")
 _MOST_TROUBLED = 500
 # Troubles that concern the truck itself: they put the ring of alarm around it.
 _OF_THE_TRUCK = (
@@ -99,46 +98,6 @@ def by_number(conn: Connection, me: Principal, number: str, t: Translate) -> Row
     statement = readable(me, order).where(or_(order.c.number == number, order.c.id == number))
     row = conn.execute(statement).mappings().first()
     return None if row is None else view(dict(row), t)
-
-
-def listing(
-    conn: Connection, me: Principal, *, show: str, query: str, before: tuple[int, str] | None, limit: int, t: Translate
-) -> list[Row]:
-    """Orders by latest change. `show`: all, open, problem, done or the key of a stage; `before`: where to go on."""
-    statement = readable(me, order)
-    if show == "open":
-        statement = statement.where(order.c.state.not_in(FINISHED))
-    elif show == "problem":
-        statement = statement.where(order.c.open_exceptions > 0)
-    elif show == "done":
-        statement = statement.where(order.c.state.in_(FINISHED))
-    elif show:
-        statement = statement.where(order.c.current == show, order.c.state.not_in(FINISHED))
-    if query:
-        like = f"%{query.replace('%', '').replace('_', '')}%"
-        statement = statement.where(or_(order.c.number.ilike(like), order.c.waybill.ilike(like)))
-    if before is not None:
-        at, last = before
-        later = or_(order.c.updated_at < at, (order.c.updated_at == at) & (order.c.id < last))
-        statement = statement.where(later)
-    statement = statement.order_by(order.c.updated_at.desc(), order.c.id.desc()).limit(limit)
-    return [view(dict(row), t) for row in conn.execute(statement).mappings()]
-
-
-def counts(conn: Connection, me: Principal) -> dict[str, int]:
-    """How many orders each filter of the list holds."""
-    with_trouble = func.sum(case((order.c.open_exceptions > 0, 1), else_=0))
-    groups = (order.c.state, order.c.current)
-    statement = readable(me, order, *groups, func.count().label("n"), with_trouble.label("troubled")).group_by(*groups)
-    found: dict[str, int] = {"": 0, "open": 0, "problem": 0, "done": 0}
-    for row in conn.execute(statement):
-        state, current, n, troubled = row.state, row.current, row.n, row.troubled
-        found[""] += n
-        found["problem"] += troubled or 0
-        found["done" if state in FINISHED else "open"] += n
-        if state not in FINISHED and current:
-            found[current] = found.get(current, 0) + n
-    return found
 
 
 def card(row: Row) -> Row:

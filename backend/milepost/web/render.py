@@ -16,6 +16,7 @@ from milepost.times import now_ms
 from milepost.web import formats, i18n
 from milepost.web.assets import assets
 from milepost.web.headers import protect
+from milepost.web.nav import SECTIONS
 from milepost.web.texts import TEXTS
 
 THEME_COOKIE = "mp_theme"
@@ -76,6 +77,9 @@ def context(request: Request, me: Principal | None) -> dict[str, Any]:
         "age": lambda at: formats.age_text(None if at is None else now - at),
         "duration": formats.age_text,
         "quantity": formats.quantity_text,
+        "duration_text": formats.span_text,
+        "distance": formats.distance_text,
+        "sections": [each for each in SECTIONS if me and (not each.roles or me.has(*each.roles))],
         "path": request.url.path,
         "here": _here,
         "request": request,

@@ -3,11 +3,14 @@
 Both are written, not translated word by word: plain, short, no exclamation marks (shared/ui: Words).
 """
 
+from milepost.web.texts_desk import DESK_TEXTS
+from milepost.web.texts_forms import FORM_TEXTS
 from milepost.web.texts_orders import ORDER_TEXTS
 
 TEXTS: dict[str, tuple[str, str]] = {
     # sections
     "nav.live": ("实时", "Live"),
+    "nav.desk": ("受理台", "Desk"),
     "nav.orders": ("订单", "Orders"),
     "nav.doors": ("月台", "Doors"),
     "nav.inbox": ("异常", "Inbox"),
@@ -231,6 +234,9 @@ TEXTS: dict[str, tuple[str, str]] = {
     "js.vehicles": ("{n} 辆", "{n} vehicles"),
     "js.said": ("{plate}：{what}", "{plate}: {what}"),
     "js.zoom": ("缩放 {z}", "zoom {z}"),
+    "js.late_by": ("迟 {left}", "{left} late"),
     "js.compass": ("北 东北 东 东南 南 西南 西 西北", "N NE E SE S SW W NW"),
     **ORDER_TEXTS,
+    **FORM_TEXTS,
+    **DESK_TEXTS,
 }

@@ -11,14 +11,25 @@ async function refresh() {
   waiting = 0;
   // Never take a form away from somebody who is filling it in.
   if (main.querySelector(".act[open]") || document.hidden) return;
-  const open = [...main.querySelectorAll("details.fact[open]")].map((each) => each.id);
+  const open = [...main.querySelectorAll("details[open][id]")].map((each) => each.id);
   const answer = await fetch(location.href).catch(() => null);
   if (!answer?.ok) return;
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   main.replaceChildren(...(page.getElementById("main")?.childNodes ?? []));
   for (const id of open) document.getElementById(id)?.setAttribute("open", "");
   dress(main);
+  offerPrint();
 }
+
+/** Printing is the browser's; the button only stands where scripts run. */
+function offerPrint() {
+  const button = /** @type {HTMLElement | null} */ (main.querySelector("[data-act=print]"));
+  if (!button) return;
+  button.hidden = false;
+  button.addEventListener("click", () => print());
+}
+
+offerPrint();
 
 const line = new LiveLine({
   seq: () => seq,

@@ -1,0 +1,1 @@
+"""Forms of commands: described from what the API takes, read back into the same bodies."""

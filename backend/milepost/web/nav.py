@@ -1,0 +1,21 @@
+"""The sections of the top bar: one line each, in the order in which they stand."""
+
+from typing import NamedTuple
+
+
+class Section(NamedTuple):
+    """`name`: its text is `nav.<name>`, pages say it as their `section`; `roles`: who sees it, empty for everybody."""
+
+    name: str
+    address: str
+    roles: tuple[str, ...] = ()
+
+
+SECTIONS = (
+    Section("live", "/live"),
+    Section("desk", "/desk", ("desk", "call_centre", "branch_manager", "regional_manager", "dispatcher", "auditor")),
+    Section("orders", "/orders"),
+    Section("doors", "/doors"),
+    Section("inbox", "/inbox"),
+    Section("fleet", "/fleet"),
+)
