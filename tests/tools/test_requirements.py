@@ -1,0 +1,107 @@
+"""`milepost requirements`: what the markers of the tests say, no more and no less."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from milepost_tools.requirements.model import catalogue, matched, rules
+
+ROOT = Path(__file__).parents[2]
+MILEPOST = Path(sys.executable).parent / "milepost"
+MINE = '''
+import pytest
+
+pytestmark = pytest.mark.requirement("OD-1")
+
+@pytest.mark.requirement("OT-1", "N-01")
+def test_both():
+    assert True
+
+@pytest.mark.parametrize("n", [1, pytest.param(2, marks=pytest.mark.requirement("OD-5"))])
+def test_each(n):
+    assert n
+
+class TestGroup:
+    pytestmark = pytest.mark.requirement("LI-3")
+
+    def test_in_it(self):
+        assert True
+
+@pytest.mark.skip(reason="not yet")
+@pytest.mark.requirement("OT-2")
+def test_never_run():
+    assert False
+'''  # fmt: skip
+
+
+def _run(root: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [str(MILEPOST), "requirements", "--root", str(root), *words]
+    return subprocess.run(command, capture_output=True, text=True, timeout=110, check=False)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Callable[[str], Path]:
+    """A project with one file of tests."""
+
+    def make(text: str) -> Path:
+        (tmp_path / "tests").mkdir(exist_ok=True)
+        (tmp_path / "tests" / "test_it.py").write_text(text)
+        (tmp_path / "pyproject.toml").write_text('[tool.pytest.ini_options]\nmarkers = ["requirement(*ids): ids"]\n')
+        return tmp_path
+
+    return make
+
+
+def test_every_form_of_marker_is_seen_and_a_skipped_test_proves_nothing(project: Callable[[str], Path]) -> None:
+    done = _run(project(MINE), "--json")
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    found = {each["id"]: each for each in told["requirements"]}
+    assert found["OT-1"] == {
+        "id": "OT-1", "grade": "CORE", "system": "S1", "tests": ["tests/test_it.py::test_both"],
+    }  # fmt: skip
+    assert found["OD-5"]["tests"] == ["tests/test_it.py::test_each[2]"]
+    assert found["LI-3"]["tests"] == ["tests/test_it.py::TestGroup::test_in_it"]
+    assert found["OT-2"]["tests"] == []
+    assert len(found["OD-1"]["tests"]) == 4
+    assert told["rules"] == [{"id": "N-01", "tests": ["tests/test_it.py::test_both"]}]
+
+
+def test_every_core_and_near_id_is_told_and_no_other(project: Callable[[str], Path]) -> None:
+    told = json.loads(_run(project(MINE), "--json").stdout)["requirements"]
+    grades = [each["grade"] for each in told]
+    assert (grades.count("CORE"), grades.count("NEAR"), len(grades)) == (107, 143, 250)
+    assert len({each["id"] for each in told}) == 250
+    assert not {each["id"] for each in told} & {each.id for each in catalogue() if each.grade == "FAR"}
+
+
+@pytest.mark.parametrize("wrong", ["OT-99", "N-500", "od-1", ""])
+def test_an_id_that_does_not_exist_is_an_error_that_names_test_and_id(
+    project: Callable[[str], Path], wrong: str
+) -> None:
+    done = _run(project(MINE.replace('"OT-1"', f'"{wrong}"')), "--json")
+    assert done.returncode == 1
+    assert repr(wrong) in done.stderr and "tests/test_it.py::test_both" in done.stderr
+
+
+def test_tests_that_cannot_be_read_are_an_error_and_named(project: Callable[[str], Path]) -> None:
+    done = _run(project("import nothing_of_this_name"))
+    assert done.returncode == 1
+    assert "tests/test_it.py" in done.stderr and "nothing_of_this_name" in done.stderr
+
+
+def test_the_table_tells_the_share_of_each_system(project: Callable[[str], Path]) -> None:
+    done = _run(project(MINE))
+    assert done.returncode == 0
+    assert "CORE: 4 of 107" in done.stdout and "OT-3" not in done.stdout and "OT-4" in done.stdout
+
+
+def test_the_two_lists_name_each_id_once() -> None:
+    ids = [each.id for each in catalogue()] + rules()
+    assert len(ids) == len(set(ids))
+    assert {each.grade for each in catalogue()} == {"CORE", "NEAR", "FAR"}
+    assert matched({}).missing("CORE")[0] == "OT-1"

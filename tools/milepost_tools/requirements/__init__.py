@@ -1,0 +1,1 @@
+"""Which requirement is proved by which tests: read from the tests themselves, so that it cannot drift."""
