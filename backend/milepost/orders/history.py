@@ -61,7 +61,7 @@ def note(conn: Connection, order_id: str, kind: str, body: Mapping[str, Any], at
     """Add an entry to an order's history when this transaction commits.
 
     `kind`: facts, refused, time (it changed by itself), rejudged (a clock), at most 16 characters; `body`: plain
-    JSON; `at`: UTC ms, default now.
+    JSON (`facts`, `changed` and `projection` mean what `on_change` writes); `at`: UTC ms, default now.
     """
     entry = Entry(0, order_id, 0, now_ms() if at is None else at, kind, _text(body), GENESIS, GENESIS)
     _waiting.setdefault(conn, []).append(entry)
