@@ -5,12 +5,12 @@ from dataclasses import replace
 from datetime import date
 
 from milepost.evidence.model import Fact
-from milepost_tools.bench.clocks import oracle_diary
 from milepost_tools.bench.clocks.oracle_desk import desk
 from milepost_tools.bench.clocks.oracle_facts import known
 from milepost_tools.bench.clocks.oracle_judge import Answer
 from milepost_tools.bench.clocks.oracle_pickup import hard_limit, pickup
 from milepost_tools.bench.clocks.oracle_road import care, road
+from milepost_tools.bench.clocks.oracle_walk import write
 
 
 def answers(
@@ -24,7 +24,7 @@ def answers(
 
     `holidays`: weekdays that are free; `workdays`: days of a weekend that are worked.
     """
-    diary = oracle_diary.write(known(facts, until), order, until)
+    diary = write(known(facts, until), order, until)
     found = [*desk(diary, until), *pickup(diary, until), *road(diary, until)]
     found += care(diary, until, holidays, workdays)
     return [

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, timedelta
 
-from milepost_tools.bench.clocks.oracle_diary import POSTPONE_MAX_DAYS, Diary, Entry
+from milepost_tools.bench.clocks.oracle_diary import Diary, Entry
 from milepost_tools.bench.clocks.oracle_facts import HOUR, MINUTE, day_of, instant, local, opened, received, recorded
 from milepost_tools.bench.clocks.oracle_judge import (
     Answer,
@@ -17,6 +17,7 @@ from milepost_tools.bench.clocks.oracle_judge import (
     settle,
     since,
 )
+from milepost_tools.bench.clocks.oracle_walk import POSTPONE_MAX_DAYS
 
 _EXEMPT = ("N-01", "N-02", "N-07", "N-17")
 

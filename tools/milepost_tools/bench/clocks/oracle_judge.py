@@ -50,7 +50,7 @@ def mark(fact: Fact, at: int | None = None) -> Mark:
 def of_entry(entry: Entry) -> Start:
     """The start that a line of the diary gives; a waking stands for its postponement at that 08:00."""
     if entry.what == "woken":
-        return Start(entry.data, (entry.at, RANK["order.postponed"], ""), entry.at)
+        return Start(entry.data, max((entry.at, RANK["order.postponed"], ""), mark(entry.data)), entry.at)
     assert entry.fact is not None
     return Start(entry.fact, mark(entry.fact), entry.at)
 

@@ -7,7 +7,17 @@ from typing import Any
 
 from milepost_tools.bench.clocks.oracle_diary import Diary, Entry
 from milepost_tools.bench.clocks.oracle_facts import HOUR, MINUTE, day_of, instant, local, opened, received
-from milepost_tools.bench.clocks.oracle_judge import Answer, Mark, Start, before, mark, of_entry, settle, since
+from milepost_tools.bench.clocks.oracle_judge import (
+    Answer,
+    Mark,
+    Start,
+    before,
+    due_under_holds,
+    mark,
+    of_entry,
+    settle,
+    since,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,16 +116,15 @@ def _agreed_meanwhile(diary: Diary, woken: Entry) -> bool:
 
 
 def _over(diary: Diary, begun: Start) -> bool:
-    """The goods had been fetched or brought before this start."""
-    return any(e.fact and mark(e.fact) < begun.mark for e in diary.all("picked_up", "waybilled", "handed_in"))
+    """The goods had been fetched or brought before this start, or nobody wants them fetched any more."""
+    over = [mark(e.fact) for e in diary.all("handed_in", "cancelled") if e.fact]
+    return any(m < begun.mark for m in over + _done(diary))
 
 
-def _done(diary: Diary, start: Mark) -> list[Mark]:
-    """Arrival for the first pickup that follows a start; a waybill stands for one that nobody noted."""
-    for entry in diary.all("picked_up", "waybilled"):
-        if entry.fact and mark(entry.fact) > start:
-            return [mark(entry.fact, entry.data.at if entry.data else entry.at)]
-    return []
+def _done(diary: Diary) -> list[Mark]:
+    """Arrivals P of all pickups; without any, a waybill stands for it."""
+    entries = diary.all("picked_up") or diary.all("waybilled")
+    return [mark(e.fact, e.data.at if e.data else e.at) for e in entries if e.fact]
 
 
 def _set_aside(diary: Diary, begun: Start) -> list[Mark]:
@@ -124,7 +133,7 @@ def _set_aside(diary: Diary, begun: Start) -> list[Mark]:
 
 
 def _unscheduled(diary: Diary, until: int, begun: Start, opening: int | None) -> Iterator[Answer]:
-    done = _done(diary, begun.mark)
+    done = _done(diary)
     agreed = since(begun, diary.about("pickup.agreed"))
     aside = _set_aside(diary, begun)
     early = local(begun.at).hour < 17
@@ -153,37 +162,29 @@ def _unscheduled(diary: Diary, until: int, begun: Start, opening: int | None) ->
 def _rebook(
     diary: Diary, until: int, begun: Start, start: int, target: Answer, agreed: list[Mark], aside: list[Mark]
 ) -> Answer:
-    """N-21: judged by a late agreement or by the target, whichever comes first."""
-    base = settle(
-        diary, until, "N-21", begun, start + HOUR, start=start, inclusive=True, ends=agreed, voids=aside, pauses=True
-    )
-    base = replace(base, late_from=target.late_from, breached_at=None)
-    picked = target.end if target.verdict == "met" else None
-    again, out = min(agreed, default=None), min(aside, default=None)
-    told: list[tuple[int, str]] = []
-    if again is not None:
-        told.append((again[0], "again"))
-    if out is not None:
-        told.append((out[0], "void"))
-    if picked is not None:
-        told.append((picked, "void"))
+    """N-21: judged by the first of an agreement, the missed target, a pickup in time, or what sets it aside."""
+    told = [(m, "again") for m in agreed] + [(m, "void") for m in aside]
+    if target.verdict == "met":
+        told += [(m, "void") for m in _done(diary) if m[0] == target.end]
     if target.late_from is not None and target.late_from <= until:
-        told.append((target.late_from, "missed"))
-    if not told:
-        return replace(base, verdict="open", end=None)
-    at, what = min(told)
-    if what == "void":
-        return replace(base, verdict="void", end=at)
-    if what == "again" and base.verdict == "met":
-        return base
-    end = again[0] if again is not None and (out is None or again < out) else None
-    breached = max(at, received(begun.fact))
-    return replace(base, verdict="late", late_from=at, end=end, breached_at=breached)
+        told.append(((target.late_from, -1, ""), "missed"))
+    stop, what = min(told, default=(None, "open"))
+    due = due_under_holds(diary, start, start + HOUR, True, None, stop)
+    late_from = None if due is None else target.late_from
+    end = None if stop is None else stop[0]
+    verdict = {"open": "open", "void": "void", "again": "met", "missed": "late"}[what]
+    if stop is not None and what == "again" and due is not None and due < stop[0]:
+        verdict, late_from = "late", stop[0]
+    if what == "missed":
+        after = min([m for m in told if m[1] != "missed"], default=(None, "void"))
+        end = after[0][0] if after[0] is not None and after[1] == "again" else None
+    breached = max(late_from or 0, received(begun.fact)) if verdict == "late" else None
+    return Answer("N-21", begun.fact.id, "", start, due, late_from, end, verdict, breached, False)
 
 
 def _window(diary: Diary, until: int, window: Window, project: bool) -> Iterator[Answer]:
     begun = window.begun
-    done = _done(diary, begun.mark)
+    done = _done(diary)
     agreed = since(begun, diary.about("pickup.agreed"))
     aside = _set_aside(diary, begun)
     kept = settle(

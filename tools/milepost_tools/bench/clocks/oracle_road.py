@@ -123,7 +123,7 @@ def _terminals(diary: Diary, until: int) -> Iterator[Answer]:
     if project and mode == "handout":
         for place, fact in _gatherings(diary, "at_hub", "at_terminal"):
             due = instant(day_of(fact.at) + timedelta(days=1), 24)
-            ends, voids = _after(diary, place, "handed_out"), _after(diary, place, "loaded")
+            ends, voids = _after(diary, place, "handed_out"), _after(diary, place, "loaded", "reloaded")
             yield settle(diary, until, "N-33", _start(fact), due, inclusive=False, ends=ends, voids=voids)
     clock = "N-34"
     for place, fact in _gatherings(diary, "at_terminal") if mode not in ("direct", "handout", "collect") else []:
@@ -153,12 +153,12 @@ def _appointments(diary: Diary, until: int, clock: str) -> Iterator[Answer]:
 
 def _waits(diary: Diary, until: int) -> Iterator[Answer]:
     """N-38: waiting at the consignee."""
-    for stop in _facts_of(diary.all("at_consignee")):
-        place = max(i for i, e in enumerate(diary.entries) if e.fact is stop and e.what == "at_consignee")
+    for stop in _facts_of(diary.all("stopped")):
+        place = max(i for i, e in enumerate(diary.entries) if e.fact is stop and e.what == "stopped")
         due = stop.at + 30 * MINUTE
         can = [f for f in diary.about("contact.logged") if (f.body.get("can_receive_at") or due + 1) <= due]
         ends = _after(diary, place, *_DONE, "delivery_failed") + since(_start(stop), can)
-        voids = _after(diary, place, "at_consignee", "departed")
+        voids = _after(diary, place, "stopped", "left", "departed")
         yield settle(diary, until, "N-38", _start(stop), due, inclusive=True, ends=ends, voids=voids)
 
 
@@ -177,7 +177,8 @@ def _receipt(diary: Diary, until: int) -> Iterator[Answer]:
 
 def _enquiries(diary: Diary, until: int) -> Iterator[Answer]:
     waybills = {f.body["waybill"] for f in diary.about("waybill.issued")}
-    about = [f for f in diary.facts if f.body.get("waybill") in waybills]
+    about = [f for f in diary.facts if f.subjects.get("order") == diary.order or f.body.get("waybill") in waybills]
+    about = [f for f in about if f.body.get("waybill")]
     for asked in about:
         if asked.kind == "location.requested":
             answers = [f for f in about if f.kind == "location.answered"]

@@ -1,0 +1,83 @@
+"""How soon a breach is there for others to see, with 50,000 deadlines open and 2,000 orders late within a minute."""
+
+import random
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from milepost.db import Database
+from milepost.times import now_ms
+from milepost_tools.bench.clocks import scene
+
+DEADLINES = 50_000
+BURST = 2_000
+AT_ONCE = 300  # of the burst: they run out in the same millisecond, as all of a night do in the morning
+_SPAN_MS = 60_000
+_LEAD_MS = 15_000
+_GIVE_UP_S = 60
+_SEED = 11
+Progress = Callable[[str], None]
+
+
+def measure_latency(
+    progress: Progress, deadlines: int = DEADLINES, burst: int = BURST, at_once: int = AT_ONCE
+) -> float:
+    """Seconds between the instant at which a clock is late and the moment when another process can read its breach,
+    at the 99th percentile; infinite when one never came.
+
+    On SQLite with one worker, as `milepost serve` runs it. `deadlines`: open clocks that are not due; `burst`: orders
+    that become late within a minute, of which `at_once` at the same instant.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        url = f"sqlite:///{Path(folder) / 'bench.db'}"
+        db = scene.found(url)
+        _fill(db, deadlines, progress)
+        return _p(_latencies(db, url, burst, at_once, progress), 0.99)
+
+
+def _fill(db: Database, deadlines: int, progress: Progress) -> None:
+    far = now_ms() + scene.LIMIT_MS
+    while (there := scene.open_deadlines(db)) < deadlines:
+        progress(f"{there:,} of {deadlines:,} deadlines are open")
+        scene.submit(db, "quiet", [far] * min(1000, deadlines - there))
+
+
+def _latencies(db: Database, url: str, burst: int, at_once: int, progress: Progress) -> list[float]:
+    rng = random.Random(_SEED)
+    # They are submitted while their ten minutes run; entering them takes its time.
+    began = time.monotonic()
+    probe = scene.submit(db, "quiet", [now_ms() + scene.LIMIT_MS] * 20)
+    each_s = (time.monotonic() - began) / len(probe)
+    first = now_ms() + _LEAD_MS + int(2000 * each_s * burst)
+    moment = first + _SPAN_MS // 2
+    due = [moment] * at_once + [first + rng.randrange(_SPAN_MS) for _ in range(burst - at_once)]
+    progress(f"{burst:,} orders are entered that will be late")
+    scene.submit(db, "busy", due)
+    worker = scene.worker(url)
+    try:
+        return _watch(db, burst * len(scene.BREAKS), max(due), progress)
+    finally:
+        worker.kill()
+        worker.wait()
+
+
+def _watch(db: Database, wanted: int, last: int, progress: Progress) -> list[float]:
+    seen: list[float] = []
+    seq = 0
+    while len(seen) < wanted:
+        if now_ms() > last + _GIVE_UP_S * 1000:
+            return [*seen, *[float("inf")] * (wanted - len(seen))]
+        time.sleep(0.05)
+        with db.read() as conn:
+            rows = conn.exec_driver_sql(f"SELECT seq, late_from FROM breach WHERE seq > {seq} ORDER BY seq").all()
+        now = now_ms()
+        seen += [(now - row.late_from) / 1000 for row in rows]
+        if rows:
+            seq = rows[-1].seq
+            progress(f"{len(seen):,} of {wanted:,} breaches, the slowest after {max(seen):.1f} s")
+    return seen
+
+
+def _p(values: list[float], share: float) -> float:
+    return sorted(values)[min(len(values) - 1, int(share * len(values)))]

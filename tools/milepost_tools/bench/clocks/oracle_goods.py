@@ -1,0 +1,165 @@
+"""The oracle's walk through the facts of an order: where each unit is (docs/facts.md)."""
+
+from milepost.evidence.model import Fact
+from milepost_tools.bench.clocks.oracle_diary import Diary, Unit, is_terminal, kind_of_trip, role_of, trip_of
+from milepost_tools.bench.clocks.oracle_facts import MINUTE
+
+WAIT = 30 * MINUTE
+_OUTCOMES = {"order.signed": "signed", "order.signed_abnormal": "signed_abnormal", "order.refused": "refused"}
+_ON_THE_WAY = ("loaded", "in_transit", "at_hub", "at_terminal")
+
+
+def move(diary: Diary, fact: Fact) -> None:
+    """What a fact does to the goods."""
+    vehicle, site = fact.subjects.get("vehicle"), fact.subjects.get("site", "")
+    unit = diary.units.get(fact.subjects.get("unit", ""))
+    aboard = [u for u in diary.units.values() if u.vehicle is not None and u.vehicle == vehicle and not u.frozen]
+    match fact.kind:
+        case "unit.loaded" if unit is not None:
+            _load(diary, fact, unit, vehicle)
+        case "load.checked":
+            _check_load(diary, fact)
+        case "unit.unloaded" if unit is not None:
+            unit.vehicle, unit.frozen = None, False
+            _come_in(diary, fact, unit, site)
+        case "vehicle.left":
+            for each in aboard:
+                _leave(diary, fact, each, site)
+        case "vehicle.entered" if kind_of_trip(diary, trip_of(diary, vehicle, fact.at)) != "pickup":
+            for each in aboard:
+                if each.state in _ON_THE_WAY:
+                    _come_in(diary, fact, each, site)
+        case "vehicle.stopped" if (submitted := diary.submitted) and site == submitted.body["to"].get("site"):
+            for each in aboard:
+                _stop(diary, fact, each)
+        case _:
+            _tell(diary, fact)
+
+
+def _load(diary: Diary, fact: Fact, unit: Unit, vehicle: str | None) -> None:
+    if not _on_its_list(diary, fact, vehicle) or unit.frozen:
+        return
+    if unit.vehicle not in (None, vehicle):
+        unit.frozen = True
+        return
+    again, unit.vehicle = unit.vehicle is not None, vehicle
+    if unit.state in ("open", "loaded"):
+        unit.state = "loaded"
+        diary.tell(fact, "loaded", unit=unit.name)
+    elif not again:
+        diary.tell(fact, "reloaded", unit=unit.name)
+
+
+def _on_its_list(diary: Diary, fact: Fact, vehicle: str | None) -> bool:
+    """False where a list speaks of the order or of the vehicle's trip, and they are not on the same."""
+    lists = [f for f in diary.facts if f.kind == "trip.expected" and f.at <= fact.at]
+    ours = {f.subjects["trip"] for f in lists if f.subjects["order"] == diary.order}
+    trip = trip_of(diary, vehicle, fact.at)
+    return trip in ours if ours or any(f.subjects["trip"] == trip for f in lists) else True
+
+
+def _check_load(diary: Diary, fact: Fact) -> None:
+    """The keeper counts what has no tags onto the truck of a trip that lists the order."""
+    trip = fact.subjects["trip"]
+    unit = diary.units.get(f"{diary.order}#")
+    if unit is None or not any(f.subjects["trip"] == trip for f in diary.about("trip.expected")):
+        return
+    bound = [f for f in diary.facts if f.kind == "trip.vehicle" and f.subjects["trip"] == trip]
+    bound = [f for f in bound if f.body["from"] <= fact.at and (f.body.get("to") is None or fact.at < f.body["to"])]
+    if bound:
+        unit.vehicle = None
+        _load(diary, fact, unit, bound[-1].subjects["vehicle"])
+
+
+def _leave(diary: Diary, fact: Fact, unit: Unit, site: str) -> None:
+    trip = kind_of_trip(diary, trip_of(diary, unit.vehicle, fact.at))
+    unit.stopped_at = None
+    submitted = diary.submitted
+    if submitted and site == submitted.body["to"].get("site"):
+        diary.tell(fact, "left", unit=unit.name)
+    agreed = unit.state in ("delivery_failed", "refused") and _agreed_anew(diary, fact, unit)
+    if trip == "pickup" or not (unit.state in _ON_THE_WAY or agreed):
+        return
+    out = agreed or (trip == "delivery" and (unit.state == "at_terminal" or is_terminal(diary, site)))
+    unit.state = "out" if out else "in_transit"
+    diary.tell(fact, "departed", unit=unit.name, data=trip)
+
+
+def _agreed_anew(diary: Diary, fact: Fact, unit: Unit) -> bool:
+    """A new appointment since its delivery failed."""
+    ended = next(e for e in reversed(diary.all("delivery_failed", "refused")) if e.unit == unit.name)
+    assert ended.fact is not None
+    return any(ended.fact.at <= f.at <= fact.at for f in diary.about("delivery.agreed"))
+
+
+def _come_in(diary: Diary, fact: Fact, unit: Unit, site: str) -> None:
+    terminal = is_terminal(diary, site)
+    if not terminal and role_of(diary, site) != "hub":
+        return
+    place = "at_terminal" if terminal else "at_hub"
+    if unit.state in ("open", *_ON_THE_WAY, "out"):
+        unit.state = place
+    diary.tell(fact, place, unit=unit.name)
+
+
+def _stop(diary: Diary, fact: Fact, unit: Unit) -> None:
+    if unit.state not in (*_ON_THE_WAY, "out", "at_consignee"):
+        return
+    unit.state, unit.stopped_at = "at_consignee", fact.at
+    diary.tell(fact, "stopped", unit=unit.name)
+
+
+def concerned(diary: Diary) -> list[Unit]:
+    """The units that an outcome concerns which names none: the most advanced group that is not settled."""
+    free = [u for u in diary.counting if not u.frozen and u.state not in ("signed", "signed_abnormal")]
+    for group in (("at_consignee",), ("delivery_failed", "refused"), (*_ON_THE_WAY, "out", "handed_out")):
+        found = [u for u in free if u.state in group]
+        if found:
+            return found
+    return free
+
+
+def _tell(diary: Diary, fact: Fact) -> None:
+    """What people say of the goods: hand-out, sign-off, failure, loss."""
+    if fact.subjects.get("order") != diary.order:
+        return
+    match fact.kind:
+        case "handout.done":
+            for unit in diary.counting:
+                if unit.outcome is None:
+                    unit.state, unit.vehicle = "handed_out", None
+                    diary.tell(fact, "handed_out", unit=unit.name)
+        case "order.signed" | "order.signed_abnormal" | "order.refused":
+            for unit in _named(diary, fact) or concerned(diary):
+                unit.state = _OUTCOMES[fact.kind]
+                diary.tell(fact, unit.state, unit=unit.name)
+        case "delivery.failed":
+            _fail(diary, fact, concerned(diary))
+        case "contact.logged" if fact.body.get("can_receive_at") is not None:
+            waiting = [u for u in diary.counting if u.state == "at_consignee" and u.stopped_at is not None]
+            since = max((u.stopped_at or 0 for u in waiting), default=0)
+            if waiting and fact.body["can_receive_at"] > since + WAIT:
+                _fail(diary, fact, waiting)
+        case "load.overridden":
+            _release(diary, fact, _named(diary, fact), "short")
+        case "disposition.decided" if fact.body["decision"] == "lost":
+            _release(diary, fact, _named(diary, fact) or diary.counting, "lost")
+        case _:
+            pass
+
+
+def _named(diary: Diary, fact: Fact) -> list[Unit]:
+    return [diary.units[name] for name in fact.body.get("units") or [] if name in diary.units]
+
+
+def _release(diary: Diary, fact: Fact, units: list[Unit], why: str) -> None:
+    for unit in units:
+        unit.counts = False
+        diary.tell(fact, "released", unit=unit.name, data=why)
+
+
+def _fail(diary: Diary, fact: Fact, units: list[Unit]) -> None:
+    for unit in units:
+        if unit.state in (*_ON_THE_WAY, "out", "at_consignee", "handed_out"):
+            unit.state, unit.stopped_at = "delivery_failed", None
+            diary.tell(fact, "delivery_failed", unit=unit.name)

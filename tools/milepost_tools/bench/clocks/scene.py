@@ -1,0 +1,105 @@
+"""A company of the bench: a database, orders whose clocks run out when they shall, workers that can be killed."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterable
+
+from milepost.access.model import SYSTEM
+from milepost.clocks import repository as clock_rows
+from milepost.db import Database, metadata
+from milepost.evidence import log
+from milepost.evidence.model import Author, Fact, fact_id
+from milepost.ids import new_id
+from milepost.orders import projector, repository
+from milepost.schema import load_tables
+from milepost_tools.bench.clocks.worker import TOLD, put_together
+
+LIMIT_MS = 10 * 60_000
+BREAKS = ("N-01", "N-07", "N-17")  # all three run out with the ten minutes
+_BLOCK = 100
+
+
+def found(url: str) -> Database:
+    """A database with every table, and a company that takes orders around the clock."""
+    load_tables()
+    db = Database(url)
+    metadata.create_all(db.engine)
+    put_together(db)
+    with db.tx() as conn:
+        conn.exec_driver_sql(f"CREATE TABLE {TOLD} (order_id VARCHAR(36), clock VARCHAR(8), at BIGINT)")
+        _policy(conn, None, {"accept.window": "00:00/24:00"})
+        # Orders of this channel are there, and nothing of theirs runs out while the bench lasts.
+        _policy(conn, "quiet", dict.fromkeys(("accept.limit", "accept.remind", "accept.escalate"), "P2D"))
+    return db
+
+
+def submit(db: Database, channel: str, due_at: Iterable[int]) -> list[str]:
+    """Orders whose ten minutes are over at these instants (UTC ms), folded and judged as the service does it."""
+    made: list[str] = []
+    times = list(due_at)
+    for start in range(0, len(times), _BLOCK):
+        with db.tx() as conn:
+            for due in times[start : start + _BLOCK]:
+                order_id = new_id()
+                at = due - LIMIT_MS
+                row = {"id": order_id, "number": order_id[-32:], "created_at": at, "request": "{}", "updated_at": at,
+                       "state": "requested", "stage": 1, "projection": "{}"}  # fmt: skip
+                repository.add(conn, row)
+                projector.on_facts(conn, log.append(conn, [_submitted(order_id, channel, at)]))
+                made.append(order_id)
+    return made
+
+
+def accept(db: Database, order_id: str, at: int) -> None:
+    """The branch accepts an order at an instant (UTC ms), which is now."""
+    fact = Fact(
+        id=fact_id("order.accepted", {"order": order_id}, ("bench",)),
+        kind="order.accepted",
+        at=at,
+        by=Author("desk", "bench", "b1"),
+        subjects={"order": order_id},
+        body={"branch": "b1"},
+    )
+    with db.tx() as conn:
+        projector.on_facts(conn, log.append(conn, [fact]))
+
+
+def worker(url: str) -> subprocess.Popen[bytes]:
+    """A process that wakes what is due, as the service's round does it, until it is killed."""
+    return subprocess.Popen([sys.executable, "-m", "milepost_tools.bench.clocks.worker", url])
+
+
+def open_deadlines(db: Database) -> int:
+    """How many clocks run."""
+    with db.read() as conn:
+        return conn.exec_driver_sql("SELECT count(*) FROM clock WHERE next_at IS NOT NULL").scalar_one()
+
+
+def left(db: Database, now: int) -> bool:
+    """True while something is due."""
+    with db.read() as conn:
+        return bool(clock_rows.due_orders(conn, now, 1))
+
+
+def _policy(conn, channel: str | None, values: dict[str, str]) -> None:
+    row = {"id": new_id(), "from_ms": 0, "channel": channel, "klass": None, "values": json.dumps(values),
+           "why": "bench", "author": SYSTEM.id, "created_at": 0}  # fmt: skip
+    clock_rows.add_policy(conn, row)
+
+
+def _submitted(order_id: str, channel: str, at: int) -> Fact:
+    body = {
+        "type": "consignment", "customer": "c1", "class": "standard", "channel": channel, "online": False,
+        "lines": [{"line": "1", "qty": 1}], "from": {"site": "yard"}, "to": {"site": "shop"},
+        "contact": {"name": "somebody"}, "dates": {}, "pickup": "none", "branch": "b1",
+    }  # fmt: skip
+    subjects = {"order": order_id}
+    return Fact(
+        id=fact_id("order.submitted", subjects, ("bench",)),
+        kind="order.submitted",
+        at=at,
+        by=Author("customer", "bench"),
+        subjects=subjects,
+        body=body,
+    )

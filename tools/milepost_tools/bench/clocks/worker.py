@@ -1,0 +1,47 @@
+"""The worker of the bench: everything that the service puts together over a database, and its round that wakes.
+
+`python -m milepost_tools.bench.clocks.worker URL` runs until it is killed.
+"""
+
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from milepost.app import create_api
+from milepost.clocks import service
+from milepost.clocks.service import ClockChange
+from milepost.db import Database
+from milepost.schema import load_tables
+from milepost.settings import Settings
+
+TOLD = "bench_told"  # a line for each breach that listeners were told of; nothing keeps a second one out
+ROUND_S = 0.5
+
+
+def put_together(db: Database) -> None:
+    """Let every part listen to the fold as in the service, and note what they are told."""
+    create_api(db, Settings(data_dir=Path(tempfile.gettempdir())))  # pyright: ignore[reportCallIssue]
+    service.subscribe(_note)
+
+
+def _note(conn: Connection, change: ClockChange) -> None:
+    for clock in change.breached:
+        line = f"INSERT INTO {TOLD} VALUES ('{change.order_id}', '{clock.clock}', {change.at})"
+        conn.exec_driver_sql(line)
+
+
+def main(url: str) -> None:
+    """Wake what is due, every half second, for ever."""
+    load_tables()
+    db = Database(url)
+    put_together(db)
+    while True:
+        service.wake(db)
+        time.sleep(ROUND_S)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
