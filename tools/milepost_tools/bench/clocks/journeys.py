@@ -43,12 +43,12 @@ def travel(pen: Pen) -> None:
 
 
 def _trip(pen: Pen, trip: str, vehicle: str, kind: str, site: str, units: list[str]) -> None:
-    """Plan, load, leave."""
+    """Plan, load, leave; a unit that is left behind and released goes off the list."""
     planned = pen.now - pen.pick((HOUR, DAY))
     pen.say("trip.planned", planned, trip=trip, kind=kind, stops=[])
     pen.say("trip.vehicle", planned, trip=trip, vehicle=vehicle, from_=planned)
     pen.say("trip.expected", planned, trip=trip, order=pen.order)
-    missing = pen.pick(units) if units and pen.chance(0.08) else None
+    missing = pen.pick(units) if len(units) > 1 and pen.chance(0.08) else None
     for unit in units:
         pen.now += int(pen.rng.random() * MINUTE)
         if unit != missing:
@@ -57,6 +57,7 @@ def _trip(pen: Pen, trip: str, vehicle: str, kind: str, site: str, units: list[s
         pen.say("load.checked", trip=trip, pieces=3)
     if missing and pen.chance(0.5):
         pen.say("load.overridden", pen.near(spread=HOUR), order=pen.order, units=[missing], reason="next day")
+        units.remove(missing)
     if pen.chance(0.8):
         pen.say("load.signed", trip=trip, pieces=3, cautions=[])
     pen.go(spread=HOUR)

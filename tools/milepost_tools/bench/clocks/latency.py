@@ -17,6 +17,7 @@ _SPAN_MS = 60_000
 _LEAD_MS = 15_000
 _GIVE_UP_S = 60
 _SEED = 11
+_BREACHES = f"SELECT seq, late_from FROM breach WHERE clock IN {scene.BREAKS}"
 Progress = Callable[[str], None]
 
 
@@ -58,8 +59,7 @@ def _latencies(db: Database, url: str, burst: int, at_once: int, progress: Progr
     try:
         return _watch(db, burst * len(scene.BREAKS), max(due), progress)
     finally:
-        worker.kill()
-        worker.wait()
+        scene.end(worker)
 
 
 def _watch(db: Database, wanted: int, last: int, progress: Progress) -> list[float]:
@@ -70,7 +70,7 @@ def _watch(db: Database, wanted: int, last: int, progress: Progress) -> list[flo
             return [*seen, *[float("inf")] * (wanted - len(seen))]
         time.sleep(0.05)
         with db.read() as conn:
-            rows = conn.exec_driver_sql(f"SELECT seq, late_from FROM breach WHERE seq > {seq} ORDER BY seq").all()
+            rows = conn.exec_driver_sql(f"{_BREACHES} AND seq > {seq} ORDER BY seq").all()
         now = now_ms()
         seen += [(now - row.late_from) / 1000 for row in rows]
         if rows:

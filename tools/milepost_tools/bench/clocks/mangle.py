@@ -31,7 +31,7 @@ def mangle(pen: Pen, start: int) -> tuple[list[Fact], int]:
 
 def _late(pen: Pen, fact: Fact) -> Fact:
     """Written down later (offline), received later (no network)."""
-    if fact.kind == "site.defined":
+    if fact.kind in _STEADY and fact.kind != "order.submitted":
         return fact
     recorded = received = fact.at
     if pen.chance(0.1) or (fact.kind.startswith("order.signed") and pen.chance(0.4)):
@@ -46,7 +46,7 @@ def _late(pen: Pen, fact: Fact) -> Fact:
 def _revised(pen: Pen, fact: Fact) -> Fact:
     """A higher revision of a fact, that tells another time."""
     if fact.kind in _STEADY:
-        return replace(fact, rev=1, received_at=(fact.received_at or 0) + HOUR)
+        return replace(fact, rev=1)
     at = fact.at + pen.pick((-10 * MINUTE, -1, 1, MINUTE, 30 * MINUTE))
     recorded = max(at, fact.recorded_at or 0)
     return replace(fact, rev=1, at=at, recorded_at=recorded, received_at=max(recorded, fact.received_at or 0) + MINUTE)

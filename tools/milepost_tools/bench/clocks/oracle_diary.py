@@ -34,6 +34,8 @@ class Unit:
     state: str = "open"
     vehicle: str | None = None
     frozen: bool = False  # seen on two trucks: nobody knows until it is unloaded
+    astray: bool = False  # aboard a truck whose list does not name it
+    moved: bool = False  # it has left where it was first loaded
     stopped_at: int | None = None
     counts: bool = True
 

@@ -13,14 +13,14 @@ def move(diary: Diary, fact: Fact) -> None:
     """What a fact does to the goods."""
     vehicle, site = fact.subjects.get("vehicle"), fact.subjects.get("site", "")
     unit = diary.units.get(fact.subjects.get("unit", ""))
-    aboard = [u for u in diary.units.values() if u.vehicle is not None and u.vehicle == vehicle and not u.frozen]
+    aboard = [u for u in diary.counting if vehicle and u.vehicle == vehicle and not (u.frozen or u.astray)]
     match fact.kind:
         case "unit.loaded" if unit is not None:
             _load(diary, fact, unit, vehicle)
         case "load.checked":
             _check_load(diary, fact)
         case "unit.unloaded" if unit is not None:
-            unit.vehicle, unit.frozen = None, False
+            unit.vehicle, unit.frozen, unit.astray = None, False, False
             _come_in(diary, fact, unit, site)
         case "vehicle.left":
             for each in aboard:
@@ -37,14 +37,16 @@ def move(diary: Diary, fact: Fact) -> None:
 
 
 def _load(diary: Diary, fact: Fact, unit: Unit, vehicle: str | None) -> None:
-    if not _on_its_list(diary, fact, vehicle) or unit.frozen:
-        return
     if unit.vehicle not in (None, vehicle):
         unit.frozen = True
+    if unit.frozen:
         return
     again, unit.vehicle = unit.vehicle is not None, vehicle
-    if unit.state in ("open", "loaded"):
-        unit.state = "loaded"
+    unit.astray = not _on_its_list(diary, fact, vehicle)
+    if unit.astray or not unit.counts:
+        return
+    if not unit.moved:
+        unit.state = "loaded" if unit.state == "open" else unit.state
         diary.tell(fact, "loaded", unit=unit.name)
     elif not again:
         diary.tell(fact, "reloaded", unit=unit.name)
@@ -81,7 +83,7 @@ def _leave(diary: Diary, fact: Fact, unit: Unit, site: str) -> None:
     if trip == "pickup" or not (unit.state in _ON_THE_WAY or agreed):
         return
     out = agreed or (trip == "delivery" and (unit.state == "at_terminal" or is_terminal(diary, site)))
-    unit.state = "out" if out else "in_transit"
+    unit.state, unit.moved = "out" if out else "in_transit", True
     diary.tell(fact, "departed", unit=unit.name, data=trip)
 
 
@@ -99,6 +101,9 @@ def _come_in(diary: Diary, fact: Fact, unit: Unit, site: str) -> None:
     place = "at_terminal" if terminal else "at_hub"
     if unit.state in ("open", *_ON_THE_WAY, "out"):
         unit.state = place
+    unit.moved = True
+    if not unit.counts:
+        return
     diary.tell(fact, place, unit=unit.name)
 
 
@@ -111,12 +116,13 @@ def _stop(diary: Diary, fact: Fact, unit: Unit) -> None:
 
 def concerned(diary: Diary) -> list[Unit]:
     """The units that an outcome concerns which names none: the most advanced group that is not settled."""
-    free = [u for u in diary.counting if not u.frozen and u.state not in ("signed", "signed_abnormal")]
+    unsettled = [u for u in diary.counting if u.state not in ("signed", "signed_abnormal")]
+    free = [u for u in unsettled if not u.frozen]
     for group in (("at_consignee",), ("delivery_failed", "refused"), (*_ON_THE_WAY, "out", "handed_out")):
         found = [u for u in free if u.state in group]
         if found:
             return found
-    return free
+    return unsettled
 
 
 def _tell(diary: Diary, fact: Fact) -> None:
@@ -160,6 +166,6 @@ def _release(diary: Diary, fact: Fact, units: list[Unit], why: str) -> None:
 
 def _fail(diary: Diary, fact: Fact, units: list[Unit]) -> None:
     for unit in units:
-        if unit.state in (*_ON_THE_WAY, "out", "at_consignee", "handed_out"):
+        if unit.state != "delivery_failed" and unit.outcome is None:
             unit.state, unit.stopped_at = "delivery_failed", None
             diary.tell(fact, "delivery_failed", unit=unit.name)

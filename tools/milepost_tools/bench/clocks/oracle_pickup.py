@@ -122,9 +122,11 @@ def _over(diary: Diary, begun: Start) -> bool:
 
 
 def _done(diary: Diary) -> list[Mark]:
-    """Arrivals P of all pickups; without any, a waybill stands for it."""
-    entries = diary.all("picked_up") or diary.all("waybilled")
-    return [mark(e.fact, e.data.at if e.data else e.at) for e in entries if e.fact]
+    """Arrivals P of all pickups; a waybill stands for one that nobody had noted before it."""
+    picked = [e for e in diary.all("picked_up") if e.fact]
+    marks = [mark(e.fact, e.data.at if e.data else e.at) for e in picked if e.fact]
+    waybills = [mark(e.fact) for e in diary.all("waybilled") if e.fact]
+    return marks + [m for m in waybills if not any(e.fact and mark(e.fact) < m for e in picked)]
 
 
 def _set_aside(diary: Diary, begun: Start) -> list[Mark]:

@@ -90,7 +90,7 @@ def _gatherings(diary: Diary, *places: str) -> list[tuple[int, Fact]]:
     for i, entry in enumerate(diary.entries):
         if entry.what in places and entry.fact:
             inside.setdefault(entry.unit, entry.fact)
-        elif entry.what in ("departed", "at_hub", "at_terminal"):
+        elif entry.what in ("at_hub", "at_terminal") or (entry.what == "departed" and entry.data != "delivery"):
             inside.pop(entry.unit, None)
         elif entry.what == "released":
             counting.discard(entry.unit)
@@ -123,7 +123,7 @@ def _terminals(diary: Diary, until: int) -> Iterator[Answer]:
     if project and mode == "handout":
         for place, fact in _gatherings(diary, "at_hub", "at_terminal"):
             due = instant(day_of(fact.at) + timedelta(days=1), 24)
-            ends, voids = _after(diary, place, "handed_out"), _after(diary, place, "loaded", "reloaded")
+            ends, voids = _after(diary, place, "handed_out"), _after(diary, place, "loaded", "reloaded", "departed")
             yield settle(diary, until, "N-33", _start(fact), due, inclusive=False, ends=ends, voids=voids)
     clock = "N-34"
     for place, fact in _gatherings(diary, "at_terminal") if mode not in ("direct", "handout", "collect") else []:
@@ -141,7 +141,7 @@ def _terminals(diary: Diary, until: int) -> Iterator[Answer]:
 def _appointments(diary: Diary, until: int, clock: str) -> Iterator[Answer]:
     failures = [mark(f) for f in _facts_of(diary.all("delivery_failed"))]
     for fact in diary.about("delivery.agreed"):
-        if not any(m < mark(fact) for m in failures):
+        if not any(m < mark(fact) for m in failures) or any(m < mark(fact) for m in _all_done(diary, -1)):
             continue
         place = max((i for i, e in enumerate(diary.entries) if e.fact and mark(e.fact) < mark(fact)), default=-1)
         voids = since(_start(fact), diary.about("delivery.agreed")) + [m for m in failures if m > mark(fact)]

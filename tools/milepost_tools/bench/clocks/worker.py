@@ -1,9 +1,5 @@
-"""The worker of the bench: everything that the service puts together over a database, and its round that wakes.
+"""The worker of the bench: everything that the service puts together over a database, and its round that wakes."""
 
-`python -m milepost_tools.bench.clocks.worker URL` runs until it is killed.
-"""
-
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -14,7 +10,6 @@ from milepost.app import create_api
 from milepost.clocks import service
 from milepost.clocks.service import ClockChange
 from milepost.db import Database
-from milepost.schema import load_tables
 from milepost.settings import Settings
 
 TOLD = "bench_told"  # a line for each breach that listeners were told of; nothing keeps a second one out
@@ -34,14 +29,8 @@ def _note(conn: Connection, change: ClockChange) -> None:
 
 
 def main(url: str) -> None:
-    """Wake what is due, every half second, for ever."""
-    load_tables()
+    """Wake what is due on a database, every half second, for ever. The parts have been put together before."""
     db = Database(url)
-    put_together(db)
     while True:
         service.wake(db)
         time.sleep(ROUND_S)
-
-
-if __name__ == "__main__":
-    main(sys.argv[1])
