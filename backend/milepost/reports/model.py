@@ -84,9 +84,12 @@ class Deeds:
     @classmethod
     def of_dict(cls, given: Mapping[str, Any]) -> "Deeds":
         """Back from `as_dict`."""
-        known: dict[str, Any] = {each.name: given.get(each.name) for each in fields(cls)}
+        known: dict[str, Any] = {name: given.get(name) for name in _NAMES}
         known["branches"] = tuple(given["branches"])
         return cls(**known)
+
+
+_NAMES = tuple(each.name for each in fields(Deeds))
 
 
 @dataclass(frozen=True, slots=True)

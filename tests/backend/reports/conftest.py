@@ -1,11 +1,19 @@
 """Figures made by hand: an order's deeds and clocks, as the fold and the clocks would give them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from milepost.db import Database
+from milepost.evidence import log
+from milepost.evidence.model import Fact
+from milepost.masterdata import service as masterdata
+from milepost.orders import projector
+from milepost.orders import repository as order_rows
 from milepost.reports.model import Deeds, Figure
 
 
@@ -49,11 +57,36 @@ def figure(order: str = "o1", *clocks: HandClock, **more: Any) -> Figure:
 
 @pytest.fixture(scope="session")
 def hand() -> Any:
-    """`hand.figure`, `hand.clock`, `hand.ms`."""
+    """`hand.figure`, `hand.clock`, `hand.ms`, `hand.store`."""
 
     class Hand:
         figure = staticmethod(figure)
         clock = staticmethod(clock)
         ms = staticmethod(ms)
+        store = staticmethod(store)
 
     return Hand
+
+
+def store(db: Database, facts: Sequence[Fact]) -> None:
+    """Orders and branches of a file, as if the service had taken every fact in when it was received."""
+    with db.tx() as conn:
+        for fact in facts:
+            if fact.kind == "branch.defined":
+                given = {name: fact.body[name] for name in ("region", "big_region", "calendar")}
+                name = {"id": fact.body["branch"], "name_zh": fact.body["branch"], "name_en": fact.body["branch"]}
+                masterdata.create(conn, "branch", {**name, **given}, fact.at)
+        for order in sorted({fact.subjects["order"] for fact in facts if "order" in fact.subjects}):
+            row = {"id": order, "number": f"SO-{order}", "created_at": 0, "request": "{}", "updated_at": 0,
+                   "state": "requested", "stage": 1, "projection": "{}"}  # fmt: skip
+            order_rows.add(conn, row)
+        news = log.append(conn, [fact for fact in facts if fact.kind != "branch.defined"])
+        projector.on_facts(conn, news)
+        for order in sorted({fact.subjects["order"] for fact in facts if "order" in fact.subjects}):
+            projector.refold(conn, order, ())
+
+
+@pytest.fixture(scope="session")
+def examples() -> Path:
+    """The examples of docs/facts.md."""
+    return Path(__file__).parents[3] / "docs" / "examples"

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
+from milepost.clocks.policy import PolicySet, PolicyVersion
 from milepost.reports.model import Place
-from milepost.reports.proposals import Thresholds, propose
+from milepost.reports.proposals import propose
 from milepost.reports.sanctions import RULES
 
 MINUTE = 60_000
@@ -58,8 +59,10 @@ def test_G05_excusable_and_exempt_lateness_bring_no_proposal(hand: Any):
 
 def test_the_thresholds_are_policy(hand: Any):
     late = hand.clock("N-01", "late", end=14 * MINUTE)
-    wide = Thresholds(20 * MINUTE, 30 * MINUTE)
-    assert proposed(hand.figure("o1", late), thresholds=wide) == []
+    values = {"sanction.accept.dept": "PT14M", "sanction.accept.region": "PT20M"}
+    versions = [PolicyVersion("later", 1, values={}), PolicyVersion("wide", 0, klass="standard", values=values)]
+    assert proposed(hand.figure("o1", late), policies=PolicySet(versions)) == []
+    assert len(proposed(hand.figure("o1", late, klass="project"), policies=PolicySet(versions))) == 1
 
 
 def test_an_acceptance_counts_for_the_branch_whose_clock_it_was(hand: Any):
@@ -108,6 +111,13 @@ def test_N29_two_consecutive_due_pickups_in_one_month_with_complaints(
     found = proposed(*pickups(hand, *days))
     assert [rule for rule, _, _ in found] == ["N-29"] * proposals
     assert proposed(*reversed(pickups(hand, *days))) == found
+
+
+def test_N29_how_many_running_is_policy(hand: Any):
+    days = [(f"2024-03-0{n}", "late", "late_pickup") for n in range(1, 4)]
+    three = PolicySet([PolicyVersion("p", 0, values={"sanction.pickup.consecutive": 3})])
+    assert len(proposed(*pickups(hand, *days), policies=three)) == 1
+    assert proposed(*pickups(hand, *days[:2]), policies=three) == []
 
 
 def test_N29_another_branch_breaks_no_row(hand: Any):
