@@ -72,7 +72,8 @@ class Orders:
         at = [to_rfc3339(start + i * 4 * MINUTE) for i in range(8)]
         self.post(f"{path}/submit")
         self.post(f"{path}/assign", branch="JD", at=at[1])
-        self.post(f"{path}/accept", branch="JD", at=at[2])
+        talk = {"with": "店长", "about": "订单", "result": "今天发货"}
+        self.post(f"{path}/accept", branch="JD", at=at[2], contact=talk)
         self.post(f"{path}/confirm", checked=True, at=at[3])
         units = [
             {"unit": new_id(), "pieces": 1, "line": line, "kg": 12, "epcs": [f"3034F8{next(self._serial):018X}"]}

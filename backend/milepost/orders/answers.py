@@ -113,6 +113,41 @@ class Page(BaseModel):
     next: str | None = Field(description="cursor of the next page, null on the last")
 
 
+class Warned(BaseModel):
+    """What the command did all the same, and somebody should look at."""
+
+    code: str
+    detail: str
+
+
+class Counters(BaseModel):
+    """What is counted for fees, escorts and blame (N-06, N-36, N-37, N-39)."""
+
+    reroutes: int
+    edits: int = Field(description="re-routings and staff edits since the first acceptance")
+    liability: str | None = Field(description="the branch that is liable for too many changes")
+    attempts: int
+    charged_attempts: int
+    escorts: int | None
+    max_piece_kg: float | None
+    weighed_kg: float | None
+
+
+class LinkOut(BaseModel):
+    other: str
+    relation: str
+    at: str
+
+
+class Slip(BaseModel):
+    """The return receipt: who holds it, since when; when it came back."""
+
+    slip: str | None
+    holder: str | None
+    at: str
+    returned_at: str | None
+
+
 class OrderOut(BaseModel):
     """An order whole."""
 
@@ -126,6 +161,8 @@ class OrderOut(BaseModel):
     outcome: str | None
     type: str | None
     customer: str | None
+    channel: str | None
+    customer_class: str | None
     branch: str | None
     waybill: str | None
     d0: str | None
@@ -141,6 +178,8 @@ class OrderOut(BaseModel):
     to: dict[str, Any] | None
     contact: dict[str, Any] | None
     dates: dict[str, Any] | None
+    pickup: str | None
+    remark: str | None
     carrier: str | None
     stages: list[Stage]
     tally: dict[str, int]
@@ -151,11 +190,17 @@ class OrderOut(BaseModel):
     flags: list[str]
     disposition: str | None
     open_claims: list[str]
+    counters: Counters
+    acts: dict[str, str] = Field(description="acts that guards ask for, with the time of the latest")
+    links: list[LinkOut]
+    slip: Slip | None
+    payment: str | None
     next_due: str | None
     created_at: str
     updated_at: str
     version: int
-    allowed: list[str]
+    allowed: list[str] = Field(description="commands you may give now, guards counted that the order itself decides")
+    warnings: list[Warned] = Field(default_factory=list, description="of the command just given")
 
 
 class Author(BaseModel):
@@ -203,3 +248,11 @@ class TripStep(BaseModel):
     trip: str
     fact: str
     orders: list[TripOrder]
+    warnings: list[Warned]
+
+
+class SplitOut(BaseModel):
+    """The order with what is left in it, and the orders made of its parts."""
+
+    order: OrderOut
+    parts: list[OrderOut]

@@ -9,10 +9,10 @@ from fastapi import Path as InPath
 from milepost.access.deps import Me, Reader, database
 from milepost.access.model import Principal
 from milepost.db import Database
-from milepost.errors import Conflict, IllegalStep, MilepostError
-from milepost.orders import service
-from milepost.orders.answers import FactOut, OrderOut, Page, TripStep
-from milepost.orders.bodies import BODIES, TRIP_BODIES, Command, Request
+from milepost.errors import Conflict, IllegalStep
+from milepost.orders import derive, history_api, service
+from milepost.orders.answers import FactOut, OrderOut, Page, SplitOut, TripStep
+from milepost.orders.bodies import BODIES, TRIP_BODIES, Append, Command, Plain, Request, Split
 from milepost.orders.service import Asked
 from milepost.orders.transitions import STEPS, TRIP_STEPS
 
@@ -76,6 +76,9 @@ def get_evidence(ref: Ref, conn: Reader, me: Me) -> list[FactOut]:
     return [FactOut(**fact) for fact in service.evidence_of(conn, me, ref)]
 
 
+router.include_router(history_api.router)
+
+
 def _step(name: str, body_type: type[Command]) -> Callable[..., Any]:
     def step(ref: Ref, body: body_type, db: Db, me: Me, key: Key = None, version: Version = None) -> OrderOut:  # type: ignore[valid-type]
         asked = Asked(body.fields(), body.at, key, body.source, version)
@@ -94,7 +97,8 @@ def _trip_step(name: str, body_type: type[Command]) -> Callable[..., Any]:
         asked = Asked(body.fields(), body.at, key, body.source)
         answer = _carry_out(
             db, me, key, f"POST /trips/{trip}/{name}", body,
-            lambda conn: service.trip_command(conn, me, trip, name, asked), None,
+            lambda conn: service.trip_command(conn, me, trip, name, asked),
+            lambda conn, problem: service.record_trip_refusal(conn, me, trip, name, asked, problem),
         )  # fmt: skip
         return TripStep(**answer)
 
@@ -108,19 +112,57 @@ def _carry_out(
     what: str,
     body: Command,
     do: Callable[..., dict[str, Any]],
-    refused: Callable[..., None] | None,
+    refused: Callable[..., None],
 ) -> dict[str, Any]:
     """One command, one transaction; what was refused is kept in one of its own, for the first is rolled back."""
     try:
         with db.tx() as conn:
             return service.once(conn, me, key, what, body.model_dump(mode="json"), lambda: do(conn))
     except (IllegalStep, Conflict) as error:
-        if refused is not None and isinstance(error, MilepostError):
-            with db.tx() as conn:
-                refused(conn, error.problem())
+        with db.tx() as conn:
+            refused(conn, error.problem())
         raise
 
 
+@router.post("/orders/{ref}/split", status_code=201)
+def split_order(ref: Ref, body: Split, db: Db, me: Me, key: Key = None, version: Version = None) -> SplitOut:
+    """Decompose an order into several, before it is locked (LI-7)."""
+    asked = Asked(body.fields(), body.at, key, body.source, version)
+    answer = _carry_out(
+        db, me, key, f"POST /orders/{ref}/split", body,
+        lambda conn: derive.split(conn, me, ref, asked),
+        lambda conn, problem: service.record_refusal(conn, me, ref, "split", asked, problem),
+    )  # fmt: skip
+    return SplitOut(**answer)
+
+
+def _derived(name: str, body_type: type[Command], make: Callable[..., dict[str, Any]]) -> Callable[..., Any]:
+    def step(ref: Ref, body: body_type, db: Db, me: Me, key: Key = None, version: Version = None) -> OrderOut:  # type: ignore[valid-type]
+        asked = Asked(body.fields(), body.at, key, body.source, version)
+        answer = _carry_out(
+            db, me, key, f"POST /orders/{ref}/{name}", body,
+            lambda conn: make(conn, me, ref, asked),
+            lambda conn, problem: service.record_refusal(conn, me, ref, name, asked, problem),
+        )  # fmt: skip
+        return OrderOut(**answer)
+
+    return step
+
+
+for _name, _body, _make, _says in (
+    ("append", Append, derive.extend, "A supplementary order for the same customer, linked to this one (OD-3)."),
+    ("copy", Plain, derive.copy, "A new request with the same content (LI-5)."),
+):
+    router.add_api_route(
+        f"/orders/{{ref}}/{_name}",
+        _derived(_name, _body, _make),
+        methods=["POST"],
+        status_code=201,
+        name=f"order_{_name}",
+        operation_id=f"order_{_name}",
+        summary=f"{_name.capitalize()} an order",
+        description=_says,
+    )
 for _name, _body in BODIES.items():
     _t = STEPS[_name].t
     router.add_api_route(

@@ -7,7 +7,7 @@ chain nor block each other.
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -55,6 +55,13 @@ def on_change(conn: Connection, change: Change) -> None:
         body["projection"] = digest(change.state.as_dict())
     refused = bool(facts) and all(fact.kind == "command.refused" for fact in facts)
     note(conn, change.order_id, "refused" if refused else "facts" if facts else "time", body, change.at)
+
+
+def record(conn: Connection, facts: Iterable[Fact]) -> None:
+    """Tell of facts about orders that were appended without a refold, because no state depends on them."""
+    for fact in facts:
+        if order_id := fact.subjects.get("order"):
+            note(conn, order_id, "facts", {"facts": [_told(fact)], "changed": {}}, fact.received_at)
 
 
 def note(conn: Connection, order_id: str, kind: str, body: Mapping[str, Any], at: int | None = None) -> None:

@@ -1,5 +1,6 @@
 """Names, limits and dates of the order domain: plain data, no I/O (REQUIREMENTS F1, C7; ORDERS.md §1.12)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Protocol
@@ -67,6 +68,7 @@ UNIT_STATES = (
 )
 LEVEL = {state: level for level, state in enumerate(UNIT_STATES)}
 SIGNED = ("signed", "signed_abnormal")
+_SAME_KG = 0.01
 OUTCOMES = ("signed", "signed_abnormal", "refused")
 
 
@@ -78,7 +80,15 @@ class Policy:
     accept_until: time = time(20)
     postpone_max_days: int = 3  # N-04
     wake_at: time = time(8)  # T6
+    accept_cutoff: time = time(23)  # N-10
+    edit_max: int = 2  # N-06
+    pickup_from: time = time(9)  # N-24
+    pickup_until: time = time(19)
+    escort_kg: float = 25.0  # N-36, N-37
+    delivery_wait_ms: int = 30 * 60_000  # N-38
+    free_attempts: int = 1  # N-39
     presence_margin_ms: int = 10 * 60_000  # EX-42
+    presence_radius_m: float = 300.0  # EX-42, of a site whose fence is unknown
     silent_wait_ms: int = 24 * 3_600_000  # EX-42 with a silent tracker
 
     def limits(self, channel: str | None, klass: str | None, at: int) -> "Policy":
@@ -126,6 +136,16 @@ def too_late(to: date, day0: date, max_days: int) -> bool:
     return (to - day0).days > max_days
 
 
+def differences(said: Mapping[str, Any], known: Mapping[str, float | None]) -> dict[str, list[Any]]:
+    """Where a waybill says otherwise than the order: name -> [waybill, order]; 10 g are no difference (EO-15)."""
+    wrong: dict[str, list[Any]] = {}
+    for name, ought in known.items():
+        value = said.get(name)
+        if ought is not None and isinstance(value, int | float) and abs(value - ought) > _SAME_KG:
+            wrong[name] = [value, ought]
+    return wrong
+
+
 @dataclass(frozen=True, slots=True)
 class OrderState:
     """What the fold says of one order at one instant. Lists and dicts hold plain JSON values, times are UTC ms."""
@@ -158,6 +178,12 @@ class OrderState:
     flags: list[str]
     disposition: str | None
     open_claims: list[str]
+    asked: dict[str, Any]  # what is wanted now: the request with its edits (lines aside)
+    counters: dict[str, Any]  # reroutes edits liability attempts charged_attempts escorts max_piece_kg
+    acts: dict[str, int]  # acts a guard asks for, with the time of the latest: contacted printed weighed priced …
+    links: list[dict[str, Any]]  # {other, relation, at}
+    slip: dict[str, Any] | None  # the return receipt: {slip, holder, at, returned_at}
+    payment: str | None
     next_due: int | None
 
     def as_dict(self) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """SQL of the orders."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sqlalchemy import Connection, delete, insert, or_, select, update
@@ -10,16 +10,26 @@ from sqlalchemy.exc import IntegrityError
 from milepost.access.model import SYSTEM, Principal
 from milepost.access.scope import readable
 from milepost.orders.model import OrderState
-from milepost.orders.tables import command_key, order, order_day, order_link
+from milepost.orders.tables import command_key, order, order_day, order_link, waybill_number
 from milepost.orders.world import Link
 
 Row = dict[str, Any]
 _SEARCHED = (order.c.number, order.c.waybill, order.c.customer)
 
 
-def add(conn: Connection, row: Row) -> None:
-    """Insert one order."""
-    conn.execute(insert(order).values(row))
+def add(conn: Connection, row: Row) -> bool:
+    """Insert one order; False when its number was taken meanwhile."""
+    try:
+        with conn.begin_nested():
+            conn.execute(insert(order).values(row))
+    except IntegrityError:
+        return False
+    return True
+
+
+def projection(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The stored projection of an order's row."""
+    return json.loads(row["projection"])
 
 
 def find(conn: Connection, who: Principal, ref: str, *, lock: bool = False) -> Row | None:
@@ -61,7 +71,7 @@ def page(
 
 
 def save(conn: Connection, row: Row, state: OrderState, projection: str, now: int, changed_by: Row) -> None:
-    """Write the projection of the fold over the order's row."""
+    """Write the projection of the fold over the order's row; `request` is what is wanted now, edits included."""
     is_open = sum(1 for trouble in state.exceptions if trouble["closed_at"] is None)
     values = {
         "version": row["version"] + 1,
@@ -82,13 +92,32 @@ def save(conn: Connection, row: Row, state: OrderState, projection: str, now: in
         "open_exceptions": is_open,
         "next_due": state.next_due,
         "projection": projection,
+        "request": json.dumps(state.asked, ensure_ascii=False),
     }
     conn.execute(update(order).where(order.c.id == row["id"]).values(values))
 
 
-def set_request(conn: Connection, order_id: str, request: str) -> None:
-    """Keep what was asked for as it was completed when submitted."""
-    conn.execute(update(order).where(order.c.id == order_id).values(request=request))
+def claim_waybill(conn: Connection, waybill: str, order_id: str) -> Row | None:
+    """Take a waybill number for an order; returns the other order that has it, or None when it is ours now.
+
+    A number whose order has lost it again (its waybill was retracted or corrected) is free.
+    """
+    statement = readable(SYSTEM, order).where(order.c.waybill == waybill, order.c.id != order_id)
+    if (other := conn.execute(statement.limit(1)).mappings().first()) is not None:
+        return dict(other)
+    values = {"waybill": waybill, "order_id": order_id}
+    try:
+        with conn.begin_nested():
+            conn.execute(insert(waybill_number).values(values))
+    except IntegrityError:
+        # Somebody claimed it; with the claim's row locked, look whether their order still bears it.
+        held = select(waybill_number.c.order_id).where(waybill_number.c.waybill == waybill).with_for_update()
+        holder = conn.execute(held).scalar_one()
+        row = find(conn, SYSTEM, holder)
+        if holder != order_id and row is not None and row["waybill"] == waybill:
+            return row
+        conn.execute(update(waybill_number).where(waybill_number.c.waybill == waybill).values(order_id=order_id))
+    return None
 
 
 def set_due(conn: Connection, order_id: str, next_due: int | None) -> None:

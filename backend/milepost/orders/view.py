@@ -19,7 +19,7 @@ from milepost.orders.vocabulary import RANK
 from milepost.plan.tables import trip as trip_table
 from milepost.times import to_rfc3339
 
-_TIMES = ("at", "since", "recorded_at", "opened_at", "closed_at", "next_due", "placed_at")
+_TIMES = ("at", "since", "recorded_at", "opened_at", "closed_at", "next_due", "placed_at", "returned_at")
 
 
 def detail(conn: Connection, row: Mapping[str, Any], roles: frozenset[str]) -> dict[str, Any]:
@@ -35,6 +35,9 @@ def detail(conn: Connection, row: Mapping[str, Any], roles: frozenset[str]) -> d
         "to": request.get("to"),
         "contact": request.get("contact"),
         "dates": request.get("dates"),
+        "pickup": request.get("pickup"),
+        "remark": request.get("remark"),
+        "acts": {name: to_rfc3339(at) for name, at in projection.get("acts", {}).items()},
         "trip_number": names.get(("trip", row["trip"])),
         "plate": names.get(("vehicle", row["vehicle"])),
         "created_at": to_rfc3339(row["created_at"]),

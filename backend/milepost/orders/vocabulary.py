@@ -20,7 +20,7 @@ MAX_ITEMS = 5000
 #   s text, i whole number ≥ 0, n number, b yes/no, l list, d object, ms UTC ms, date YYYY-MM-DD, a/b one of
 _TABLE = """
 branch.defined         | admin | branch:s region:s big_region:s calendar:s
-site.defined           | admin | site:s role:shipper/origin/hub/terminal/consignee
+site.defined           | admin | site:s role:shipper/origin/hub/terminal/consignee lat?:n lng?:n radius_m?:n
 order.requested        | customer desk cc partner | order:s type:goods/consignment customer:s
 order.submitted        | customer desk cc partner | order:s type:goods/consignment customer:s class:s channel:s online:b lines:l from:d to:d contact:d dates:d pickup:none/asap/appointment branch?:s placed_at?:ms
 order.units            | desk keeper | order:s units:l

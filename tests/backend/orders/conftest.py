@@ -20,6 +20,7 @@ START = 1_772_409_600_000  # 2026-03-02T08:00:00+08:00, a Monday
 MINUTE = 60_000
 FENCE = {"type": "circle", "lat": 31.23, "lon": 121.47, "radius_m": 100}
 FOREVER = 4_102_444_800_000
+TALK = {"with": "the customer", "about": "order", "result": "ships today"}
 
 _ROLES = {
     "cc": "call_centre",
@@ -93,8 +94,15 @@ class Story:
             pickup=pickup,
         )
         self.say("order.assigned", order=order, branch="b1")
+        self.talk(order)
         self.say("order.accepted", order=order, branch="b1")
+        if type == "consignment":
+            self.say("note.printed", order=order, paper="A5", branch="b1")
         self.say("order.confirmed", order=order, checked=True)
+
+    def talk(self, order: str = "o1", about: str = "order", **more: Any) -> Fact:
+        """Somebody phones the customer."""
+        return self.say("contact.logged", order=order, with_="shop manager", about=about, result="agreed", **more)
 
     def units(self, order: str = "o1", count: int = 12) -> list[str]:
         """List `count` units of one piece each; returns their ids."""
@@ -131,6 +139,8 @@ class Story:
 
 class Field:
     """A yard, a shop, two trucks, people of every role, and devices that report."""
+
+    TALK = TALK
 
     def __init__(self, db: Database, client_of: Callable[..., TestClient]) -> None:
         self.db = db
@@ -205,7 +215,7 @@ class Field:
         order = self.requested()
         self.post("customer", f"/orders/{order}/submit")
         self.post("call_centre", f"/orders/{order}/assign", branch="b1")
-        self.post("desk", f"/orders/{order}/accept", branch="b1")
+        self.post("desk", f"/orders/{order}/accept", contact=TALK)
         self.post("desk", f"/orders/{order}/confirm")
         return order
 

@@ -62,7 +62,7 @@ def test_of_two_people_at_once_one_wins_and_the_other_learns_what_changed(field:
 
     def accept(client: Any) -> None:
         ready.wait()
-        answers.append(client.post(f"/api/v1/orders/{order}/accept", json={"branch": "b1"}))
+        answers.append(client.post(f"/api/v1/orders/{order}/accept", json={"contact": field.TALK}))
 
     threads = [threading.Thread(target=accept, args=(client,)) for client in clients]
     for thread in threads:
@@ -110,7 +110,7 @@ def test_postponing_too_far_is_refused_with_a_task_G09(field: Any):
 def test_a_hold_stops_the_confirmation(field: Any):
     order = field.requested()
     field.post("customer", f"/orders/{order}/submit", branch="b1")
-    field.post("desk", f"/orders/{order}/accept", branch="b1")
+    field.post("desk", f"/orders/{order}/accept", contact=field.TALK)
     field.post("desk", f"/orders/{order}/hold", hold="payment", reason="unpaid")
     assert "on hold (payment)" in field.post("desk", f"/orders/{order}/confirm", 409)["detail"]
     field.post("desk", f"/orders/{order}/release", hold="payment", reason="paid")
@@ -166,9 +166,9 @@ def test_a_role_counts_only_within_its_scope(field: Any):
     field.post("customer", f"/orders/{order}/submit", branch="b1")
     both = field.client_of(("customer", "customer", "c1"), ("desk", "branch", "b2"))
     assert both.get(f"/api/v1/orders/{order}").status_code == 200
-    assert both.post(f"/api/v1/orders/{order}/accept", json={"branch": "b1"}).status_code == 403
+    assert both.post(f"/api/v1/orders/{order}/accept", json={"contact": field.TALK}).status_code == 403
     own = field.client_of(("desk", "branch", "b1"))
-    assert own.post(f"/api/v1/orders/{order}/accept", json={"branch": "b1"}).status_code == 200
+    assert own.post(f"/api/v1/orders/{order}/accept", json={"contact": field.TALK}).status_code == 200
 
 
 def test_a_customer_orders_only_for_their_own_company(field: Any):
@@ -243,7 +243,7 @@ def test_a_step_may_be_told_later_with_its_own_time(field: Any):
     order = field.requested()
     field.post("customer", f"/orders/{order}/submit", branch="b1")
     then = to_rfc3339(now_ms() - 1)
-    stage = field.post("desk", f"/orders/{order}/accept", branch="b1", at=then)["stages"][1]
+    stage = field.post("desk", f"/orders/{order}/accept", at=then, contact=field.TALK)["stages"][1]
     assert stage["at"] == then and stage["recorded_at"] > then
 
 

@@ -343,9 +343,10 @@ def test_a_hold_is_a_flag_and_confirming_under_it_an_exception(story):
     story.say("hold.set", order="o1", hold="payment", reason="unpaid")
     assert story.state().flags == ["hold:payment"]
     story.say("order.confirmed", order="o1", checked=True)
-    assert (story.state().state, troubles(story)) == ("confirmed", {"out_of_sequence": True})
+    assert (story.state().state, troubles(story)) == ("confirmed", {"hold": True, "out_of_sequence": True})
     story.say("hold.released", order="o1", hold="payment", reason="paid")
     assert story.state().flags == [] and confirm.kind == "order.confirmed"
+    assert troubles(story)["hold"] is False
 
 
 def test_rerouting_undoes_the_acceptance(story):

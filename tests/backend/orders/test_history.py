@@ -40,7 +40,7 @@ def test_every_step_tells_who_when_and_what_it_changed(field: Any) -> None:
         (["order.requested"], [None, "requested"]),
         (["order.submitted"], ["requested", "submitted"]),
         (["order.assigned"], ["submitted", "assigned"]),
-        (["order.accepted"], ["assigned", "accepted"]),
+        (["contact.logged", "order.accepted"], ["assigned", "accepted"]),
         (["order.confirmed"], ["accepted", "confirmed"]),
     ]
     assert [entry["n"] for entry in entries] == [1, 2, 3, 4, 5]
@@ -92,7 +92,7 @@ def test_what_is_rolled_back_is_not_in_it(db: Database, story: Any) -> None:
     with db.read() as conn:
         items = history.page(conn, SYSTEM, "o1")["items"]
     kinds = [fact["kind"] for item in items for fact in item["facts"]]
-    assert kinds == ["order.requested", "order.submitted", "order.accepted"]
+    assert kinds == ["order.requested", "order.submitted", "contact.logged"]
     assert _verify(db)["ok"]
 
 

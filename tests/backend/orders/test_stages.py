@@ -92,6 +92,7 @@ def test_a_consignment_goes_by_pickup_hub_terminal_and_delivery_trip(story):
     assert story.state().stages[3]["grade"] == "A"  # the driver's word and his tracker at the shipper
     for unit in units:
         story.say("unit.unloaded", unit=unit, vehicle="van", site="branch")
+    story.say("goods.weighed", order="o1", kg=100.0, max_piece_kg=9.0)
     story.say("waybill.issued", order="o1", waybill="WB-1", pieces=12, kg=100.0)
     seen.append(story.state().state)
     story.trip("l1", "v1", kind="line")
@@ -107,6 +108,7 @@ def test_a_consignment_goes_by_pickup_hub_terminal_and_delivery_trip(story):
     for unit in units:
         story.say("unit.unloaded", unit=unit, vehicle="v1", site="term")
     seen.append(story.state().state)
+    story.talk(about="delivery")
     story.trip("d1", "v2", kind="delivery")
     story.load(units, "v2", site="term")
     story.say("load.signed", trip="d1", pieces=12, cautions=[])

@@ -4,6 +4,8 @@ import pytest
 
 from milepost.access.model import ROLES
 from milepost.errors import Forbidden, IllegalStep
+from milepost.orders import guards
+from milepost.orders.guards import Case
 from milepost.orders.model import STATES
 from milepost.orders.transitions import STEPS, allowed, check
 from milepost.orders.vocabulary import KINDS
@@ -18,6 +20,8 @@ F2 = {
     "reroute": {"accepted"},
     "confirm": {"accepted"},
     "postpone": {"accepted", "confirmed", "pickup_due", "postponed"},
+    "archive": {"receipt_returned", "refused", "delivery_failed"},
+    "pickup-agreed": {"accepted", "confirmed", "pickup_due", "postponed"},
     "cancel": BEFORE_LOADED,
     "pick-list": {"confirmed", "picking"},
     "ready": {"picking"},
@@ -58,9 +62,10 @@ def test_the_table_is_that_of_f2(command: str):
 
 @pytest.mark.parametrize("command", ("sign", "sign-abnormal"))
 def test_signing_needs_arrival_and_what_else_is_guarded(command: str):
-    step = STEPS[command]
-    assert step.states - step.guarded == {"at_consignee", "handed_out"}
-    assert step.guarded == {"at_terminal", "in_transit", "out_for_delivery"}
+    for state in sorted(STEPS[command].states):
+        away = guards.GUARDS["there"](Case(state, {"type": "consignment"}, frozenset({"driver"}), 0))
+        assert (away == "") == (state in ("at_consignee", "handed_out")), state
+    assert STEPS[command].states == {"at_consignee", "handed_out", "at_terminal", "in_transit", "out_for_delivery"}
 
 
 def test_whoever_gives_a_command_may_author_its_fact():
@@ -75,6 +80,8 @@ def test_nothing_but_talk_is_left_when_an_order_is_filed():
         assert STEPS[command].kind in {
             "payment.status", "remark.added", "exempt.verified", "contact.logged", "order.linked",
             "exception.raised", "exception.closed", "fact.retracted", "fact.corrected",
+            "complaint.lodged", "complaint.acknowledged", "complaint.substantiated", "complaint.closed",
+            "claim.lodged", "claim.documents_complete", "claim.proposed", "claim.settled",
         }  # fmt: skip
 
 

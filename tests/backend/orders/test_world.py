@@ -108,7 +108,7 @@ def test_a_postponed_order_wakes_when_its_hour_comes(rows: Any, story: Any):
 
 
 def test_a_fact_of_the_next_minute_shows_when_its_minute_comes(rows: Any, story: Any):
-    facts = told(story)[:4]
+    facts = told(story)[:5]
     now = now_ms()
     ahead = replace(facts[-1], at=now + 60_000, recorded_at=now + 60_000, received_at=now + 60_000)
     with rows.tx() as conn:

@@ -128,7 +128,8 @@ class Round:
         path = f"/orders/{order}"
         people["customer"].post(f"{path}/submit")
         people["callcentre"].post(f"{path}/assign", branch=BRANCH)
-        people["desk"].post(f"{path}/accept", branch=BRANCH)
+        talk = {"with": store.name, "about": "order", "result": "ships today"}
+        people["desk"].post(f"{path}/accept", branch=BRANCH, contact=talk)
         people["desk"].post(f"{path}/confirm", checked=True)
         pallets = [Pallet(new_id(), sscc96(COMPANY_PREFIX, 0, next(self._serials))) for _ in range(UNITS_PER_ORDER)]
         people["keeper"].post(

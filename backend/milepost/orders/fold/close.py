@@ -1,6 +1,7 @@
 """The close register: hand-out, delivery, signature, refusal, receipt, archive (T17, T20-T28)."""
 
 from collections.abc import Callable
+from typing import Any
 
 from milepost.evidence.model import Fact
 from milepost.orders.fold.grades import Mark
@@ -25,8 +26,10 @@ def handed_out(w: World, fact: Fact, order: Order) -> None:
 
 
 def agreed(w: World, fact: Fact, order: Order) -> None:
-    """A new appointment: what failed may go out again."""
-    order.agreed_at = fact.at
+    """A new appointment, spoken with the consignee: what failed may go out again."""
+    order.agreed_at = order.acts["precalled"] = fact.at
+    order.settle("step_skipped", fact.at, "precall")
+    order.settle("delivery_failed", fact.at)
     for unit in order.counting():
         if unit.close in ("delivery_failed", "refused") and unit.aboard is None and unit.phys == "at_terminal":
             unit.close = None
@@ -59,7 +62,9 @@ def signed(w: World, fact: Fact, order: Order) -> None:
     if outcome == "signed_abnormal":
         data = {k: fact.body.get(k) for k in ("short", "damaged", "note")}
         order.trouble("signed_abnormal", fact.id, fact, "EX-38", **data)
-    order.settle("left_without_outcome", fact.at)
+    for kind in ("left_without_outcome", "refused", "delivery_failed"):
+        order.settle(kind, fact.at)
+    order.settle("step_skipped", fact.at, "precall")
 
 
 def refused(w: World, fact: Fact, order: Order) -> None:
@@ -74,6 +79,8 @@ def refused(w: World, fact: Fact, order: Order) -> None:
         unit.marks["signed"] = Mark(fact)
     order.trouble("refused", fact.id, fact, "EX-38", reason=fact.body.get("reason"))
     order.settle("left_without_outcome", fact.at)
+    order.settle("delivery_failed", fact.at)
+    order.settle("step_skipped", fact.at, "precall")
 
 
 def failed(w: World, fact: Fact, order: Order) -> None:
@@ -85,14 +92,26 @@ def failed(w: World, fact: Fact, order: Order) -> None:
     physical(order, fact)
     for unit in open_units:
         _infer_road(order, unit, fact)
+    fail(order, open_units, fact, fact.body.get("cause"), fact.body.get("contact"))
+
+
+def fail(order: Order, units: list[Unit], fact: Fact, cause: Any, contact: Any) -> None:
+    """DELIVERY_FAILED for these units; EX-35 stands until a new appointment or another decision."""
+    for unit in units:
         unit.close, unit.close_at = "delivery_failed", fact.at
         order.note("delivery_failed", fact, unit.id)
+    attempt = max(unit.attempt for unit in units)
+    order.trouble("delivery_failed", str(attempt), fact, "EX-35", attempt=attempt, cause=cause, contact=contact)
     order.settle("left_without_outcome", fact.at)
+    order.settle("step_skipped", fact.at, "precall")
+    order.acts.pop("precalled", None)
 
 
 def disposed(w: World, fact: Fact, order: Order) -> None:
     """What becomes of refused, failed or lost goods."""
     order.disposition = fact.body.get("decision")
+    for kind in ("refused", "delivery_failed"):
+        order.settle(kind, fact.at)
     if order.disposition == "lost":
         # What is lost out of many counts no longer; lost altogether, the order is filed as lost.
         lost = [unit for unit in order.all_units() if unit.id in texts(fact.body.get("units"))]
@@ -113,6 +132,7 @@ def receipt_returned(w: World, fact: Fact, order: Order) -> None:
         order.trouble("receipt_unqualified", str(fact.body.get("slip")), fact, "EX-44")
         return
     order.receipt = True
+    order.slip = {"slip": fact.body.get("slip"), "holder": None, "at": fact.at, "returned_at": fact.at}
     order.note("receipt_returned", fact)
     order.settle("receipt_unqualified", fact.at)
     order.settle("receipt_lost", fact.at)
@@ -120,6 +140,7 @@ def receipt_returned(w: World, fact: Fact, order: Order) -> None:
 
 def receipt_lost(w: World, fact: Fact, order: Order) -> None:
     """EX-44."""
+    order.slip = {"slip": fact.body.get("slip"), "holder": fact.body.get("holder"), "at": fact.at, "returned_at": None}
     order.trouble("receipt_lost", str(fact.body.get("slip")), fact, "EX-44")
 
 

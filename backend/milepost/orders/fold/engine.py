@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from milepost.evidence.model import Fact
-from milepost.orders.fold import close, desk, papers, trips, units, vehicles
+from milepost.orders.fold import acts, changes, close, desk, papers, trips, units, vehicles
 from milepost.orders.fold.choose import chosen
 from milepost.orders.fold.project import project
 from milepost.orders.fold.registers import Moment, World
@@ -21,7 +21,7 @@ class Story:
     chronicle: list[Moment]
 
 
-_OF_ORDER = {**desk.HANDLERS, **papers.HANDLERS, **close.HANDLERS}
+_OF_ORDER = {**desk.HANDLERS, **changes.HANDLERS, **acts.HANDLERS, **papers.HANDLERS, **close.HANDLERS}
 _OF_UNIT = {
     "unit.bound": papers.bound,
     "unit.unbound": papers.unbound,

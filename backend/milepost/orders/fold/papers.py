@@ -6,9 +6,9 @@ from typing import Any
 from milepost.evidence.model import Fact
 from milepost.orders.fold.grades import Mark
 from milepost.orders.fold.registers import Order, Trip, Unit, World
-from milepost.orders.fold.units import judge, load, physical
+from milepost.orders.fold.units import judge, load, physical, tell_ready
 from milepost.orders.fold.values import count, number, objects
-from milepost.orders.model import LEVEL
+from milepost.orders.model import LEVEL, differences
 
 
 def units(w: World, fact: Fact, order: Order) -> None:
@@ -28,6 +28,7 @@ def units(w: World, fact: Fact, order: Order) -> None:
         unit.line = str(item["line"]) if item.get("line") is not None else unit.line
         if unit.loaded_by is not None and unit.aboard is not None:
             judge(w, unit, unit.loaded_by, fact.at)
+    tell_ready(order, fact)
 
 
 def bound(w: World, fact: Fact, unit: Unit) -> None:
@@ -54,6 +55,8 @@ def picked_line(w: World, fact: Fact, order: Order) -> None:
     if isinstance(qty, int | float):
         order.picked_qty[line] = order.picked_qty.get(line, 0) + qty
     wanted = {str(item.get("line", n)): item.get("qty") or 0 for n, item in enumerate(order.lines, 1)}
+    if line in wanted and order.picked_qty.get(line, 0) >= wanted[line]:
+        order.settle("line_short", fact.at, line)
     if wanted and all(order.picked_qty.get(n, 0) >= qty for n, qty in wanted.items()):
         _papers(order, "ready", fact)
 
@@ -86,8 +89,15 @@ def picked_up(w: World, fact: Fact, order: Order) -> None:
 
 
 def waybilled(w: World, fact: Fact, order: Order) -> None:
-    """T12: infers that the goods were picked, or picked up."""
+    """T12: infers that the goods were picked, or picked up; what it says must be what the order says (EO-15)."""
     physical(order, fact)
+    if order.type == "consignment" and "weighed" not in order.acts:
+        order.trouble("step_skipped", "weighing", fact, said=fact.kind)  # X-28
+    if fact.body.get("irregular") is True:
+        order.trouble("irregular_waybill", str(fact.body.get("waybill")), fact, waybill=fact.body.get("waybill"))
+    order.settle("waybill_differs", fact.at)
+    if wrong := differences(fact.body, known_of(order)):
+        order.trouble("waybill_differs", "order", fact, "EX-9", **wrong)
     order.waybill = fact.body.get("waybill") or order.waybill
     order.pieces = fact.body.get("pieces", order.pieces)
     order.marks.setdefault("picked", Mark(fact, inferred=True))
@@ -97,6 +107,15 @@ def waybilled(w: World, fact: Fact, order: Order) -> None:
         order.marks["waybilled"] = Mark(fact)
     order.papers = "waybilled"
     order.note("waybilled", fact)
+
+
+def known_of(order: Order) -> dict[str, float | None]:
+    """What the order itself says of its pieces and its weight; None where it says nothing."""
+    pieces = sum(unit.pieces for unit in order.units.values()) if order.units else order.pieces
+    kg = order.weighed_kg
+    if kg is None and order.units and all(unit.kg is not None for unit in order.units.values()):
+        kg = sum(unit.kg or 0 for unit in order.units.values())
+    return {"pieces": pieces, "kg": kg}
 
 
 def load_checked(w: World, fact: Fact, trip: Trip) -> None:
@@ -125,7 +144,8 @@ def _papers(order: Order, step: str, fact: Fact) -> None:
         mark.add(fact)
     if order.papers is None or LEVEL[order.papers] < LEVEL[step]:
         order.papers = step
-        if step == "ready":
+        if step == "ready" and not order.ready_told:
+            order.ready_told = True
             order.note("ready", fact)
 
 

@@ -1,8 +1,12 @@
 """Was somebody there when it was signed? (EX-42, REQUIREMENTS F3.3, ORDERS.md §3)"""
 
+from math import asin, cos, radians, sin, sqrt
+
 from milepost.evidence.model import Fact
 from milepost.orders.fold.registers import Order, Unit, World
-from milepost.orders.fold.values import fields
+from milepost.orders.fold.values import fields, number
+
+_MAX_ACCURACY_M = 200.0
 
 
 def check(w: World, order: Order) -> int | None:
@@ -16,7 +20,7 @@ def check(w: World, order: Order) -> int | None:
         if not units or any(u.phys == "handed_out" for u in units):
             continue  # T25: an outside carrier's report
         witness = _witness(w, order, fact, units)
-        if witness is not None or _phone_there(fact):
+        if witness is not None or _phone_there(w, order, fact):
             for unit in units:
                 _present(unit, fact, witness)
             continue
@@ -70,9 +74,27 @@ def _vehicles(w: World, order: Order, units: list[Unit], at: int) -> list[str]:
     return list(found)
 
 
-def _phone_there(fact: Fact) -> bool:
-    """The phone's own position was held against the fence by whoever wrote the fact (`pos.at_site`)."""
-    return fields(fact.body.get("pos")).get("at_site") is True
+def _phone_there(w: World, order: Order, fact: Fact) -> bool:
+    """The phone was inside the fence of the place of signing, as far as its own accuracy goes.
+
+    Where the fence is unknown, whoever wrote the fact may have held the position against it (`pos.at_site`).
+    """
+    pos = fields(fact.body.get("pos"))
+    if pos.get("at_site") is True:
+        return True
+    lat, lng = number(pos.get("lat")), number(pos.get("lng"))
+    if lat is None or lng is None:
+        return False
+    slack_m = min(number(pos.get("accuracy_m")) or 0.0, _MAX_ACCURACY_M)
+    fences = [w.fences[site] for site in (order.to_site, order.terminal) if site in w.fences]
+    return any(distance_m(lat, lng, fence[0], fence[1]) <= fence[2] + slack_m for fence in fences)
+
+
+def distance_m(lat1: float, lng1: float, lat2: float, lng2: float) -> float:
+    """Metres between two positions (degrees) on a sphere; right to 0.5 %."""
+    a, b = radians(lat1), radians(lat2)
+    h = sin((b - a) / 2) ** 2 + cos(a) * cos(b) * sin(radians(lng2 - lng1) / 2) ** 2
+    return 2 * 6_371_000 * asin(min(1.0, sqrt(h)))
 
 
 def _silent(w: World, order: Order, units: list[Unit], at: int) -> bool:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from milepost.orders.fold.close import outcome_of
+from milepost.orders.fold.counters import counters
 from milepost.orders.fold.grades import Mark
 from milepost.orders.fold.presence import check
 from milepost.orders.fold.registers import Order, Trouble, Unit, World
@@ -51,11 +52,17 @@ def project(w: World, order: Order) -> OrderState:
         tally=_tally(order, units),
         lines=_lines(order, units),
         units=[_unit(order, unit, states[unit.id]) for unit in units if not unit.pseudo],
-        deliveries=_deliveries(counting),
+        deliveries=_deliveries(w, counting),
         exceptions=[_trouble(t) for t in _troubles(order)],
         flags=_flags(w, order, counting),
         disposition=order.disposition,
         open_claims=sorted(order.claims),
+        asked=order.asked,
+        counters=counters(w, order, counting),
+        acts=order.acts,
+        links=order.links,
+        slip=order.slip,
+        payment=order.payment,
         next_due=min(wakes) if wakes else None,
     )
 
@@ -185,12 +192,15 @@ def _unit(order: Order, unit: Unit, state: str) -> dict[str, Any]:
     }
 
 
-def _deliveries(counting: list[Unit]) -> list[dict[str, Any]]:
-    """Deliveries (order, trip, attempt) with their outcome (ORDERS.md §3)."""
+def _deliveries(w: World, counting: list[Unit]) -> list[dict[str, Any]]:
+    """Deliveries (order, trip, attempt) with their outcome (ORDERS.md §3); fetching goods is none."""
     groups: dict[tuple[str, int], list[Unit]] = {}
     for unit in counting:
-        if unit.trip is not None or unit.close is not None:
-            groups.setdefault((unit.trip or "", unit.attempt), []).append(unit)
+        trip = unit.trip
+        if trip is not None and trip in w.trips and w.trips[trip].kind == "pickup":
+            trip = None
+        if trip is not None or unit.close is not None:
+            groups.setdefault((trip or "", unit.attempt), []).append(unit)
     shown: list[dict[str, Any]] = []
     for (trip, attempt), units in sorted(groups.items()):
         closes = [unit.close for unit in units]

@@ -82,6 +82,9 @@ class Order:
     klass: str | None = None
     branch: str | None = None
     first_assigned: int | None = None
+    first_accepted: str | None = None  # the branch that accepted first, "" if it has no name
+    reroutes: int = 0
+    edits: int = 0  # re-routings and staff edits after the first acceptance (X-5)
     desk: str = "new"
     resume: str = "confirmed"  # where POSTPONED wakes
     wake_at: int | None = None
@@ -95,6 +98,17 @@ class Order:
     carrier: str | None = None
     papers: str | None = None  # picking, ready, picked_up, waybilled
     waybill: str | None = None
+    weighed_kg: float | None = None
+    max_piece_kg: float | None = None
+    upstairs: bool | None = None
+    ready_told: bool = False
+    consented: set[str] = field(default_factory=set)  # units whose split the origin branch allowed (PC-3)
+    asked: dict[str, Any] = field(default_factory=dict)
+    acts: dict[str, int] = field(default_factory=dict)
+    cancel_asked: dict[str, str] = field(default_factory=dict)  # who asked for the cancellation, in which role
+    links: list[dict[str, Any]] = field(default_factory=list)
+    slip: dict[str, Any] | None = None
+    payment: str | None = None
     agreed_at: int | None = None
     disposition: str | None = None
     receipt: bool = False
@@ -152,6 +166,8 @@ class Order:
 
     def settle(self, kind: str, at: int, key: str | None = None) -> None:
         """Close the open exceptions of a kind (one key, or all)."""
+        if not self.open:
+            return
         for name in [n for n in self.open if n[0] == kind and (key is None or n[1] == key)]:
             trouble = self.open.pop(name)
             trouble.closed_at = at
@@ -189,7 +205,8 @@ class Visit:
 
     site: str
     entered: int  # or first heard of there; UTC ms
-    stop: Fact | None = None
+    stop: Fact | None = None  # the first one
+    last_stop: int = 0  # UTC ms
     left: int | None = None
 
 
@@ -205,6 +222,7 @@ class World:
     trips: dict[str, Trip] = field(default_factory=dict)
     driven: dict[str, list[Trip]] = field(default_factory=dict)  # vehicle -> trips it is ever on
     sites: dict[str, str] = field(default_factory=dict)
+    fences: dict[str, tuple[float, float, float]] = field(default_factory=dict)  # site -> lat °, lng °, radius m
     aboard: dict[str, dict[str, Unit]] = field(default_factory=dict)
     visits: dict[str, list[Visit]] = field(default_factory=dict)
     silent: dict[str, int] = field(default_factory=dict)

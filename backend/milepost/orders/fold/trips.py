@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable
 
 from milepost.evidence.model import Fact
 from milepost.orders.fold.papers import load_checked
-from milepost.orders.fold.registers import Order, Trip, World
-from milepost.orders.fold.units import judge, leave_vehicle, load, review
-from milepost.orders.fold.values import texts
+from milepost.orders.fold.registers import Order, Trip, Unit, World
+from milepost.orders.fold.units import check_split, judge, leave_vehicle, load, review
+from milepost.orders.fold.values import number, texts
 from milepost.orders.vocabulary import field_of
 
 
@@ -15,7 +15,15 @@ def plan(w: World, facts: Iterable[Fact]) -> None:
     they were written down (DESIGN §2.3). A vehicle's interval ends where the trip's next vehicle begins."""
     for fact in facts:
         if fact.kind == "site.defined":
-            w.sites[str(field_of(fact, "site"))] = str(fact.body.get("role"))
+            site, body = str(field_of(fact, "site")), fact.body
+            w.sites[site] = str(body.get("role"))
+            lat, lng = number(body.get("lat")), number(body.get("lng"))
+            if lat is not None and lng is not None:
+                w.fences[site] = (
+                    lat,
+                    lng,
+                    number(body.get("radius_m")) or w.policy.limits(None, None, fact.at).presence_radius_m,
+                )
         elif fact.kind == "trip.planned":
             trip = w.trip(str(field_of(fact, "trip")))
             trip.kind = fact.body.get("kind", trip.kind)
@@ -74,8 +82,12 @@ def session_closed(w: World, fact: Fact, trip: Trip) -> None:
     """The dock session says what stayed and what was too much (EX-22); it names both (G-28)."""
     short = set(texts(fact.body.get("short")))
     over = texts(fact.body.get("over"))
+    unloading = fact.body.get("direction") == "unload"
     for order_id in trip.expected:
         order = w.order(order_id)
+        if unloading:
+            _lost(order, trip, fact, [u for u in order.units.values() if u.id in short and u.trip == trip.id])
+            continue
         missing = [u.id for u in order.units.values() if u.id in short and u.phys in (None, "waybilled")]
         if missing:
             nos = [order.units[u].no for u in missing]
@@ -83,6 +95,15 @@ def session_closed(w: World, fact: Fact, trip: Trip) -> None:
             order.trouble("short", trip.id, fact, "EX-22", **data)
         elif over and not short:
             order.trouble("over", trip.id, fact, "EX-22", trip=trip.id, over=over)
+
+
+def _lost(order: Order, trip: Trip, fact: Fact, units: list[Unit]) -> None:
+    """EX-32: loaded, and not there when the last stop had unloaded (OD-2)."""
+    missing = [u for u in units if u.close is None and "loaded" in u.marks and not u.marks["loaded"].inferred]
+    if missing:
+        data = {"trip": trip.id, "door": fact.subjects.get("door"), "missing": [u.id for u in missing],
+                "nos": [u.no for u in missing]}  # fmt: skip
+        order.trouble("lost", trip.id, fact, "EX-32", **data)
 
 
 def overridden(w: World, fact: Fact) -> None:
@@ -96,6 +117,7 @@ def overridden(w: World, fact: Fact) -> None:
         w.order(unit.order).note("released", fact, unit.id, "short")
         touched[unit.order] = w.order(unit.order)
     for order in touched.values():
+        check_split(order, fact, texts(fact.body.get("units")))
         for kind in ("short", "departed_incomplete"):
             review(w, order, kind, fact.at)
 

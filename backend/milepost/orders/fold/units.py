@@ -16,12 +16,26 @@ def physical(order: Order, fact: Fact) -> None:
 
 def picked(w: World, fact: Fact, unit: Unit) -> None:
     """T9 for one unit."""
-    if unit.order is not None:
-        physical(w.order(unit.order), fact)
     if "picked" in unit.marks:
         unit.marks["picked"].add(fact)
     else:
         unit.marks["picked"] = Mark(fact)
+    if unit.order is not None:
+        order = w.order(unit.order)
+        physical(order, fact)
+        tell_ready(order, fact)
+
+
+def tell_ready(order: Order, fact: Fact) -> None:
+    """T9: the goods are ready once everything that was to be picked has been (A: a device may say so alone)."""
+    if order.ready_told or not order.units or order.type == "consignment":
+        return
+    for unit in order.counting():
+        mark = unit.marks.get("picked")
+        if mark is None or mark.inferred:
+            return
+    order.ready_told = True
+    order.note("ready", fact)
 
 
 def loaded(w: World, fact: Fact, unit: Unit) -> None:
@@ -48,6 +62,8 @@ def load(w: World, unit: Unit, fact: Fact, vehicle: str, site: str | None, trip:
     w.aboard.setdefault(vehicle, {})[unit.id] = unit
     if unit.order is not None:
         physical(w.order(unit.order), fact)
+        if unit.phys in ("at_hub", "at_terminal"):
+            w.order(unit.order).note("reloaded", fact, unit.id)
         judge(w, unit, fact, fact.at, trip)
 
 
@@ -138,6 +154,7 @@ def unloaded(w: World, fact: Fact, unit: Unit) -> None:
     if trip is not None and trip.kind == "pickup" and was_aboard is not None:
         return
     physical(order, fact)
+    found(order, unit, fact.at)
     role = w.role(site, order)
     if role == "consignee":
         arrive(order, unit, fact, "at_consignee")
@@ -159,6 +176,7 @@ def seen(w: World, fact: Fact, unit: Unit) -> None:
     if unit.order is None or site is None:
         return
     order = w.order(unit.order)
+    found(order, unit, fact.at)
     if unit.close in SIGNED:
         if site != order.to_site:
             order.trouble("signed_but_seen", unit.id, fact, unit=unit.id, site=site)
@@ -279,3 +297,21 @@ def is_missing(w: World, unit: Unit, trip_id: str) -> bool:
     if unit.released or unit.close or (unit.phys is not None and LEVEL[unit.phys] >= LEVEL["loaded"]):
         return False
     return trip is None or trip.expects(unit)
+
+
+def check_split(order: Order, fact: Fact, units: list[str]) -> None:
+    """EX-23: goods of a project customer are loaded apart only with the origin branch's consent (PC-3)."""
+    apart = [unit for unit in units if unit in order.units and unit not in order.consented]
+    if order.klass == "project" and apart:
+        trip = fact.subjects.get("trip")
+        order.trouble("split_without_consent", trip or "load", fact, "EX-23", trip=trip, units=apart)
+
+
+def found(order: Order, unit: Unit, at: int) -> None:
+    """A unit that was missing at arrival is there after all (EX-32)."""
+    for (kind, key), trouble in list(order.open.items()):
+        if kind == "lost" and unit.id in trouble.data["missing"]:
+            trouble.data["missing"] = [u for u in trouble.data["missing"] if u != unit.id]
+            trouble.data["nos"] = [no for no in trouble.data["nos"] if no != unit.no]
+            if not trouble.data["missing"]:
+                order.settle(kind, at, key)

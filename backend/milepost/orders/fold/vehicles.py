@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from milepost.evidence.model import Fact
 from milepost.orders.fold.registers import Order, Trip, Unit, Visit, World
-from milepost.orders.fold.units import arrive, is_missing, mark, physical
+from milepost.orders.fold.units import arrive, check_split, is_missing, mark, physical
 from milepost.orders.model import SIGNED
 
 _UNDERWAY = ("loaded", "in_transit", "at_hub", "at_terminal", "out_for_delivery")
@@ -50,10 +50,13 @@ def stopped(w: World, fact: Fact, vehicle: str) -> None:
         visit = Visit(site or "", fact.at)
         visits.append(visit)
     visit.stop = visit.stop or fact
+    visit.last_stop = fact.at
     for unit in _aboard(w, vehicle):
         order = w.order(unit.order or "")
-        if w.role(site, order) == "consignee" and unit.phys in _UNDERWAY and unit.close is None:
-            arrive(order, unit, fact, "at_consignee")
+        if w.role(site, order) == "consignee" and unit.close is None:
+            order.note("stopped", fact, unit.id)
+            if unit.phys in _UNDERWAY:
+                arrive(order, unit, fact, "at_consignee")
 
 
 def silent(w: World, fact: Fact, vehicle: str) -> None:
@@ -78,6 +81,8 @@ def _leave(w: World, unit: Unit, fact: Fact, site: str | None) -> None:
         unit.departed = True
         return
     physical(order, fact)
+    if w.role(site, order) == "consignee":
+        order.note("left", fact, unit.id)
     agreed = order.agreed_at is not None and order.agreed_at >= unit.close_at
     if unit.close in ("delivery_failed", "refused"):
         if agreed:  # T24: on the road again, no reads needed; undoes 7 and 8
@@ -86,7 +91,8 @@ def _leave(w: World, unit: Unit, fact: Fact, site: str | None) -> None:
             unit.marks.pop("arrived", None)
             unit.marks.pop("signed", None)
             unit.phys = "out_for_delivery"
-            order.note("departed", fact, unit.id)
+            order.note("departed", fact, unit.id, unit.phys)
+            _precalled(order, fact)
         return
     if unit.phys == "at_consignee":
         if w.role(site, order) == "consignee":
@@ -102,10 +108,18 @@ def _leave(w: World, unit: Unit, fact: Fact, site: str | None) -> None:
     else:
         return
     unit.departed = True
-    order.note("departed", fact, unit.id)
+    order.note("departed", fact, unit.id, unit.phys)
+    if unit.phys == "out_for_delivery":
+        _precalled(order, fact)
     mark(unit, "departed", fact)
     if trip is None or trip.signed_at is None:
         order.trouble("unsigned_load", unit.trip or "", fact, trip=unit.trip, vehicle=unit.aboard)
+
+
+def _precalled(order: Order, fact: Fact) -> None:
+    """T18: the consignee should have been phoned before the goods go out (DL-5)."""
+    if "precalled" not in order.acts:
+        order.trouble("step_skipped", "precall", fact, said=fact.kind)
 
 
 def _check_departure(w: World, trip: Trip, fact: Fact, site: str | None) -> None:
@@ -129,6 +143,7 @@ def _check_departure(w: World, trip: Trip, fact: Fact, site: str | None) -> None
                 missing=[unit.id for unit in missing],
                 nos=[unit.no for unit in missing],
             )
+            check_split(order, fact, [unit.id for unit in missing])
 
 
 def _belongs(order: Order, unit: Unit, site: str | None) -> bool:

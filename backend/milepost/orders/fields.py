@@ -1,0 +1,117 @@
+"""What the bodies of commands are made of: bounded types, places, lines, dates, and what every command may say."""
+
+from datetime import date
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    StringConstraints,
+    model_serializer,
+)
+
+from milepost.errors import Invalid
+from milepost.times import parse_rfc3339
+
+
+def storable(text: str) -> str:
+    """Refuse what no database can keep."""
+    if "\x00" in text:
+        raise ValueError("holds a NUL character")
+    if any("\ud800" <= char <= "\udfff" for char in text):
+        raise ValueError("holds half a surrogate pair")
+    return text
+
+
+Id = Annotated[str, StringConstraints(min_length=1, max_length=64), AfterValidator(storable)]
+Short = Annotated[str, StringConstraints(min_length=1, max_length=80), AfterValidator(storable)]
+Text = Annotated[str, StringConstraints(min_length=1, max_length=1000), AfterValidator(storable)]
+Amount = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
+Pieces = Annotated[int, Field(ge=0, le=1_000_000)]
+Instant = Annotated[str, Field(description="RFC 3339 with an offset", max_length=40)]
+Units = Annotated[list[Id], Field(min_length=1, max_length=5000)]
+
+
+class Strict(BaseModel):
+    """Unknown fields are refused: a misspelt one must not be lost in silence."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+
+class Command(Strict):
+    """What every command may say beside its own fields."""
+
+    at: Instant | None = Field(None, description="when it happened, RFC 3339; default: now")
+    source: Literal["person", "scan", "phone"] = Field("person", description="by hand, by scanner, by phone app")
+
+    def fields(self) -> dict[str, Any]:
+        """The fact's fields: names of the vocabulary, instants as UTC ms, dates as text."""
+        given = self.model_dump(by_alias=True, exclude_none=True, exclude={"at", "source"}, mode="json")
+        for name in _INSTANTS & given.keys():
+            if isinstance(given[name], str):
+                given[name] = parse_rfc3339(given[name], name)
+        return given
+
+
+# Fields of commands that are instants; `from` and `to` of an order are places, `to` of postpone is a date.
+_INSTANTS = frozenset({"can_receive_at", "eta", "placed_at"})
+
+
+class Line(Strict):
+    """One line of goods."""
+
+    line: str | int | None = None
+    sku: Short | None = None
+    item: Short | None = None
+    name: Short | None = None
+    qty: float = Field(gt=0, le=1e9, allow_inf_nan=False)
+    unit: Short | None = None
+    unit_price: Amount | None = None
+    batch: Short | None = None
+    remark: Text | None = None
+
+
+class Place(Strict):
+    """Where from, where to: a site of ours or an address."""
+
+    site: Id | None = None
+    name: Short | None = None
+    address: Text | None = None
+    lat: float | None = Field(None, ge=-90, le=90, allow_inf_nan=False)
+    lng: float | None = Field(None, ge=-180, le=180, allow_inf_nan=False)
+    phone: Short | None = None
+
+
+class Contact(Strict):
+    name: Short
+    phone: Short | None = None
+    email: Short | None = None
+    remark: Text | None = None
+
+
+class Dates(Strict):
+    """Days of the order as agreed with the customer (OT-2)."""
+
+    order: date | None = None
+    ship: date | None = None
+    required: date | None = None
+    pickup: Instant | None = Field(None, description="appointment at the shipper (PU-3)")
+    pickup_to: Instant | None = Field(None, description="end of the appointment, where it is a window")
+
+    @model_serializer(mode="wrap")
+    def _told(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """As the fact says it: the appointment in UTC ms, or {from, to} of them."""
+        told = handler(self)
+        start, end = told.pop("pickup", None), told.pop("pickup_to", None)
+        if start is not None:
+            begins = parse_rfc3339(start, "dates.pickup")
+            ends = begins if end is None else parse_rfc3339(end, "dates.pickup_to")
+            if ends < begins:
+                raise Invalid("dates.pickup_to: the appointment ends before it begins")
+            told["pickup"] = begins if ends == begins else {"from": begins, "to": ends}
+        elif end is not None:
+            raise Invalid("dates.pickup_to: give dates.pickup too, when it begins")
+        return told
