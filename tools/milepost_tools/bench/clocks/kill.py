@@ -15,7 +15,6 @@ from milepost_tools.bench.clocks.worker import TOLD
 ORDERS = 1_000
 KILLS = 40
 _SPAN_MS = 40_000
-_ENTER_MS = 12  # an order is entered in about so long
 _GIVE_UP_S = 60
 _SEED = 13
 Progress = Callable[[str], None]
@@ -31,8 +30,10 @@ def wrong_after_kills(url: str, orders: int, kills: int, span_ms: int, progress:
     """The same on any empty database. `span_ms`: the clocks run out over so long once the orders are entered."""
     rng = random.Random(_SEED)
     db = scene.found(url)
-    at_peace = scene.submit(db, "busy", [now_ms() + scene.LIMIT_MS] * kills)
-    first = now_ms() + orders * _ENTER_MS
+    began = now_ms()
+    at_peace = scene.submit(db, "busy", [began + scene.LIMIT_MS] * kills)
+    each_ms = (now_ms() - began) / kills
+    first = now_ms() + round(1.3 * each_ms * orders)
     made = scene.submit(db, "busy", [first + rng.randrange(span_ms) for _ in range(orders)])
     workers = [scene.worker(url), scene.worker(url)]
     try:

@@ -50,7 +50,7 @@ def _latencies(db: Database, url: str, burst: int, at_once: int, progress: Progr
     began = time.monotonic()
     probe = scene.submit(db, "quiet", [now_ms() + scene.LIMIT_MS] * 20)
     each_s = (time.monotonic() - began) / len(probe)
-    first = now_ms() + _LEAD_MS + int(2000 * each_s * burst)
+    first = now_ms() + _LEAD_MS + round(1300 * each_s * burst)
     moment = first + _SPAN_MS // 2
     due = [moment] * at_once + [first + rng.randrange(_SPAN_MS) for _ in range(burst - at_once)]
     progress(f"{burst:,} orders are entered that will be late")

@@ -24,9 +24,18 @@ def mangle(pen: Pen, start: int) -> tuple[list[Fact], int]:
     if pen.chance(0.12):
         facts += _mended(pen, [f for f in facts if f.kind not in _STEADY])
     if pen.chance(_CHAOS):
-        facts = [f if f.kind in _STEADY else replace(f, at=f.at + rng.randrange(-DAY, DAY)) for f in facts]
+        facts = [_shaken(pen, fact) for fact in facts]
     rng.shuffle(facts)
     return facts, _until(pen, start, facts)
+
+
+def _shaken(pen: Pen, fact: Fact) -> Fact:
+    """A fact at another time; what is seen of units stays behind their listing."""
+    if fact.kind in _STEADY:
+        return fact
+    listed = [f.at for f in pen.facts if f.kind == "order.units"]
+    at = fact.at + pen.rng.randrange(-DAY, DAY)
+    return replace(fact, at=max(at, *listed, at) if fact.kind.split(".")[0] in ("unit", "vehicle", "load") else at)
 
 
 def _late(pen: Pen, fact: Fact) -> Fact:

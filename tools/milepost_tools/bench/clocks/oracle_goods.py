@@ -13,7 +13,7 @@ def move(diary: Diary, fact: Fact) -> None:
     """What a fact does to the goods."""
     vehicle, site = fact.subjects.get("vehicle"), fact.subjects.get("site", "")
     unit = diary.units.get(fact.subjects.get("unit", ""))
-    aboard = [u for u in diary.counting if vehicle and u.vehicle == vehicle and not (u.frozen or u.astray)]
+    aboard = [u for u in diary.units.values() if vehicle and u.vehicle == vehicle and not (u.frozen or u.astray)]
     match fact.kind:
         case "unit.loaded" if unit is not None:
             _load(diary, fact, unit, vehicle)
@@ -68,7 +68,8 @@ def _check_load(diary: Diary, fact: Fact) -> None:
         return
     bound = [f for f in diary.facts if f.kind == "trip.vehicle" and f.subjects["trip"] == trip]
     bound = [f for f in bound if f.body["from"] <= fact.at and (f.body.get("to") is None or fact.at < f.body["to"])]
-    if bound:
+    elsewhere = unit.state in ("loaded", "in_transit", "out") and unit.vehicle is not None
+    if bound and not (elsewhere and unit.vehicle != bound[-1].subjects["vehicle"]):
         unit.vehicle = None
         _load(diary, fact, unit, bound[-1].subjects["vehicle"])
 
@@ -80,7 +81,7 @@ def _leave(diary: Diary, fact: Fact, unit: Unit, site: str) -> None:
     if submitted and site == submitted.body["to"].get("site"):
         diary.tell(fact, "left", unit=unit.name)
     agreed = unit.state in ("delivery_failed", "refused") and _agreed_anew(diary, fact, unit)
-    if trip == "pickup" or not (unit.state in _ON_THE_WAY or agreed):
+    if trip == "pickup" or not unit.counts or not (unit.state in _ON_THE_WAY or agreed):
         return
     out = agreed or (trip == "delivery" and (unit.state == "at_terminal" or is_terminal(diary, site)))
     unit.state, unit.moved = "out" if out else "in_transit", True
@@ -102,13 +103,12 @@ def _come_in(diary: Diary, fact: Fact, unit: Unit, site: str) -> None:
     if unit.state in ("open", *_ON_THE_WAY, "out"):
         unit.state = place
     unit.moved = True
-    if not unit.counts:
-        return
-    diary.tell(fact, place, unit=unit.name)
+    if unit.counts and unit.outcome is None and unit.state != "handed_out":
+        diary.tell(fact, place, unit=unit.name)
 
 
 def _stop(diary: Diary, fact: Fact, unit: Unit) -> None:
-    if unit.state not in (*_ON_THE_WAY, "out", "at_consignee"):
+    if not unit.counts or unit.state not in (*_ON_THE_WAY, "out", "at_consignee"):
         return
     unit.state, unit.stopped_at = "at_consignee", fact.at
     diary.tell(fact, "stopped", unit=unit.name)

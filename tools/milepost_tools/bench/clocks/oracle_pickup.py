@@ -178,6 +178,7 @@ def _rebook(
     if stop is not None and what == "again" and due is not None and due < stop[0]:
         verdict, late_from = "late", stop[0]
     if what == "missed":
+        told += [(m, "void") for m in _done(diary)]
         after = min([m for m in told if m[1] != "missed"], default=(None, "void"))
         end = after[0][0] if after[0] is not None and after[1] == "again" else None
     breached = max(late_from or 0, received(begun.fact)) if verdict == "late" else None

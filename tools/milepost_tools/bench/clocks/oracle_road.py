@@ -94,6 +94,8 @@ def _gatherings(diary: Diary, *places: str) -> list[tuple[int, Fact]]:
             inside.pop(entry.unit, None)
         elif entry.what == "released":
             counting.discard(entry.unit)
+        if i + 1 < len(diary.entries) and diary.entries[i + 1].fact is entry.fact:
+            continue  # all that one fact does happens at once
         now = bool(counting) and counting <= set(inside)
         if now and not whole:
             found.append((i, max((inside[n] for n in counting), key=mark)))
