@@ -42,7 +42,7 @@ from milepost.masterdata import api as masterdata_api
 from milepost.notify import api as notify_api
 from milepost.notify import service as notify
 from milepost.orders import api as orders_api
-from milepost.orders import history
+from milepost.orders import history, keys
 from milepost.orders import service as orders
 from milepost.periodic import Periodic
 from milepost.plan import api as plan_api
@@ -139,6 +139,7 @@ class Service:
         self._rounds = [
             Periodic("outgoing", 0.25, outgoing.round),
             Periodic("wake", 0.5, lambda: clocks.wake(self.db)),
+            Periodic("keys", 3600.0, lambda: keys.forget(self.db)),
             Periodic("notices", 1.0, lambda: notify.deliver(self.db)),
         ]
         self.live.start()

@@ -17,11 +17,11 @@ from milepost.ids import new_id
 from milepost.notify import repository
 from milepost.notify.delivery import CHANNELS, deliver
 from milepost.notify.model import Notice, notice_id, notices
-from milepost.notify.names import fill
+from milepost.notify.names import branches_of, fill
 from milepost.notify.rules import OUTSIDE
 from milepost.notify.templates import DEFAULTS, LANGUAGES, check
 from milepost.notify.texts import Texts
-from milepost.orders import projector
+from milepost.orders import history, projector
 from milepost.orders.projector import Change
 from milepost.times import now_ms, to_rfc3339
 
@@ -78,11 +78,13 @@ def enqueue(conn: Connection, due: Sequence[Notice], *, number: str, site: str |
     if not fresh:
         return 0
     rows: list[Row] = []
+    branches = branches_of(conn, {notice.to_scope_id for notice in fresh if notice.to_scope_kind == "site"})
     named = fill(conn, [{**notice.data, "order": number} for notice in fresh])
     for notice, fields in zip(fresh, named, strict=True):
         rows += _rows(notice, fields, number, site, now)
     repository.add(conn, rows)
-    log.append(conn, [_sent(notice, now) for notice in fresh if notice.to_role in ("customer", "carrier")])
+    told = [_sent(notice, now) for notice in fresh if notice.to_role in ("customer", "carrier")]
+    history.record(conn, log.append(conn, told))
     return len(fresh)
 
 
@@ -100,7 +102,7 @@ def tell_person(
     if key in repository.known_notices(conn, order["id"]):
         return
     scopes = {kind: order.get(kind) for kind in ("branch", "site", "customer", "carrier", "vehicle")}
-    rows = _rows(notice, fields, order["number"], None, now)
+    rows = _rows(notice, fields, order["number"], site=None, branch=None, now=now)
     repository.add(conn, [{**row, **scopes, "person_id": person_id} for row in rows])
 
 
@@ -231,14 +233,20 @@ def _known(name: str, language: str) -> None:
         raise Invalid(f"language {language!r}: one of {', '.join(LANGUAGES)}")
 
 
-def _rows(notice: Notice, fields: Mapping[str, Any], number: str, site: str | None, now: int) -> list[Row]:
-    """One row per channel. In-app it is sent with the commit; on the others it waits for the next round."""
+def _rows(
+    notice: Notice, fields: Mapping[str, Any], number: str, *, site: str | None, branch: str | None, now: int
+) -> list[Row]:
+    """One row per channel. In-app it is sent with the commit; on the others it waits for the next round.
+
+    Staff of a branch are told together with those of the site where its order is; staff of a site with those of
+    the `branch` it belongs to.
+    """
     kind, scope_id = notice.to_scope_kind, notice.to_scope_id
     scopes: Row = dict.fromkeys(("branch", "site", "customer", "carrier", "vehicle"))
     if kind != "company":
         scopes[kind] = scope_id
-    if kind == "branch" and notice.to_role not in OUTSIDE:
-        scopes["site"] = site
+    if notice.to_role not in OUTSIDE and kind in ("branch", "site"):
+        scopes |= {"site": site} if kind == "branch" else {"branch": branch}
     base = {
         "notice_id": notice.id,
         "order_id": notice.order,
