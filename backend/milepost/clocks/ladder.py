@@ -11,7 +11,8 @@ def ladder(state: ClockState, resolved: Resolved) -> list[dict[str, Any]]:
     """The rungs above a clock in the order of their instants.
 
     Each is {"at": UTC ms at which it happens if nothing is done, "what": one of due, remind, warn, escalate, overdue,
-    cutoff, "to": who hears of it (a branch id or a role), "rule": requirement id}. Empty when the clock is over or paused.
+    cutoff, "to": who hears of it (a branch id or a role), "rule": requirement id}. Empty when the clock is over
+    or paused.
 
     `resolved`: the policy in force at its start.
     """

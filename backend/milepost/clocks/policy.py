@@ -242,7 +242,15 @@ class Resolved:
                 accept_until=_clock(self.window("accept.window")[1]),
                 postpone_max_days=self.number("postpone.max_days"),
                 wake_at=_clock(self.time("postpone.wake")),
+                accept_cutoff=_clock(self.time("day.accept_cutoff")),
+                edit_max=self.number("edit.max"),
+                pickup_from=_clock(self.window("pickup.window")[0]),
+                pickup_until=_clock(self.window("pickup.window")[1]),
+                escort_kg=self.amount("escort.kg"),
+                delivery_wait_ms=self.duration("delivery.wait"),
+                free_attempts=self.number("redelivery.free_attempts"),
                 presence_margin_ms=self.duration("presence.margin"),
+                presence_radius_m=self.amount("presence.radius_m"),
                 silent_wait_ms=self.duration("presence.silent_wait"),
             )
         return self._limits

@@ -148,3 +148,9 @@ class Tale:
 def tale() -> Tale:
     """An empty tale."""
     return Tale()
+
+
+@pytest.fixture(scope="session")
+def teller() -> type[Tale]:
+    """What tells tales, for tests that need many."""
+    return Tale
