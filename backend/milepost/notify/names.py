@@ -55,6 +55,14 @@ def fill(conn: Connection, given: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return given
 
 
+def branches_of(conn: Connection, sites: set[str]) -> dict[str, str]:
+    """The branch that each of these sites belongs to, where it is known."""
+    if not sites:
+        return {}
+    statement = readable(SYSTEM, site, site.c.id, site.c.branch).where(site.c.id.in_(sorted(sites)))
+    return {row["id"]: row["branch"] for row in conn.execute(statement).mappings() if row["branch"]}
+
+
 def _texts(value: Any) -> list[str]:
     items = cast(list[Any], value) if isinstance(value, list) else [value]
     return [each for each in items if isinstance(each, str)]

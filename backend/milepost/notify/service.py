@@ -81,7 +81,8 @@ def enqueue(conn: Connection, due: Sequence[Notice], *, number: str, site: str |
     branches = branches_of(conn, {notice.to_scope_id for notice in fresh if notice.to_scope_kind == "site"})
     named = fill(conn, [{**notice.data, "order": number} for notice in fresh])
     for notice, fields in zip(fresh, named, strict=True):
-        rows += _rows(notice, fields, number, site, now)
+        branch = branches.get(notice.to_scope_id) or notice.data.get("branch")
+        rows += _rows(notice, fields, number, site=site, branch=branch, now=now)
     repository.add(conn, rows)
     told = [_sent(notice, now) for notice in fresh if notice.to_role in ("customer", "carrier")]
     history.record(conn, log.append(conn, told))

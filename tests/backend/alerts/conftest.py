@@ -1,6 +1,6 @@
 """A house with two branches, its people and its orders; the tests set the time and write the facts."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -13,12 +13,13 @@ from milepost.access.model import SYSTEM, Grant, Principal
 from milepost.alerts import service as alerts
 from milepost.clocks import service as clocks
 from milepost.clocks import wake
-from milepost.db import Database
+from milepost.db import Database, metadata
 from milepost.evidence import log
 from milepost.evidence.model import Author, Fact, fact_id
 from milepost.notify import service as notify
 from milepost.orders import projector, repository
 from milepost.orders.vocabulary import KINDS, SUBJECT_KEYS, validate
+from milepost.schema import load_tables
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 _ROLES = ("device", "desk", "dispatcher", "keeper", "driver", "call_centre", "branch_manager", "customer", "claims")
@@ -41,15 +42,20 @@ class House:
 
     def person(self, name: str, *grants: str | tuple[str, str, str]) -> Principal:
         """An account; `desk` is the role over the whole company, `("desk", "branch", "b1")` over that branch."""
-        held = [Grant(grant) if isinstance(grant, str) else Grant(*grant) for grant in grants]
-        with self.db.tx() as conn:
-            person_id = access.create_person(
-                conn, login=name, name=name.title(), password_hash="-", grants=held, now=self.now
-            )
-        self.people[name] = Principal(person_id, name.title(), frozenset(held))
+        self.staff({name: grants})
         return self.people[name]
 
-    def say(self, kind: str, when: str, *, by: str | None = None, source: str = "person", **fields: Any) -> Fact:
+    def staff(self, accounts: Mapping[str, Sequence[str | tuple[str, str, str]]]) -> None:
+        """Several accounts: login → grants."""
+        with self.db.tx() as conn:
+            for name, grants in accounts.items():
+                held = [Grant(grant) if isinstance(grant, str) else Grant(*grant) for grant in grants]
+                person_id = access.create_person(
+                    conn, login=name, name=name.title(), password_hash="-", grants=held, now=self.now
+                )
+                self.people[name] = Principal(person_id, name.title(), frozenset(held))
+
+    def say(self, kind: str, when: str, /, *, by: str | None = None, source: str = "person", **fields: Any) -> Fact:
         """Write one fact that happens at `when`; the clock moves on to it."""
         self.count += 1
         body = {name.rstrip("_"): value for name, value in fields.items()}
@@ -102,13 +108,27 @@ class House:
 
 
 @pytest.fixture
-def house(db: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
+def house(db: Database, monkeypatch: pytest.MonkeyPatch) -> House:
     """The house, with its listeners in place."""
+    return _opened(db, monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def shared_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """One house for many tests that each have an order, or a cause, of their own."""
+    load_tables()
+    db = Database(f"sqlite:///{tmp_path_factory.mktemp('house') / 'milepost.db'}")
+    metadata.create_all(db.engine)
+    with pytest.MonkeyPatch.context() as patch:
+        yield _opened(db, patch)
+    db.close()
+
+
+def _opened(db: Database, patch: pytest.MonkeyPatch) -> House:
     clocks.install()
     notify.install()
     alerts.install()
     house = House(db)
-    for module in ("milepost.orders.projector", "milepost.orders.service", "milepost.alerts.service",
-                   "milepost.notify.service"):  # fmt: skip
-        monkeypatch.setattr(f"{module}.now_ms", lambda: house.now)
-    yield house
+    for module in ("orders.projector", "orders.service", "alerts.service", "notify.service"):
+        patch.setattr(f"milepost.{module}.now_ms", lambda: house.now)
+    return house

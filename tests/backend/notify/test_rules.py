@@ -1,0 +1,105 @@
+"""The table of who is told holds for every exception of the catalogue (REQUIREMENTS C; OT-10, EO-19)."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from milepost.access.model import ROLES
+from milepost.notify.rules import OUTSIDE, RULES, SCOPES, URGENCIES, due_at, rule_of
+from milepost.notify.rules_events import EVENTS
+from milepost.notify.templates import DEFAULTS, check
+from milepost.orders.model import Calendar
+
+# Section C: the stage of each row.
+STAGES = {1: (1, 2), 2: (3, 11), 3: (12, 16), 4: (17, 19), 5: (20, 24), 6: (25, 31), 7: (32, 37), 8: (38, 42), 9: (43, 44)}  # fmt: skip
+ROWS = {f"EX-{n}": stage for stage, (first, last) in STAGES.items() for n in range(first, last + 1)}
+CLOCKS = ("N-01 N-02 N-07 N-09 N-10 N-11 N-12 N-15 N-17 N-20 N-21 N-22 N-23 N-25 N-26 N-27 N-28 N-30 N-31 N-32 N-33 "
+          "N-34 N-35 N-38 N-40 N-44 N-50 N-53 N-54 N-55 N-57 N-58 N-59 N-60 N-61 N-79").split()  # fmt: skip
+# Whom section C names for each row, as roles (and nobody is left out).
+NAMED = {
+    "EX-1": "customer", "EX-2": "customer", "EX-3": "customer branch_manager", "EX-4": "finance", "EX-5": "desk",
+    "EX-6": "call_centre", "EX-7": "desk call_centre", "EX-8": "call_centre branch_manager", "EX-9": "customer",
+    "EX-10": "admin", "EX-11": "customer", "EX-12": "customer desk", "EX-13": "desk customer", "EX-14": "desk",
+    "EX-15": "desk", "EX-16": "customer", "EX-17": "customer desk", "EX-18": "branch_manager", "EX-19": "desk",
+    "EX-20": "keeper", "EX-21": "branch_manager", "EX-22": "dispatcher keeper", "EX-23": "branch_manager",
+    "EX-24": "customer dispatcher", "EX-25": "customer", "EX-26": "customer", "EX-27": "driver",
+    "EX-28": "regional_manager desk dispatcher", "EX-29": "call_centre", "EX-30": "desk branch_manager",
+    "EX-31": "dispatcher", "EX-32": "customer carrier", "EX-33": "driver dispatcher", "EX-34": "desk",
+    "EX-35": "customer desk", "EX-36": "customer", "EX-37": "desk", "EX-38": "customer driver", "EX-39": "desk",
+    "EX-40": "branch_manager regional_manager claims", "EX-41": "desk", "EX-42": "branch_manager",
+    "EX-43": "desk driver customer", "EX-44": "desk branch_manager",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("ex", sorted(ROWS, key=lambda ex: int(ex[3:])))
+def test_every_row_of_section_C_has_a_stage_and_tells_whom_it_names(ex: str):
+    rule = RULES[ex]
+    assert rule.stage == ROWS[ex]
+    assert set(NAMED[ex].split()) <= {to.role for to in rule.told}
+
+
+@pytest.mark.corpus
+def test_the_rows_are_those_of_the_catalogue(corpus: Path):
+    text = (corpus.parent / "REQUIREMENTS.md").read_text()
+    rows = re.findall(r"^\| (EX-\d+) \| (\d)", text, re.MULTILINE)
+    assert {ex: int(stage) for ex, stage in rows} == ROWS
+
+
+@pytest.mark.parametrize("clock", CLOCKS)
+def test_every_clock_that_can_be_late_tells_somebody(clock: str):
+    assert RULES[clock].told
+
+
+@pytest.mark.parametrize("name", sorted(RULES))
+def test_every_rule_is_whole(name: str):
+    rule = RULES[name]
+    assert rule.urgency in URGENCIES and 1 <= rule.stage <= 9
+    assert rule.doer in ROLES
+    assert rule.of is None or rule.of in ROWS
+    assert len(set(rule.told)) == len(rule.told) > 0
+    for to in rule.told:
+        assert to.role in ROLES and to.scope in SCOPES
+        assert to.role not in OUTSIDE or to.scope == {"driver": "vehicle"}.get(to.role, to.role)
+    assert all(text for pair in (rule.title, rule.task, rule.next) for text in pair)
+
+
+def test_an_exception_of_the_fold_finds_its_own_row_then_that_of_its_EX():
+    assert rule_of("wrong_truck", "EX-22").id == "wrong_truck"
+    assert rule_of("raised", "EX-26").id == "EX-26"
+    assert rule_of("something_new", "EX-32").id == "EX-32"
+    assert rule_of("something_new", None).id == rule_of("raised", "EX-99").id == "raised"
+
+
+def test_every_kind_that_the_fold_opens_has_a_row():
+    folder = Path(__import__("milepost.orders.fold", fromlist=["fold"]).__file__).parent
+    source = "".join(path.read_text() for path in sorted(folder.glob("*.py")))
+    kinds = set(re.findall(r'\.trouble\(\s*"(\w+)"', source))
+    assert len(kinds) > 20
+    assert kinds <= set(RULES)
+
+
+def test_a_task_is_due_when_the_catalogue_says():
+    opened, calendar = 1_772_416_800_000, Calendar()  # 2026-03-02T10:00+08:00
+    hour = 3_600_000
+    assert due_at(RULES["EX-6"], opened, calendar) == opened + 600_000
+    assert due_at(RULES["EX-29"], opened, calendar) == opened + 14 * hour
+    assert due_at(RULES["EX-19"], opened, calendar) == opened + 38 * hour
+    assert due_at(RULES["EX-1"], opened, calendar) is None
+
+
+@pytest.mark.parametrize("name", sorted(DEFAULTS))
+def test_every_text_is_a_good_template_in_both_languages(name: str):
+    zh, en = DEFAULTS[name]
+    check(zh)
+    check(en)
+    assert "{order}" in zh and "{order}" in en
+    assert re.search(r"[\u4e00-\u9fff]", zh) and not re.search(r"[\u4e00-\u9fff]", en)
+    assert not any(mark in zh + en for mark in "!！")
+
+
+def test_every_recipient_has_a_text():
+    for rule in RULES.values():
+        for to in rule.told:
+            assert f"{rule.id}.{to.role if to.role in OUTSIDE else 'staff'}" in DEFAULTS
+    assert {f"event.{name}" for name in EVENTS} <= set(DEFAULTS)
