@@ -135,7 +135,7 @@ def _postpone_or_cancel(pen: Pen, submitted: int, pickup: str, postpone: float, 
     while pen.chance(postpone):
         pen.go(spread=4 * HOUR)
         ahead = pen.pick((0, 1, 1, 2, 3, 3, 4, 5))
-        pen.say("order.postponed", to=date_text(day0, ahead), asked_by="customer")
+        pen.say("order.postponed", to=max(date_text(day0, ahead), date_text(pen.now)), asked_by="customer")
         if pickup != "none" and pen.chance(0.3):
             _agree(pen, pen.near(spread=12 * HOUR))
         if pen.chance(0.8) and ahead < 4:

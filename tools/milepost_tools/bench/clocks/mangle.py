@@ -6,6 +6,8 @@ from milepost.evidence.model import Author, Fact
 from milepost_tools.bench.clocks.pen import DAY, HOUR, MINUTE, Pen
 
 _CHAOS = 0.03
+_ROAD = ("unit.loaded", "unit.unloaded", "vehicle.", "load.", "order.signed", "order.refused", "delivery.", "handout.",
+         "disposition.")  # fmt: skip
 _STEADY = ("order.submitted", "site.defined", "order.units", "trip.planned", "trip.vehicle", "trip.expected")
 
 
@@ -30,12 +32,12 @@ def mangle(pen: Pen, start: int) -> tuple[list[Fact], int]:
 
 
 def _shaken(pen: Pen, fact: Fact) -> Fact:
-    """A fact at another time; what is seen of units stays behind their listing."""
+    """A fact at another time; nothing comes before the submission, nothing of the road before the units are listed."""
     if fact.kind in _STEADY:
         return fact
-    listed = [f.at for f in pen.facts if f.kind == "order.units"]
-    at = fact.at + pen.rng.randrange(-DAY, DAY)
-    return replace(fact, at=max(at, *listed, at) if fact.kind.split(".")[0] in ("unit", "vehicle", "load") else at)
+    road = fact.kind.startswith(_ROAD)
+    floor = [f.at for f in pen.facts if f.kind == "order.submitted" or (road and f.kind == "order.units")]
+    return replace(fact, at=max(fact.at + pen.rng.randrange(-DAY, DAY), *floor, 0))
 
 
 def _late(pen: Pen, fact: Fact) -> Fact:

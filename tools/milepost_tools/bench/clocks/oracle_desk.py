@@ -108,10 +108,8 @@ def _business_day(diary: Diary, day: date) -> date:
 
 def _accepted(diary: Diary, until: int, entry: Entry, consignment: bool) -> Iterator[Answer]:
     begun = of_entry(entry)
-    next_accepted = min(later(diary, entry, "accepted"), default=None)
-    reroutes = [m for m in later(diary, entry, "rerouted") if next_accepted is None or m < next_accepted]
     yield settle(
-        diary, until, "N-05", begun, entry.at + 5 * MINUTE, inclusive=True, ends=reroutes,
+        diary, until, "N-05", begun, entry.at + 5 * MINUTE, inclusive=True, ends=later(diary, entry, "rerouted"),
         voids=later(diary, entry, "cancelled"), limit=True,
     )  # fmt: skip
     if not consignment:

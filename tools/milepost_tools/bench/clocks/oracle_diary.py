@@ -32,7 +32,7 @@ class Unit:
 
     name: str
     state: str = "open"
-    vehicle: str | None = None
+    vehicles: set[str] = field(default_factory=set[str])  # goods without tags may lie on several
     frozen: bool = False  # seen on two trucks: nobody knows until it is unloaded
     astray: bool = False  # aboard a truck whose list does not name it
     moved: bool = False  # it has left where it was first loaded
@@ -117,6 +117,11 @@ def trip_of(diary: Diary, vehicle: str | None, at: int) -> str | None:
 def kind_of_trip(diary: Diary, trip: str | None) -> str | None:
     """What a trip is for."""
     return next((f.body["kind"] for f in diary.facts if f.kind == "trip.planned" and f.subjects["trip"] == trip), None)
+
+
+def is_hub(diary: Diary, site: str) -> bool:
+    """True for the hubs of the order's route, and for any site that is one."""
+    return role_of(diary, site) == "hub" or any(site in f.body.get("hubs", ()) for f in diary.about("order.routed"))
 
 
 def role_of(diary: Diary, site: str) -> str | None:

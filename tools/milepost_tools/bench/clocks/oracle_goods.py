@@ -1,7 +1,7 @@
 """The oracle's walk through the facts of an order: where each unit is (docs/facts.md)."""
 
 from milepost.evidence.model import Fact
-from milepost_tools.bench.clocks.oracle_diary import Diary, Unit, is_terminal, kind_of_trip, role_of, trip_of
+from milepost_tools.bench.clocks.oracle_diary import Diary, Unit, is_hub, is_terminal, kind_of_trip, trip_of
 from milepost_tools.bench.clocks.oracle_facts import MINUTE
 
 WAIT = 30 * MINUTE
@@ -13,21 +13,21 @@ def move(diary: Diary, fact: Fact) -> None:
     """What a fact does to the goods."""
     vehicle, site = fact.subjects.get("vehicle"), fact.subjects.get("site", "")
     unit = diary.units.get(fact.subjects.get("unit", ""))
-    aboard = [u for u in diary.units.values() if vehicle and u.vehicle == vehicle and not (u.frozen or u.astray)]
+    aboard = [u for u in diary.units.values() if vehicle in u.vehicles and not (u.frozen or u.astray)]
     match fact.kind:
         case "unit.loaded" if unit is not None:
             _load(diary, fact, unit, vehicle)
         case "load.checked":
             _check_load(diary, fact)
         case "unit.unloaded" if unit is not None:
-            unit.vehicle, unit.frozen, unit.astray = None, False, False
+            unit.vehicles, unit.frozen, unit.astray = set(), False, False
             _come_in(diary, fact, unit, site)
         case "vehicle.left":
             for each in aboard:
                 _leave(diary, fact, each, site)
         case "vehicle.entered" if kind_of_trip(diary, trip_of(diary, vehicle, fact.at)) != "pickup":
             for each in aboard:
-                if each.state in _ON_THE_WAY:
+                if each.state in _ON_THE_WAY and not (each.state == "at_terminal" and is_hub(diary, site)):
                     _come_in(diary, fact, each, site)
         case "vehicle.stopped" if (submitted := diary.submitted) and site == submitted.body["to"].get("site"):
             for each in aboard:
@@ -37,11 +37,12 @@ def move(diary: Diary, fact: Fact) -> None:
 
 
 def _load(diary: Diary, fact: Fact, unit: Unit, vehicle: str | None) -> None:
-    if unit.vehicle not in (None, vehicle):
+    if unit.vehicles - {vehicle} and "#" not in unit.name:
         unit.frozen = True
-    if unit.frozen:
+    if unit.frozen or vehicle is None:
         return
-    again, unit.vehicle = unit.vehicle is not None, vehicle
+    again = vehicle in unit.vehicles
+    unit.vehicles.add(vehicle)
     unit.astray = not _on_its_list(diary, fact, vehicle)
     if unit.astray or not unit.counts:
         return
@@ -68,14 +69,12 @@ def _check_load(diary: Diary, fact: Fact) -> None:
         return
     bound = [f for f in diary.facts if f.kind == "trip.vehicle" and f.subjects["trip"] == trip]
     bound = [f for f in bound if f.body["from"] <= fact.at and (f.body.get("to") is None or fact.at < f.body["to"])]
-    elsewhere = unit.state in ("loaded", "in_transit", "out") and unit.vehicle is not None
-    if bound and not (elsewhere and unit.vehicle != bound[-1].subjects["vehicle"]):
-        unit.vehicle = None
+    if bound:
         _load(diary, fact, unit, bound[-1].subjects["vehicle"])
 
 
 def _leave(diary: Diary, fact: Fact, unit: Unit, site: str) -> None:
-    trip = kind_of_trip(diary, trip_of(diary, unit.vehicle, fact.at))
+    trip = kind_of_trip(diary, trip_of(diary, fact.subjects["vehicle"], fact.at))
     unit.stopped_at = None
     submitted = diary.submitted
     if submitted and site == submitted.body["to"].get("site"):
@@ -97,7 +96,7 @@ def _agreed_anew(diary: Diary, fact: Fact, unit: Unit) -> bool:
 
 def _come_in(diary: Diary, fact: Fact, unit: Unit, site: str) -> None:
     terminal = is_terminal(diary, site)
-    if not terminal and role_of(diary, site) != "hub":
+    if not terminal and not is_hub(diary, site):
         return
     place = "at_terminal" if terminal else "at_hub"
     if unit.state in ("open", *_ON_THE_WAY, "out"):
@@ -133,7 +132,7 @@ def _tell(diary: Diary, fact: Fact) -> None:
         case "handout.done":
             for unit in diary.counting:
                 if unit.outcome is None:
-                    unit.state, unit.vehicle = "handed_out", None
+                    unit.state, unit.vehicles = "handed_out", set()
                     diary.tell(fact, "handed_out", unit=unit.name)
         case "order.signed" | "order.signed_abnormal" | "order.refused":
             for unit in _named(diary, fact) or concerned(diary):
@@ -166,6 +165,7 @@ def _release(diary: Diary, fact: Fact, units: list[Unit], why: str) -> None:
 
 def _fail(diary: Diary, fact: Fact, units: list[Unit]) -> None:
     for unit in units:
-        if unit.state != "delivery_failed" and unit.outcome is None:
+        again = unit.state == "delivery_failed" and _agreed_anew(diary, fact, unit)
+        if unit.outcome is None and (again or unit.state != "delivery_failed"):
             unit.state, unit.stopped_at = "delivery_failed", None
             diary.tell(fact, "delivery_failed", unit=unit.name)

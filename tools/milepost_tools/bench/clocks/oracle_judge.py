@@ -96,14 +96,13 @@ def due_under_holds(
 ) -> int | None:
     """Due instant after all holds up to `stop`; None while one lies. `anew`: the due instant were the start then."""
     for hold, release in holds(diary):
-        if release is not None and release[0] <= start:
-            continue
         begin = max(hold[0], start)
         if due + inclusive <= begin or (stop is not None and stop < hold):
             break
         if release is None or (stop is not None and stop < release):
             return None
-        due = anew(release[0]) if anew else due + release[0] - begin
+        if release[0] > begin:
+            due = anew(release[0]) if anew else due + release[0] - begin
     return due
 
 

@@ -118,7 +118,7 @@ def _agreed_meanwhile(diary: Diary, woken: Entry) -> bool:
 def _over(diary: Diary, begun: Start) -> bool:
     """The goods had been fetched or brought before this start, or nobody wants them fetched any more."""
     over = [mark(e.fact) for e in diary.all("handed_in", "cancelled") if e.fact]
-    return any(m < begun.mark for m in over + _done(diary))
+    return any(m < (begun.at, *begun.mark[1:]) for m in over + _done(diary))
 
 
 def _done(diary: Diary) -> list[Mark]:

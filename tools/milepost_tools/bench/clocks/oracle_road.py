@@ -119,16 +119,16 @@ def _all_done(diary: Diary, place: int) -> list[Mark]:
 
 def _terminals(diary: Diary, until: int) -> Iterator[Answer]:
     """N-33, N-34, N-35."""
-    modes = [f.body["mode"] for f in diary.about("order.routed")]
-    mode = modes[-1] if modes else None
     project = diary.submitted is not None and diary.submitted.body["class"] == "project"
-    if project and mode == "handout":
-        for place, fact in _gatherings(diary, "at_hub", "at_terminal"):
+    for place, fact in _gatherings(diary, "at_hub", "at_terminal") if project else []:
+        if _mode(diary, fact) == "handout":
             due = instant(day_of(fact.at) + timedelta(days=1), 24)
             ends, voids = _after(diary, place, "handed_out"), _after(diary, place, "loaded", "reloaded", "departed")
             yield settle(diary, until, "N-33", _start(fact), due, inclusive=False, ends=ends, voids=voids)
     clock = "N-34"
-    for place, fact in _gatherings(diary, "at_terminal") if mode not in ("direct", "handout", "collect") else []:
+    for place, fact in _gatherings(diary, "at_terminal"):
+        if _mode(diary, fact) in ("direct", "handout", "collect"):
+            continue
         noon = instant(day_of(fact.at), 12)
         clock = "N-34" if fact.at <= noon else "N-35"
         due = instant(day_of(fact.at), 20, 30) if clock == "N-34" else instant(day_of(fact.at) + timedelta(days=1), 12)
@@ -138,6 +138,12 @@ def _terminals(diary: Diary, until: int) -> Iterator[Answer]:
         voids = line + _after(diary, place, "delivery_failed", "handed_out")
         yield settle(diary, until, clock, _start(fact), due, inclusive=False, ends=_all_done(diary, place), voids=voids)
     yield from _appointments(diary, until, clock)
+
+
+def _mode(diary: Diary, arrival: Fact) -> str | None:
+    """How the order was routed when it came in."""
+    modes = [f.body["mode"] for f in diary.about("order.routed") if mark(f) < mark(arrival)]
+    return modes[-1] if modes else None
 
 
 def _appointments(diary: Diary, until: int, clock: str) -> Iterator[Answer]:
