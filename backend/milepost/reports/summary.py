@@ -91,4 +91,4 @@ def _proposals(out: Console, proposals: list[dict[str, Any]], language: str) -> 
             each["period"], each["rule"], f"{text('role.' + who['role'], language)} {place}".strip(),
             each["text"][language], amount, text(f"status.{each['status']}", language),
         ))  # fmt: skip
-    _table(out, text("proposals", language), ("day", "rule", "who", "what", "amount", "status"), rows, language)
+    _table(out, text("proposals", language), ("period", "rule", "who", "what", "amount", "status"), rows, language)
