@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Header, Query
 from fastapi import Path as InPath
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, StringConstraints
 
 from milepost.access.deps import Me, Reader, Tx, require
 from milepost.access.model import Principal
@@ -12,7 +12,8 @@ from milepost.alerts import service
 from milepost.alerts.repository import Filter
 from milepost.notify.api import Text
 from milepost.notify.rules import URGENCIES
-from milepost.orders.bodies import Instant, Short, Strict
+from milepost.orders.fields import Instant, Short, Strict
+from milepost.orders.fields import Text as Words
 from milepost.orders.service import once
 from milepost.times import parse_rfc3339
 
@@ -125,7 +126,7 @@ class Snooze(Strict):
 
 
 class Resolve(Strict):
-    word: Annotated[str, Field(min_length=1, max_length=500, pattern=r"^[^\x00]*\S[^\x00]*$")] = Field(
+    word: Annotated[Words, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)] = Field(
         description="why it is resolved; it stands in the order's history"
     )
 

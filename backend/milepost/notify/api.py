@@ -10,7 +10,7 @@ from milepost.access.deps import Me, Reader, Tx, require
 from milepost.access.model import Principal
 from milepost.notify import service
 from milepost.notify.templates import MAX_TEMPLATE
-from milepost.orders.bodies import Short, Strict
+from milepost.orders.fields import Short, Strict
 from milepost.orders.service import once
 
 router = APIRouter(prefix="/api/v1", tags=["notify"])

@@ -21,6 +21,12 @@ NAMED = {
     "EX-40": "branch_manager regional_manager claims", "EX-41": "desk", "EX-42": "branch_manager",
     "EX-43": "desk driver customer", "EX-44": "desk branch_manager",
 }  # fmt: skip
+
+
+def number(ex: str) -> int:
+    return int(ex.removeprefix("EX-"))
+
+
 SCOPES = {"customer": ("customer", "c1"), "carrier": ("carrier", "k1"), "driver": ("vehicle", "v1")}
 ROLES = ("dispatcher", "desk", "branch_manager", "regional_manager", "keeper", "claims", "finance", "customer",
          "carrier", "driver")  # fmt: skip
@@ -79,7 +85,7 @@ def in_both_languages(message: dict[str, Any]) -> bool:
 
 
 @pytest.mark.requirement("OT-10", "CC-9", "US-5")
-@pytest.mark.parametrize("ex", sorted(NAMED, key=lambda ex: int(ex[3:])))
+@pytest.mark.parametrize("ex", sorted(NAMED, key=number))
 def test_what_somebody_raises_reaches_those_whom_section_C_names_and_nobody_elses(road: Any, ex: str):
     road.say("exception.raised", "09:00", by="driver", order="o1", ex=ex, cause="accident", stage="in_transit")
     told = told_of(road, f"raised:{ex}:")
