@@ -73,7 +73,13 @@ def _enter(pen: Pen, vehicle: str, site: str, units: list[str], unload: bool) ->
     if unload and units:
         for unit in units:
             if not pen.chance(0.03):
-                pen.say("unit.unloaded", pen.near(spread=20 * MINUTE), unit=unit, site=site, vehicle=vehicle)
+                pen.say(
+                    "unit.unloaded",
+                    pen.now + int(pen.rng.random() * 20 * MINUTE),
+                    unit=unit,
+                    site=site,
+                    vehicle=vehicle,
+                )
         pen.now += 21 * MINUTE
 
 

@@ -124,6 +124,12 @@ def is_hub(diary: Diary, site: str) -> bool:
     return role_of(diary, site) == "hub" or any(site in f.body.get("hubs", ()) for f in diary.about("order.routed"))
 
 
+def is_destination(diary: Diary, site: str) -> bool:
+    """True where the order goes to; as long as its submission is not known, at any consignee's site."""
+    submitted = diary.submitted
+    return site == submitted.body["to"].get("site") if submitted else role_of(diary, site) == "consignee"
+
+
 def role_of(diary: Diary, site: str) -> str | None:
     """What a site is for."""
     return next((f.body["role"] for f in diary.facts if f.kind == "site.defined" and f.subjects["site"] == site), None)

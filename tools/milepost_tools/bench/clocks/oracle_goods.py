@@ -1,7 +1,15 @@
 """The oracle's walk through the facts of an order: where each unit is (docs/facts.md)."""
 
 from milepost.evidence.model import Fact
-from milepost_tools.bench.clocks.oracle_diary import Diary, Unit, is_hub, is_terminal, kind_of_trip, trip_of
+from milepost_tools.bench.clocks.oracle_diary import (
+    Diary,
+    Unit,
+    is_destination,
+    is_hub,
+    is_terminal,
+    kind_of_trip,
+    trip_of,
+)
 from milepost_tools.bench.clocks.oracle_facts import MINUTE
 
 WAIT = 30 * MINUTE
@@ -29,7 +37,7 @@ def move(diary: Diary, fact: Fact) -> None:
             for each in aboard:
                 if each.state in _ON_THE_WAY and not (each.state == "at_terminal" and is_hub(diary, site)):
                     _come_in(diary, fact, each, site)
-        case "vehicle.stopped" if (submitted := diary.submitted) and site == submitted.body["to"].get("site"):
+        case "vehicle.stopped" if is_destination(diary, site):
             for each in aboard:
                 _stop(diary, fact, each)
         case _:
@@ -76,8 +84,7 @@ def _check_load(diary: Diary, fact: Fact) -> None:
 def _leave(diary: Diary, fact: Fact, unit: Unit, site: str) -> None:
     trip = kind_of_trip(diary, trip_of(diary, fact.subjects["vehicle"], fact.at))
     unit.stopped_at = None
-    submitted = diary.submitted
-    if submitted and site == submitted.body["to"].get("site"):
+    if is_destination(diary, site):
         diary.tell(fact, "left", unit=unit.name)
     agreed = unit.state in ("delivery_failed", "refused") and _agreed_anew(diary, fact, unit)
     if trip == "pickup" or not unit.counts or not (unit.state in _ON_THE_WAY or agreed):
@@ -146,7 +153,7 @@ def _tell(diary: Diary, fact: Fact) -> None:
             if waiting and fact.body["can_receive_at"] > since + WAIT:
                 _fail(diary, fact, waiting)
         case "load.overridden":
-            _release(diary, fact, _named(diary, fact), "short")
+            _release(diary, fact, [u for u in _named(diary, fact) if not u.vehicles], "short")
         case "disposition.decided" if fact.body["decision"] == "lost":
             _release(diary, fact, _named(diary, fact) or diary.counting, "lost")
         case _:

@@ -108,10 +108,8 @@ def hard_limit(answers: list[Answer], due: int) -> bool:
 
 
 def _agreed_meanwhile(diary: Diary, woken: Entry) -> bool:
-    postponed = None
-    for entry in before(diary, woken, "woken", "postponed"):
-        postponed = None if entry.what == "woken" else postponed or entry
-    assert postponed is not None and postponed.fact is not None
+    postponed = before(diary, woken, "postponed")[-1]
+    assert postponed.fact is not None
     return any(mark(postponed.fact) < mark(f) < of_entry(woken).mark for f in diary.about("pickup.agreed"))
 
 

@@ -84,7 +84,7 @@ def _entries(diary: Diary, until: int) -> Iterator[Answer]:
 def _gatherings(diary: Diary, *places: str) -> list[tuple[int, Fact]]:
     """When the last counting unit had come in: place in the diary, and the arrival fact of that last unit."""
     inside: dict[str, Fact] = {}
-    counting = set(diary.units)
+    counting = {u.name for u in diary.counting}
     found: list[tuple[int, Fact]] = []
     whole = False
     for i, entry in enumerate(diary.entries):
@@ -92,8 +92,6 @@ def _gatherings(diary: Diary, *places: str) -> list[tuple[int, Fact]]:
             inside.setdefault(entry.unit, entry.fact)
         elif entry.what in ("at_hub", "at_terminal") or (entry.what == "departed" and entry.data != "delivery"):
             inside.pop(entry.unit, None)
-        elif entry.what == "released":
-            counting.discard(entry.unit)
         if i + 1 < len(diary.entries) and diary.entries[i + 1].fact is entry.fact:
             continue  # all that one fact does happens at once
         now = bool(counting) and counting <= set(inside)
@@ -222,7 +220,8 @@ def care(diary: Diary, until: int, holidays: frozenset[date], workdays: frozense
             diary, until, clock, begun, nth_working_day(lodged.at, days), inclusive=False, ends=ends, voids=taken,
             subject=subject,
         )  # fmt: skip
-        if taken:
+        closed_at = min(ends, default=None)
+        if taken and (closed_at is None or min(taken) < closed_at):
             yield settle(
                 diary, until, "N-55", begun, nth_working_day(lodged.at, 30), inclusive=False, ends=ends,
                 subject=subject,
