@@ -94,9 +94,9 @@ def linked(w: World, fact: Fact, order: Order) -> None:
 def split_consented(w: World, fact: Fact, order: Order) -> None:
     """The origin branch allows that these units travel apart (PC-3, EX-23)."""
     order.consented.update(texts(fact.body.get("units")))
-    for (kind, key), trouble in list(order.open.items()):
-        if kind == "split_without_consent" and order.consented.issuperset(trouble.data["units"]):
-            order.settle(kind, fact.at, key)
+    for key, trouble in list(order.open.get("split_without_consent", {}).items()):
+        if order.consented.issuperset(trouble.data["units"]):
+            order.settle("split_without_consent", fact.at, key)
 
 
 def receipt_moved(w: World, fact: Fact, order: Order) -> None:

@@ -10,6 +10,7 @@ from milepost.orders.vocabulary import RANK, SUBJECT_KEYS
 
 _LAST = len(RANK)
 _TIMES = ("at", "recorded_at")
+_AMENDMENTS = ("fact.retracted", "fact.corrected")
 
 
 def chosen(facts: Iterable[Fact], until: int) -> list[Fact]:
@@ -25,7 +26,7 @@ def chosen(facts: Iterable[Fact], until: int) -> list[Fact]:
         known = best.get(fact.id)
         if known is None or (known is not fact and _better(fact, known)):
             best[fact.id] = fact
-        if fact.kind in ("fact.retracted", "fact.corrected"):
+        if fact.kind in _AMENDMENTS:
             amended = True
     if amended:
         best = _amend(best, until)
@@ -46,13 +47,13 @@ def _amend(facts: dict[str, Fact], until: int) -> dict[str, Fact]:
 
     A detector may take back what a detector said, never a person's word (DESIGN §2.6).
     """
-    amendments = [f for f in facts.values() if f.kind in ("fact.retracted", "fact.corrected")]
+    amendments = [f for f in facts.values() if f.kind in _AMENDMENTS]
     amendments.sort(key=lambda f: (f.at, RANK[f.kind], f.id))
     result = dict(facts)
     gone: set[str] = set()
     for amendment in amendments:
         target = result.get(str(amendment.body.get("target")))
-        if target is None or target.kind in ("fact.retracted", "fact.corrected"):
+        if target is None or target.kind in _AMENDMENTS:
             continue
         if amendment.by.role == "device" and target.by.role != "device":
             continue

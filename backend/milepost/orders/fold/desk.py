@@ -14,6 +14,7 @@ from milepost.orders.model import d0, too_late
 # Which mark a desk state gives when it is reached.
 _MARK = {"submitted": "requested", "accepted": "entered", "confirmed": "confirmed"}
 _STEPS = ("requested", "submitted", "assigned", "accepted", "confirmed")
+_BELOW = {step: tuple(_MARK[below] for below in _STEPS[:n] if below in _MARK) for n, step in enumerate(_STEPS)}
 
 
 def requested(w: World, fact: Fact, order: Order) -> None:
@@ -155,11 +156,17 @@ def _forward(w: World, order: Order, step: str, fact: Fact) -> None:
         return
     level = DESK_LEVEL[step]
     present = order.resume if order.desk == "postponed" else order.desk
-    for below in _STEPS[: level - 1]:
-        _mark(order, _MARK.get(below), fact, inferred=True)
+    marks = order.marks
+    for key in _BELOW[step]:
+        if key not in marks:
+            marks[key] = Mark(fact, inferred=True)
     if level >= 3 and order.first_assigned is None:
         order.first_assigned = fact.at
-    _mark(order, _MARK.get(step), fact)
+    if (key := _MARK.get(step)) is not None:
+        if key in marks:
+            marks[key].add(fact)
+        else:
+            marks[key] = Mark(fact)
     if level <= DESK_LEVEL[present]:
         return
     if order.desk == "postponed" and step != "confirmed":
@@ -172,16 +179,6 @@ def _forward(w: World, order: Order, step: str, fact: Fact) -> None:
             if step == "assigned":
                 _came(order, fact.at)
         order.note(reached, fact, data=order.branch)
-
-
-def _mark(order: Order, key: str | None, fact: Fact, inferred: bool = False) -> None:
-    if key is None:
-        return
-    mark = order.marks.get(key)
-    if mark is None:
-        order.marks[key] = Mark(fact, inferred)
-    elif not inferred:
-        mark.add(fact)
 
 
 def _inferred(order: Order, key: str) -> bool:

@@ -1,7 +1,7 @@
 """The walk through the facts: `fold` (ORDERS.md §1)."""
 
 import heapq
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from milepost.evidence.model import Fact
@@ -31,8 +31,7 @@ _OF_UNIT = {
     "unit.unloaded": units.unloaded,
     "unit.seen": units.seen,
 }
-_OF_TRIP = trips.HANDLERS
-_OF_VEHICLE = vehicles.HANDLERS
+_MOVES = ("unit.loaded", "unit.passed_back", "unit.unloaded")
 # What the clocks use but the state does not: such a fact only shows that the order exists.
 _PLANS = ("site.defined", "trip.planned", "trip.vehicle")
 _WAKE_RANK = RANK["order.postponed"]
@@ -71,32 +70,48 @@ def apply(w: World, fact: Fact) -> None:
     """One fact, in its turn."""
     kind, subjects = fact.kind, fact.subjects
     if of_order := _OF_ORDER.get(kind):
-        if order_id := subjects.get("order"):
-            order = w.order(order_id)
+        order_id = subjects.get("order")
+        if order_id is not None:
+            order = w.orders.get(order_id) or w.order(order_id)
             order.own = True
             order.note("", fact)
             of_order(w, fact, order)
-    elif of_unit := _OF_UNIT.get(kind):
-        if unit_id := subjects.get("unit"):
-            unit = w.unit(unit_id)
-            if kind not in ("unit.loaded",) or "vehicle" in subjects:
-                of_unit(w, fact, unit)
-            if kind in ("unit.loaded", "unit.passed_back", "unit.unloaded"):
-                trips.recount(w, unit.trip, fact.at)
-        elif kind == "unit.picked" and (order_id := subjects.get("order")):
-            papers.picked_line(w, fact, w.order(order_id))
-    elif of_vehicle := _OF_VEHICLE.get(kind):
-        if vehicle := subjects.get("vehicle"):
-            of_vehicle(w, fact, vehicle)
-    elif of_trip := _OF_TRIP.get(kind):
-        if trip_id := subjects.get("trip"):
-            of_trip(w, fact, w.trip(trip_id))
-    elif kind == "load.overridden":
-        trips.overridden(w, fact)
+    elif of_other := _OF_OTHERS.get(kind):
+        of_other(w, fact)
     elif kind not in _PLANS and (order_id := subjects.get("order")):
         order = w.order(order_id)
         order.own = True
         order.note("", fact)
+
+
+def _unit_fact(w: World, fact: Fact) -> None:
+    kind = fact.kind
+    if unit_id := fact.subjects.get("unit"):
+        unit = w.unit(unit_id)
+        if kind != "unit.loaded" or "vehicle" in fact.subjects:
+            _OF_UNIT[kind](w, fact, unit)
+        if kind in _MOVES:
+            trips.recount(w, unit.trip, fact.at)
+    elif kind == "unit.picked" and (order_id := fact.subjects.get("order")):
+        papers.picked_line(w, fact, w.order(order_id))
+
+
+def _vehicle_fact(w: World, fact: Fact) -> None:
+    if vehicle := fact.subjects.get("vehicle"):
+        vehicles.HANDLERS[fact.kind](w, fact, vehicle)
+
+
+def _trip_fact(w: World, fact: Fact) -> None:
+    if trip_id := fact.subjects.get("trip"):
+        trips.HANDLERS[fact.kind](w, fact, w.trip(trip_id))
+
+
+_OF_OTHERS: dict[str, Callable[[World, Fact], None]] = {
+    **dict.fromkeys(_OF_UNIT, _unit_fact),
+    **dict.fromkeys(vehicles.HANDLERS, _vehicle_fact),
+    **dict.fromkeys(trips.HANDLERS, _trip_fact),
+    "load.overridden": trips.overridden,
+}
 
 
 def _wake(w: World, at: int, rank: int) -> None:

@@ -10,6 +10,7 @@ from milepost.orders.fold.registers import Order, Trouble, Unit, World
 from milepost.orders.model import LEVEL, SIGNED, STAGE_OF, STAGES, OrderState, d0
 
 _UNIT_STAGES = ("picked", "loaded", "in_transit", "arrived", "signed")
+_TALLIED: tuple[str, ...] = ("units", "pieces", *_UNIT_STAGES)
 _AWAY = ("in_transit", "out_for_delivery", "at_hub", "at_terminal", "at_consignee")
 
 
@@ -21,18 +22,16 @@ def project(w: World, order: Order) -> OrderState:
     states = {unit.id: order.state_of(unit) for unit in units}
     outcome = outcome_of(order) if order.desk == "confirmed" else None
     state = _state(order, [states[unit.id] for unit in counting], outcome)
-    stages = [_stage(order, number, key, counting) for number, key in enumerate(STAGES, 1)]
-    trip = next((u.trip for u in counting if u.trip), next(iter(order.trips), None))
-    vehicle = next((u.aboard for u in counting if u.moves), None)
-    if vehicle is None and trip in w.trips:
-        vehicle = next((v for start, _, v in reversed(w.trips[trip].vehicles) if start <= w.until), None)
-    wakes = [t for t in (order.wake_at if order.desk == "postponed" else None, due) if t is not None]
+    stages, current = _stages(order, counting)
+    trip, vehicle = _carried(w, order, counting)
+    if order.desk == "postponed" and order.wake_at is not None:
+        due = order.wake_at if due is None else min(due, order.wake_at)
     arrival = order.first_assigned
     return OrderState(
         id=order.id,
         state=state,
         stage=STAGE_OF[state],
-        current=next((s["key"] for s in stages if not s["done"]), None),
+        current=current,
         outcome=outcome,
         type=order.type,
         customer=order.customer,
@@ -51,7 +50,7 @@ def project(w: World, order: Order) -> OrderState:
         stages=stages,
         tally=_tally(order, units),
         lines=_lines(order, units),
-        units=[_unit(order, unit, states[unit.id]) for unit in units if not unit.pseudo],
+        units=[_unit(unit, states[unit.id]) for unit in units if not unit.pseudo],
         deliveries=_deliveries(w, counting),
         exceptions=[_trouble(t) for t in _troubles(order)],
         flags=_flags(w, order, counting),
@@ -63,8 +62,23 @@ def project(w: World, order: Order) -> OrderState:
         links=order.links,
         slip=order.slip,
         payment=order.payment,
-        next_due=min(wakes) if wakes else None,
+        next_due=due,
     )
+
+
+def _carried(w: World, order: Order, counting: list[Unit]) -> tuple[str | None, str | None]:
+    """The trip and the vehicle that the order is on, or was last."""
+    trip = vehicle = None
+    for unit in counting:
+        if trip is None:
+            trip = unit.trip
+        if vehicle is None and unit.aboard is not None and unit.moves:
+            vehicle = unit.aboard
+    if trip is None and order.trips:
+        trip = next(iter(order.trips))
+    if vehicle is None and trip is not None and trip in w.trips:
+        vehicle = next((v for start, _, v in reversed(w.trips[trip].vehicles) if start <= w.until), None)
+    return trip, vehicle
 
 
 def _state(order: Order, states: list[str], outcome: str | None) -> str:
@@ -80,70 +94,97 @@ def _state(order: Order, states: list[str], outcome: str | None) -> str:
     return least
 
 
-def _stage(order: Order, number: int, key: str, counting: list[Unit]) -> dict[str, Any]:
-    """One milepost: done when every counting unit has reached it, as sure as the least sure of them."""
-    result: dict[str, Any] = {
+def _stages(order: Order, counting: list[Unit]) -> tuple[list[dict[str, Any]], str | None]:
+    """The nine mileposts, and the key of the lowest that is not done.
+
+    One is done when every counting unit has reached it, as sure as the least sure of them.
+    """
+    shown: list[dict[str, Any]] = []
+    current: str | None = None
+    total = len(counting)
+    for number, key in enumerate(STAGES, 1):
+        of_units = key in _UNIT_STAGES
+        own = order.marks.get(key)
+        if not of_units:
+            marks = [] if own is None else [own]
+            done = own is not None and (key != "filed" or order.archived)
+        else:
+            if key != "picked":
+                own = None
+            marks = [mark for unit in counting if (mark := unit.marks.get(key, own)) is not None]
+            done = len(marks) == total
+        if not done and current is None:
+            current = key
+        stage = _stage(number, key, marks, done, done or not of_units)
+        if key == "in_transit":
+            _departed(stage, counting, bool(marks))
+        if of_units and marks and not done:
+            stage["partial"] = {"done": len(marks), "total": total}
+        shown.append(stage)
+    return shown, current
+
+
+def _stage(number: int, key: str, marks: list[Mark], done: bool, timed: bool) -> dict[str, Any]:
+    """One milepost by its marks; its time is shown (`timed`) once it is reached whole."""
+    at = recorded_at = grade = source = None
+    inferred = False
+    facts: list[str] = []
+    if marks:
+        if len(marks) == 1:
+            last = marks[0]
+            grade, facts = last.grade, list(last.facts)
+        else:
+            last = max(marks, key=_when)
+            grade = max(mark.grade for mark in marks)
+            facts = list(dict.fromkeys(fact for mark in marks for fact in mark.facts))
+        source = last.fact.source
+        if timed:
+            at, recorded_at = last.fact.at, last.fact.recorded_at
+            inferred = last.inferred if len(marks) == 1 else any(mark.inferred for mark in marks)
+    return {
         "n": number,
         "key": key,
-        "done": False,
-        "at": None,
+        "done": done,
+        "at": at,
         "since": None,
-        "recorded_at": None,
-        "grade": None,
-        "source": None,
-        "inferred": False,
+        "recorded_at": recorded_at,
+        "grade": grade,
+        "source": source,
+        "inferred": inferred,
         "partial": None,
-        "facts": [],
+        "facts": facts,
     }
-    if key not in _UNIT_STAGES:
-        mark = order.marks.get(key)
-        if mark is not None:
-            _show(result, [mark])
-            result["done"] = order.archived if key == "filed" else True
-        return result
-    own = order.marks.get(key) if key == "picked" else None
-    marks = [mark for unit in counting if (mark := unit.marks.get(key, own)) is not None]
-    done = len(marks) == len(counting)
-    if marks:
-        _show(result, marks)
-    if key == "in_transit":
-        # What is on the road shows its departure, though the stage is done only on arrival.
-        left = [unit.marks["departed"] for unit in counting if "departed" in unit.marks]
-        if left:
-            result["since"] = max(mark.at for mark in left)
-            facts = dict.fromkeys(f for mark in left for f in mark.facts)
-            result["facts"] = list(dict.fromkeys([*facts, *result["facts"]]))
-            if not marks:
-                last = max(left, key=lambda mark: mark.at)
-                result |= {"grade": max(m.grade for m in left), "source": last.source}
-    result["done"] = done
-    if not done:
-        result["at"] = result["recorded_at"] = None
-        result["inferred"] = False
-    if 0 < len(marks) < len(counting):
-        result["partial"] = {"done": len(marks), "total": len(counting)}
-    return result
 
 
-def _show(result: dict[str, Any], marks: list[Mark]) -> None:
-    last = marks[0]
-    if len(marks) == 1:
-        result["grade"], result["inferred"], result["facts"] = last.grade, last.inferred, list(last.facts)
-    else:
-        last = max(marks, key=lambda mark: mark.at)
-        result["grade"] = max(mark.grade for mark in marks)
-        result["inferred"] = any(mark.inferred for mark in marks)
-        result["facts"] = list(dict.fromkeys(fact for mark in marks for fact in mark.facts))
-    result["at"], result["recorded_at"], result["source"] = last.at, last.recorded_at, last.source
+def _departed(stage: dict[str, Any], counting: list[Unit], arrived: bool) -> None:
+    """What is on the road shows its departure, though the stage is done only on arrival."""
+    left = [unit.marks["departed"] for unit in counting if "departed" in unit.marks]
+    if not left:
+        return
+    last = max(left, key=_when)
+    stage["since"] = last.fact.at
+    stage["facts"] = list(dict.fromkeys([*(fact for mark in left for fact in mark.facts), *stage["facts"]]))
+    if not arrived:
+        stage["grade"], stage["source"] = max(mark.grade for mark in left), last.fact.source
+
+
+def _when(mark: Mark) -> int:
+    return mark.fact.at
 
 
 def _tally(order: Order, units: list[Unit]) -> dict[str, int]:
-    pieces = order.pieces or 0
-    tally = {"units": len(order.units), "pieces": sum(u.pieces for u in units) if order.units else pieces}
+    tally: dict[str, int] = dict.fromkeys(_TALLIED, 0)
     if not order.units:
-        return tally | dict.fromkeys(_UNIT_STAGES, 0)
-    for key in _UNIT_STAGES:
-        tally[key] = sum(1 for u in units if key in u.marks or (key == "picked" and key in order.marks))
+        tally["pieces"] = order.pieces or 0
+        return tally
+    tally["units"] = len(units)
+    picked = "picked" in order.marks
+    for unit in units:
+        tally["pieces"] += unit.pieces
+        marks = unit.marks
+        for key in _UNIT_STAGES:
+            if key in marks or (picked and key == "picked"):
+                tally[key] += 1
     return tally
 
 
@@ -171,7 +212,7 @@ def _pieces(order: Order, units: list[Unit], key: str, line: dict[str, Any]) -> 
     return total
 
 
-def _unit(order: Order, unit: Unit, state: str) -> dict[str, Any]:
+def _unit(unit: Unit, state: str) -> dict[str, Any]:
     return {
         "id": unit.id,
         "no": unit.no,
@@ -180,7 +221,7 @@ def _unit(order: Order, unit: Unit, state: str) -> dict[str, Any]:
         "kg": unit.kg,
         "epcs": list(unit.epcs),
         "state": state,
-        "at": max((mark.at for mark in unit.marks.values()), default=None),
+        "at": max(map(_when, unit.marks.values()), default=None),
         "vehicle": unit.aboard,
         "trip": unit.trip,
         "site": None if unit.phys in ("in_transit", "out_for_delivery") else unit.site,
@@ -219,7 +260,9 @@ def _deliveries(w: World, counting: list[Unit]) -> list[dict[str, Any]]:
 
 
 def _troubles(order: Order) -> list[Trouble]:
-    found = [*order.closed, *order.open.values()]
+    if not order.open and not order.closed:
+        return []
+    found = [*order.closed, *(trouble for of_kind in order.open.values() for trouble in of_kind.values())]
     return sorted(found, key=lambda t: (t.opened_at, t.kind, t.key, t.closed_at is None, t.closed_at or 0))
 
 
@@ -238,13 +281,11 @@ def _trouble(trouble: Trouble) -> dict[str, Any]:
 
 def _flags(w: World, order: Order, counting: list[Unit]) -> list[str]:
     flags = {f"hold:{hold}" for hold in order.holds}
-    open_kinds = {kind for kind, _ in order.open}
-    if open_kinds & {"short", "line_short"}:
+    if "short" in order.open or "line_short" in order.open:
         flags.add("short")
-    for (kind, key), _ in order.open.items():
-        if kind == "raised" and key.startswith(("EX-26:", "EX-36:")):
-            flags.add("delayed")
-    if any(unit.moves and unit.aboard in w.silent and unit.close is None for unit in counting):
+    if any(key.startswith(("EX-26:", "EX-36:")) for key in order.open.get("raised", ())):
+        flags.add("delayed")
+    if w.silent and any(unit.moves and unit.aboard in w.silent and unit.close is None for unit in counting):
         flags.add("stale_position")
     return sorted(flags)
 

@@ -1,7 +1,9 @@
 """What the fold remembers while it walks through the facts: orders, units, trips, vehicles."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any, NamedTuple, cast
 
 from milepost.evidence.model import Fact
 from milepost.orders.fold.grades import Mark
@@ -21,6 +23,10 @@ class Moment(NamedTuple):
     fact: Fact | None
     unit: str | None = None
     data: Any = None
+
+
+# Half the time of Moment(…); some twenty are made per order.
+_moment = cast(Callable[[tuple[Any, ...]], Moment], partial(tuple[Any, ...].__new__, Moment))
 
 
 @dataclass(slots=True)
@@ -122,13 +128,13 @@ class Order:
     pseudo: Unit | None = None
     trips: dict[str, None] = field(default_factory=dict)
     marks: dict[str, Mark] = field(default_factory=dict)
-    open: dict[tuple[str, str], Trouble] = field(default_factory=dict)
+    open: dict[str, dict[str, Trouble]] = field(default_factory=dict)  # kind -> key -> exception
     closed: list[Trouble] = field(default_factory=list)
     chronicle: list[Moment] = field(default_factory=list)  # in the order of the walk
 
     def note(self, what: str, fact: Fact, unit: str | None = None, data: Any = None) -> None:
         """Write down what a fact did; the clocks read it."""
-        self.chronicle.append(Moment(fact.at, what, fact, unit, data))
+        self.chronicle.append(_moment((fact.at, what, fact, unit, data)))
 
     def all_units(self) -> list[Unit]:
         """Its units, or the one pseudo-unit that stands for its pieces."""
@@ -140,8 +146,9 @@ class Order:
 
     def counting(self) -> list[Unit]:
         """The units that count: not released short, split off or lost."""
-        units = self.all_units()
-        return [unit for unit in units if unit.released is None] or units
+        if not self.units:
+            return self.all_units()
+        return [unit for unit in self.units.values() if unit.released is None] or list(self.units.values())
 
     def state_of(self, unit: Unit) -> str:
         """State of one unit: its outcome, else where it is, else what the papers say."""
@@ -156,9 +163,10 @@ class Order:
 
     def trouble(self, kind: str, key: str, fact: Fact, ex: str | None = None, **data: Any) -> None:
         """Open an exception, or add this fact to the open one."""
-        known = self.open.get((kind, key))
+        of_kind = self.open.setdefault(kind, {})
+        known = of_kind.get(key)
         if known is None:
-            self.open[kind, key] = Trouble(kind, key, ex, fact.at, [fact.id], data)
+            of_kind[key] = Trouble(kind, key, ex, fact.at, [fact.id], data)
         else:
             if fact.id not in known.facts:
                 known.facts.append(fact.id)
@@ -166,12 +174,15 @@ class Order:
 
     def settle(self, kind: str, at: int, key: str | None = None) -> None:
         """Close the open exceptions of a kind (one key, or all)."""
-        if not self.open:
+        of_kind = self.open.get(kind)
+        if of_kind is None or (key is not None and key not in of_kind):
             return
-        for name in [n for n in self.open if n[0] == kind and (key is None or n[1] == key)]:
-            trouble = self.open.pop(name)
+        for trouble in list(of_kind.values()) if key is None else [of_kind[key]]:
             trouble.closed_at = at
             self.closed.append(trouble)
+            del of_kind[trouble.key]
+        if not of_kind:
+            del self.open[kind]
 
 
 @dataclass(slots=True)

@@ -9,11 +9,15 @@ from milepost.orders.fold.units import check_split, judge, leave_vehicle, load, 
 from milepost.orders.fold.values import number, texts
 from milepost.orders.vocabulary import field_of
 
+_JOINS = frozenset({"site.defined", "trip.planned", "trip.vehicle"})
+
 
 def plan(w: World, facts: Iterable[Fact]) -> None:
     """Read sites, trips and vehicles on trips ahead of the walk: joins are looked up at event time, whenever
     they were written down (DESIGN §2.3). A vehicle's interval ends where the trip's next vehicle begins."""
     for fact in facts:
+        if fact.kind not in _JOINS:
+            continue
         if fact.kind == "site.defined":
             site, body = str(field_of(fact, "site")), fact.body
             w.sites[site] = str(body.get("role"))
@@ -162,7 +166,7 @@ def _count(w: World, trip: Trip, at: int) -> None:
 def recount(w: World, trip_id: str | None, at: int) -> None:
     """After a late load: does the driver's count, which did not agree, agree now?"""
     trip = w.trips.get(trip_id) if trip_id else None
-    if trip is not None and any(("load_count", trip.id) in w.order(order).open for order in trip.expected):
+    if trip is not None and any(trip.id in w.order(order).open.get("load_count", ()) for order in trip.expected):
         _count(w, trip, at)
 
 

@@ -109,8 +109,9 @@ def judge(w: World, unit: Unit, load_fact: Fact, at: int, known: Trip | None = N
         else:
             mark.add(load_fact, moves=True)
         infer_picked(order, unit, load_fact)
-    for name in ("short", "departed_incomplete"):
-        review(w, order, name, at)
+    if order.open:
+        for name in ("short", "departed_incomplete"):
+            review(w, order, name, at)
 
 
 def _trip_for(w: World, unit: Unit, at: int) -> tuple[Trip | None, bool]:
@@ -282,9 +283,7 @@ def _unload_mark(unit: Unit) -> None:
 
 def review(w: World, order: Order, kind: str, at: int) -> None:
     """Close what says that units are missing once none is."""
-    for (name, key), trouble in list(order.open.items()):
-        if name != kind:
-            continue
+    for key, trouble in list(order.open.get(kind, {}).items()):
         missing = [u for u in trouble.data.get("missing", ()) if is_missing(w, w.unit(u), key)]
         if not missing and "missing" in trouble.data:
             order.settle(kind, at, key)
@@ -309,9 +308,9 @@ def check_split(order: Order, fact: Fact, units: list[str]) -> None:
 
 def found(order: Order, unit: Unit, at: int) -> None:
     """A unit that was missing at arrival is there after all (EX-32)."""
-    for (kind, key), trouble in list(order.open.items()):
-        if kind == "lost" and unit.id in trouble.data["missing"]:
+    for key, trouble in list(order.open.get("lost", {}).items()):
+        if unit.id in trouble.data["missing"]:
             trouble.data["missing"] = [u for u in trouble.data["missing"] if u != unit.id]
             trouble.data["nos"] = [no for no in trouble.data["nos"] if no != unit.no]
             if not trouble.data["missing"]:
-                order.settle(kind, at, key)
+                order.settle("lost", at, key)
