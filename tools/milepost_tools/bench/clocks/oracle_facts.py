@@ -53,9 +53,9 @@ def received(fact: Fact) -> int:
     return recorded(fact) if fact.received_at is None else fact.received_at
 
 
-def said(fact: Fact, name: str):
-    """A field, wherever it stands."""
-    return fact.subjects.get(name) or fact.body.get(name)
+def place(fact: Fact) -> tuple[int, int, str]:
+    """Where a fact stands among the others: by time, rank of its kind, id."""
+    return fact.at, RANK[fact.kind], fact.id
 
 
 def known(facts: Iterable[Fact], until: int) -> list[Fact]:
@@ -93,4 +93,4 @@ def _corrected(fact: Fact, mending: Fact) -> Fact:
 
 
 def _in_order(facts: Iterable[Fact]) -> list[Fact]:
-    return sorted(facts, key=lambda f: (f.at, RANK[f.kind], f.id))
+    return sorted(facts, key=place)

@@ -10,7 +10,7 @@ from milepost_tools.bench.clocks.oracle_diary import (
     kind_of_trip,
     trip_of,
 )
-from milepost_tools.bench.clocks.oracle_facts import MINUTE
+from milepost_tools.bench.clocks.oracle_facts import MINUTE, place
 
 WAIT = 30 * MINUTE
 _OUTCOMES = {"order.signed": "signed", "order.signed_abnormal": "signed_abnormal", "order.refused": "refused"}
@@ -83,22 +83,22 @@ def _check_load(diary: Diary, fact: Fact) -> None:
 
 def _leave(diary: Diary, fact: Fact, unit: Unit, site: str) -> None:
     trip = kind_of_trip(diary, trip_of(diary, fact.subjects["vehicle"], fact.at))
-    unit.stopped_at = None
     if is_destination(diary, site):
+        unit.stopped_at = None
         diary.tell(fact, "left", unit=unit.name)
     agreed = unit.state in ("delivery_failed", "refused") and _agreed_anew(diary, fact, unit)
     if trip == "pickup" or not unit.counts or not (unit.state in _ON_THE_WAY or agreed):
         return
-    out = agreed or (trip == "delivery" and (unit.state == "at_terminal" or is_terminal(diary, site)))
+    out = agreed or (trip == "delivery" and is_terminal(diary, site))
     unit.state, unit.moved = "out" if out else "in_transit", True
-    diary.tell(fact, "departed", unit=unit.name, data=trip)
+    diary.tell(fact, "departed", unit=unit.name, data=unit.state)
 
 
 def _agreed_anew(diary: Diary, fact: Fact, unit: Unit) -> bool:
     """A new appointment since its delivery failed."""
     ended = next(e for e in reversed(diary.all("delivery_failed", "refused")) if e.unit == unit.name)
     assert ended.fact is not None
-    return any(ended.fact.at <= f.at <= fact.at for f in diary.about("delivery.agreed"))
+    return any(place(ended.fact) < place(f) < place(fact) for f in diary.about("delivery.agreed"))
 
 
 def _come_in(diary: Diary, fact: Fact, unit: Unit, site: str) -> None:
@@ -145,6 +145,10 @@ def _tell(diary: Diary, fact: Fact) -> None:
             for unit in _named(diary, fact) or concerned(diary):
                 unit.state = _OUTCOMES[fact.kind]
                 diary.tell(fact, unit.state, unit=unit.name)
+        case "delivery.agreed":
+            for unit in diary.counting:  # what lies at the terminal again waits there for its next attempt
+                if unit.state == "delivery_failed" and unit.moved and not unit.vehicles:
+                    unit.state = "at_terminal"
         case "delivery.failed":
             _fail(diary, fact, concerned(diary))
         case "contact.logged" if fact.body.get("can_receive_at") is not None:
@@ -172,7 +176,6 @@ def _release(diary: Diary, fact: Fact, units: list[Unit], why: str) -> None:
 
 def _fail(diary: Diary, fact: Fact, units: list[Unit]) -> None:
     for unit in units:
-        again = unit.state == "delivery_failed" and _agreed_anew(diary, fact, unit)
-        if unit.outcome is None and (again or unit.state != "delivery_failed"):
+        if unit.outcome is None and unit.state != "delivery_failed":
             unit.state, unit.stopped_at = "delivery_failed", None
             diary.tell(fact, "delivery_failed", unit=unit.name)

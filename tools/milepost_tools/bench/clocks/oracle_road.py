@@ -84,13 +84,13 @@ def _entries(diary: Diary, until: int) -> Iterator[Answer]:
 def _gatherings(diary: Diary, *places: str) -> list[tuple[int, Fact]]:
     """When the last counting unit had come in: place in the diary, and the arrival fact of that last unit."""
     inside: dict[str, Fact] = {}
-    counting = {u.name for u in diary.counting}
+    counting = {u.name for u in diary.counting} or set(diary.units)
     found: list[tuple[int, Fact]] = []
     whole = False
     for i, entry in enumerate(diary.entries):
         if entry.what in places and entry.fact:
             inside.setdefault(entry.unit, entry.fact)
-        elif entry.what in ("at_hub", "at_terminal") or (entry.what == "departed" and entry.data != "delivery"):
+        elif entry.what in ("at_hub", "at_terminal") or (entry.what == "departed" and entry.data != "out"):
             inside.pop(entry.unit, None)
         if i + 1 < len(diary.entries) and diary.entries[i + 1].fact is entry.fact:
             continue  # all that one fact does happens at once
@@ -130,9 +130,7 @@ def _terminals(diary: Diary, until: int) -> Iterator[Answer]:
         noon = instant(day_of(fact.at), 12)
         clock = "N-34" if fact.at <= noon else "N-35"
         due = instant(day_of(fact.at), 20, 30) if clock == "N-34" else instant(day_of(fact.at) + timedelta(days=1), 12)
-        line = [
-            mark(e.fact) for e in diary.entries[place + 1 :] if e.what == "departed" and e.data == "line" and e.fact
-        ]
+        line = [mark(e.fact) for e in diary.entries[place + 1 :] if e.what == "departed" and e.data != "out" and e.fact]
         voids = line + _after(diary, place, "delivery_failed", "handed_out")
         yield settle(diary, until, clock, _start(fact), due, inclusive=False, ends=_all_done(diary, place), voids=voids)
     yield from _appointments(diary, until, clock)

@@ -67,9 +67,12 @@ def _desk(diary: Diary, fact: Fact) -> None:
 
 
 def _reach(diary: Diary, fact: Fact, state: str) -> None:
-    """A step forward; it ends a postponement. Nothing for an order that has come as far already."""
+    """A step forward, while postponed too; only a confirmation ends that. Nothing for what has come as far already."""
     if diary.no_further_than(STEPS[STEPS.index(state) - 1]):
-        diary.desk = state
+        if diary.desk == "postponed" and state != "confirmed":
+            diary.before = state
+        else:
+            diary.desk = state
         diary.tell(fact, state)
 
 
@@ -85,7 +88,11 @@ def _assign(diary: Diary, fact: Fact) -> None:
 
 
 def _arrive(diary: Diary, fact: Fact, branch: str | None) -> None:
-    diary.desk, diary.branch = "assigned", branch
+    diary.branch = branch
+    if diary.desk == "postponed" and fact.kind != "order.rerouted":
+        diary.before = "assigned"
+    else:
+        diary.desk = "assigned"
     if diary.arrived is None:
         diary.arrived = fact.at
     diary.tell(fact, "assigned", data=branch)
