@@ -11,10 +11,12 @@ Row = dict[str, Any]
 Translate = Callable[..., str]
 LATE = ("late", "excused")
 SOON_MS = 10 * 60_000
+NEAR_MS = 2 * 60_000
+_STEPS = 7  # of a ladder: what lies further ahead is in the list of all clocks
 GROUPS = ("late", "soon", "today", "later", "paused")
 # Of which stage a clock is the promise; the others are promises about what is done on the way.
-_STAGE = {"N-01": "entered", "N-79": "picked", "N-20": "picked", "N-22": "picked", "N-23": "picked", "N-25": "picked",
-          "N-34": "signed", "N-35": "signed", "N-40": "filed"}  # fmt: skip
+_STAGE = {"N-01": "entered", "N-02": "entered", "N-79": "picked", "N-20": "picked", "N-22": "picked",
+          "N-23": "picked", "N-25": "picked", "N-34": "signed", "N-35": "signed", "N-40": "filed"}  # fmt: skip
 # What one may do about it, as the name of a command of the order's page.
 _ACT = {"accept": "accept", "assign": "assign", "reroute": "reroute", "print": "note-printed", "waybill": "waybill",
         "cancel_reason": "cancel-reason", "remark": "remark", "pickup": "pickup-done", "rebook": "pickup-agreed",
@@ -35,7 +37,8 @@ def left_text(ms: int) -> str:
 def is_late(row: Mapping[str, Any], now: int) -> bool:
     """True from the instant from which it counts as late, also before the service has written that down."""
     late_from = row["late_from"]
-    if row.get("end") is not None or late_from is None:
+    # A limit is judged only when its act happens; passing it by is no offence.
+    if row.get("end") is not None or late_from is None or row.get("klass") == "limit":
         return row["verdict"] in LATE
     return row["verdict"] in LATE or late_from <= now
 
@@ -68,12 +71,21 @@ def countdown(row: Mapping[str, Any], now: int, zone: ZoneInfo, t: Translate) ->
     group = group_of(row, now, zone)
     due = row["due"]
     if group == "paused" or due is None:
-        return {"group": group, "text": t("desk.paused"), "share": 0, "due": None, "due_text": "–", "late": False}
+        return {
+            "group": group,
+            "tone": "paused",
+            "text": t("desk.paused"),
+            "share": 0,
+            "due": None,
+            "due_text": "–",
+            "late": False,
+        }
     left = due - now
     span = max(1, due - row["start"])
     text = left_text(abs(left))
     return {
         "group": group,
+        "tone": "late" if group == "late" else "near" if left <= NEAR_MS else group,
         "late": group == "late",
         "text": t("desk.late", left=text) if group == "late" else text,
         "share": 0 if group == "late" else max(2, min(100, left * 100 // span)),
@@ -133,7 +145,8 @@ def ladder(clocks: Sequence[Row], now: int, zone: ZoneInfo, t: Translate) -> lis
     if first is not None:
         steps.append({"at": first["start"], "text": t("ladder.start", clock=name_of(first["clock"], t)), "look": "was"})
     for row in running:
-        if row["due"] is None:
+        # A limit only says until when one may; what is far off is no step of today's ladder.
+        if row["due"] is None or row["klass"] == "limit":
             continue
         late = is_late(row, now)
         key = f"ladder.{row['clock']}"
@@ -141,10 +154,13 @@ def ladder(clocks: Sequence[Row], now: int, zone: ZoneInfo, t: Translate) -> lis
         look = "broken" if late and row["klass"] != "reminder" else "was" if row["due"] <= now else "next"
         steps.append({"at": row["due"], "text": text, "look": look})
     steps.sort(key=lambda step: (step["at"], step["look"] != "broken"))
+    steps = steps[:_STEPS]
     for step in steps:
         gap = step["at"] - now
-        step["at_text"] = due_text(step["at"], zone, now) if step["look"] != "was" else clock_text(
-            step["at"], zone, now, seconds=abs(gap) < 3_600_000
+        step["at_text"] = (
+            due_text(step["at"], zone, now)
+            if step["look"] != "was"
+            else clock_text(step["at"], zone, now, seconds=abs(gap) < 3_600_000)
         )
         step["gap"] = t("desk.ago" if gap < 0 else "desk.in", left=left_text(abs(gap)))
     return steps
@@ -168,7 +184,9 @@ def table(clocks: Sequence[Row], now: int, zone: ZoneInfo, language: str, t: Tra
                 "due_text": due_text(row["due"], zone, now),
                 "over": age_text((row["end"] or now) - row["due"]) if late and row["due"] is not None else "",
                 "why": explained.get(language, ""),
-                "quiet": row["verdict"] in ("void", "lapsed"),
+                "quiet": row["verdict"] in ("void", "lapsed")
+                or (row["klass"] == "reminder" and not late)
+                or (row["klass"] == "limit" and open_now and row["due"] is not None and row["due"] <= now),
             }
         )
     return rows

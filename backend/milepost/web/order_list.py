@@ -132,7 +132,9 @@ def _conditions(wanted: Filter, now: int) -> list[ColumnElement[bool]]:
     for name, value in (("channel", wanted.channel), ("customer_class", wanted.klass)):
         if value:
             # Both stand once in the projection; written as the fold writes them.
-            made.append(order.c.projection.contains(f'"{name}":{json.dumps(value, ensure_ascii=False)}', autoescape=True))
+            made.append(
+                order.c.projection.contains(f'"{name}":{json.dumps(value, ensure_ascii=False)}', autoescape=True)
+            )
     if wanted.q:
         # Consignee, phone and goods stand in what was asked for.
         searched = (order.c.number, order.c.waybill, order.c.customer, order.c.request)

@@ -78,10 +78,8 @@ def near_branches(conn: Connection, me: Principal, order_id: str, allowed: Seque
     ]  # fmt: skip
 
 
-def _forms(
-    row: Row, detail: Row, me: Principal, choices: offers.Offers, near: list[Row], t: Any
-) -> Row:
-    """The forms at the foot of the panel: what comes next, then what the desk does else; the contact log has its own."""
+def _forms(row: Row, detail: Row, me: Principal, choices: offers.Offers, near: list[Row], t: Any) -> Row:
+    """The forms at the foot of the panel: what comes next, then what else the desk does; the log has its own."""
     first, _ = acts.arranged(row["state"], detail["allowed"])
     shown = [command for command in first if command != "contact"]
     shown += [command for command in _ALSO if command in detail["allowed"] and command not in shown]
@@ -89,7 +87,8 @@ def _forms(
     def form(command: str) -> Row:
         start = starts.of(command, row, detail, me)
         return form_of(
-            command, BODIES[command], t, choices, start=start, rows=starts.rows_needed(start), near=near
+            command, BODIES[command], t, choices,
+            start=start, rows=starts.rows_needed(start), near=near, folded=starts.folded(row),
         )  # fmt: skip
 
     return {

@@ -18,6 +18,11 @@ def place_words(detail: Mapping[str, Any], sites: Mapping[str, str]) -> dict[str
     return found
 
 
+def line_name(line: Mapping[str, Any]) -> str:
+    """How people call a line of goods: its name, else its number in the register, else its place in the order."""
+    return str(line.get("name") or line.get("item") or line.get("sku") or line.get("goods") or line["line"])
+
+
 def load_text(order: Mapping[str, Any], t: Callable[..., str]) -> str:
     """`5 pieces · 120 kg`; of what was ordered while no unit is listed."""
     units = [unit for unit in order["units"] if unit["counts"]]

@@ -17,6 +17,7 @@ from milepost.web import formats, i18n
 from milepost.web.assets import assets
 from milepost.web.headers import protect
 from milepost.web.nav import SECTIONS
+from milepost.web.order_words import line_name
 from milepost.web.texts import TEXTS
 
 THEME_COOKIE = "mp_theme"
@@ -38,6 +39,7 @@ _env = Environment(
     lstrip_blocks=True,
 )
 _env.filters["data"] = _data
+_env.globals["line_name"] = line_name
 _env.globals["asset"] = lambda path: assets().url(path)
 
 

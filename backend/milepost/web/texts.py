@@ -3,7 +3,9 @@
 Both are written, not translated word by word: plain, short, no exclamation marks (shared/ui: Words).
 """
 
+from milepost.notify.rules import RULES
 from milepost.web.texts_desk import DESK_TEXTS
+from milepost.web.texts_fields import FIELD_TEXTS
 from milepost.web.texts_forms import FORM_TEXTS
 from milepost.web.texts_orders import ORDER_TEXTS
 
@@ -238,5 +240,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "js.compass": ("北 东北 东 东南 南 西南 西 西北", "N NE E SE S SW W NW"),
     **ORDER_TEXTS,
     **FORM_TEXTS,
+    **FIELD_TEXTS,
     **DESK_TEXTS,
 }
+# Exceptions without words of the pages' own are called as in what people are told of them.
+TEXTS |= {key: rule.title for rule in RULES.values() if (key := f"ex.{rule.id}") not in TEXTS}

@@ -6,9 +6,16 @@ from pathlib import Path
 import pytest
 
 import milepost.web
+from milepost.access.model import ROLES
+from milepost.clocks.todo import TO_DO
+from milepost.orders.bodies import BODIES, Request
+from milepost.orders.guards import GUARDS
 from milepost.orders.model import STAGES, STATES
+from milepost.orders.vocabulary import KINDS
+from milepost.web.forms.acts import ASKED, GROUPS
+from milepost.web.forms.describe import inputs_of, line_columns
+from milepost.web.forms.view import label_of
 from milepost.web.i18n import pick_language, script_texts, translator
-from milepost.web.pages.orders import ASKED, FORMS
 from milepost.web.texts import TEXTS
 
 HERE = Path(milepost.web.__file__).parent
@@ -51,12 +58,50 @@ def test_every_key_that_python_names_exists() -> None:
 
 @pytest.mark.parametrize(
     "key",
-    [*(f"stage.{s}" for s in STAGES), *(f"ostate.{s}" for s in STATES), *(f"act.{c}" for c in FORMS)]
-    + [f"field.{field.name}" for fields in FORMS.values() for field in fields if field.kind != "yes"]
-    + [f"effect.{command}" for command in ASKED],
+    [*(f"stage.{s}" for s in STAGES), *(f"ostate.{s}" for s in STATES), *(f"act.{c}" for c in BODIES)]
+    + [f"help.{command}" for command in BODIES]
+    + [f"effect.{command}" for command in ASKED]
+    + [f"group.{group}" for group in GROUPS]
+    + [f"fact.{kind}" for kind in KINDS]
+    + [f"role.{role}" for role in ROLES]
+    + [f"clock.{clock}" for clock in TO_DO]
+    + [f"todo.{what}" for what in TO_DO.values()]
+    + [f"guard.{guard}" for guard in GUARDS]
+    + [f"col.{column.name}" for column in line_columns()],
 )
 def test_every_name_of_the_domain_has_its_words(key: str) -> None:
     assert key in TEXTS
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_every_input_of_every_command_has_a_label_of_its_own(language: str) -> None:
+    """A field added to the API's bodies must not come onto a page by its program's name."""
+    t = translator(language)
+    unnamed = {
+        f"{command}: {each.name}"
+        for command, body in {**BODIES, "create": Request}.items()
+        for each in inputs_of(command, body)
+        if each.widget != "hidden" and label_of(command, each.name, t) == each.name
+    }
+    assert unnamed == set()
+
+
+def test_every_choice_of_every_command_has_its_words() -> None:
+    unnamed = {
+        f"opt.{each.path[-1]}.{choice}"
+        for command, body in {**BODIES, "create": Request}.items()
+        for each in inputs_of(command, body)
+        if each.widget == "choice"
+        for choice in each.choices
+    }
+    assert unnamed - TEXTS.keys() == set()
+
+
+def test_every_warning_has_its_words() -> None:
+    source = (HERE.parent / "orders" / "warnings.py").read_text()
+    warned = set(re.findall(r'_warned\("([a-z_]+)"', source))
+    assert len(warned) > 5
+    assert {f"warn.{code}" for code in warned} - TEXTS.keys() == set()
 
 
 def test_every_exception_that_the_fold_opens_has_its_words() -> None:

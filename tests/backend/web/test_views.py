@@ -7,13 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from milepost.errors import Invalid
 from milepost.web import charts
-from milepost.web.formats import age_text, clock_text, quantity_text, zone_text
+from milepost.web.formats import age_text, clock_text, distance_text, quantity_text, span_text, zone_text
 from milepost.web.i18n import translator
 from milepost.web.orders_view import road
 from milepost.web.pages.house import inside
-from milepost.web.pages.orders import read_form
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 NOON = 1_795_665_600_000  # 2026-11-26 12:00 in Shanghai
@@ -45,6 +43,11 @@ def test_zones_and_quantities() -> None:
     assert zone_text(SHANGHAI, NOON) == "UTC+8"
     assert zone_text(ZoneInfo("America/St_Johns"), NOON) == "UTC-3:30"
     assert [quantity_text(value) for value in (4.0, 2.5, None)] == ["4", "2.5", "–"]
+
+
+def test_distances_and_spans() -> None:
+    assert [distance_text(m) for m in (None, 850, 2_149, 34_400)] == ["–", "850 m", "2.1 km", "34 km"]
+    assert [span_text(ms) for ms in (45_000, 252_000, 7_500_000)] == ["45 s", "4 min 12 s", "2 h 05 min"]
 
 
 def stages(done: str, **special: dict[str, Any]) -> list[dict[str, Any]]:
@@ -125,19 +128,6 @@ def test_a_track_has_north_above() -> None:
     chart = charts.track({"track": [[0, 31.0, 121.0, 1], [1000, 31.001, 121.0, 1]]}, 0)
     assert chart is not None
     assert chart["points"][1][1] < chart["points"][0][1]
-
-
-def test_a_form_becomes_the_fields_of_its_command() -> None:
-    given_texts = {"waybill": " YD-1 ", "pieces": "12", "kg": "3.5", "other": "x"}
-    assert read_form("waybill", given_texts) == {"waybill": "YD-1", "pieces": 12, "kg": 3.5}
-    assert read_form("confirm", {}) == {"checked": True}
-    assert read_form("cancel", {"asked_by": "customer"}) == {"asked_by": "customer"}
-
-
-@pytest.mark.parametrize("given_texts", [{"pieces": "12", "kg": "1"}, {"waybill": "Y", "pieces": "twelve", "kg": "1"}])
-def test_a_form_that_is_wrong_names_its_field(given_texts: dict[str, str]) -> None:
-    with pytest.raises(Invalid, match=r"waybill|pieces"):
-        read_form("waybill", given_texts)
 
 
 @pytest.mark.parametrize(

@@ -115,7 +115,11 @@ def _input(command: str, path: tuple[str, ...], field: FieldInfo, inner: Any, mu
     choices = tuple(str(each) for each in get_args(inner)) if get_origin(inner) is Literal else ()
     own = path[-1] if len(path) == 1 else ""
     appointment = path[-2:] == ("dates", "pickup")  # `pickup` alone says how the goods come to us
-    widget = "time" if appointment else _BY_COMMAND.get((command, own)) or _BY_NAME.get(path[-1]) or _widget(field, inner, choices, longest)
+    widget = (
+        "time"
+        if appointment
+        else _BY_COMMAND.get((command, own)) or _BY_NAME.get(path[-1]) or _widget(field, inner, choices, longest)
+    )
     rare = path[-1] in _RARE or (command, own) in _RARE_OF
     if widget == "must":
         must = True
@@ -161,9 +165,7 @@ def _bounds(field: FieldInfo) -> tuple[float | None, float | None, int | None]:
             low = float(each.gt)  # pyright: ignore[reportArgumentType]
         elif isinstance(each, Le):
             high = float(each.le)  # pyright: ignore[reportArgumentType]
-        elif isinstance(each, MaxLen):
-            longest = each.max_length
-        elif isinstance(each, StringConstraints):
+        elif isinstance(each, MaxLen | StringConstraints):
             longest = each.max_length
     return low, high, longest
 
@@ -179,4 +181,3 @@ def _annotations(annotation: Any) -> Iterator[Any]:
     elif get_origin(annotation) in (Union, types.UnionType):
         for kind in get_args(annotation):
             yield from _annotations(kind)
-

@@ -11,10 +11,12 @@ from milepost.access.scope import readable
 from milepost.fleet.tables import door, site
 from milepost.masterdata import service as masterdata
 from milepost.masterdata.model import CHANNELS, CLASSES, Word
+from milepost.notify.rules import RULES
 from milepost.orders.model import STAGES
 from milepost.plan.tables import trip
 from milepost.web import views
 from milepost.web.forms import acts
+from milepost.web.order_words import line_name
 from milepost.web.texts import TEXTS
 
 Row = dict[str, Any]
@@ -45,6 +47,8 @@ def everywhere(conn: Connection, me: Principal, language: str, t: Translate) -> 
         "vehicle": [(row["plate"], row["plate"]) for row in vehicles],
         "trip": [(row["number"], row["number"]) for row in trips],
         "door": [(text, text) for text in doors],
+        "ex": [(rule.id, f"{rule.id} · {rule.title[language == 'en']}") for rule in RULES.values()
+               if rule.id.startswith("EX-")],
         "reason": _words(t, "reason", acts.CANCEL_REASONS),
         "asker": _words(t, "asked", acts.ASKERS),
         "hold": _words(t, "hold", acts.HOLDS),
@@ -53,7 +57,7 @@ def everywhere(conn: Connection, me: Principal, language: str, t: Translate) -> 
         "stage": _words(t, "stage", STAGES),
         "channel": [(word.code, in_language(word, language)) for word in CHANNELS],
         "class": [(word.code, in_language(word, language)) for word in CLASSES],
-    }
+    }  # fmt: skip
     ids = {
         "site": {row["code"]: row["id"] for row in sites},
         "vehicle": {row["plate"]: row["id"] for row in vehicles},
@@ -101,11 +105,6 @@ def channel_text(code: str | None, language: str) -> str:
 def class_text(code: str | None, language: str) -> str:
     """The name of a customer class; one that is not in the vocabulary speaks for itself."""
     return next((in_language(word, language) for word in CLASSES if word.code == code), code or "–")
-
-
-def line_name(line: Mapping[str, Any]) -> str:
-    """How people call a line of goods."""
-    return str(line.get("name") or line.get("item") or line.get("sku") or line.get("goods") or line["line"])
 
 
 def _cause(trouble: Row) -> str:

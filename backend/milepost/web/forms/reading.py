@@ -111,7 +111,10 @@ def _value(each: Input, given: Texts, zone: ZoneInfo, ids: Mapping[str, Mapping[
         case "yes":
             return True if text else None
         case "must":
-            return True if text else None
+            # The body may take it for granted; a person has to say it.
+            if not text:
+                raise Wrong([(each.name, "missing", {})])
+            return True
         case "yesno":
             return None if not text else text == "yes"
         case "time":
@@ -157,7 +160,7 @@ def _lines(name: str, given: Texts) -> list[dict[str, Any]] | None:
 
 
 def _units_made(name: str, text: str) -> list[dict[str, Any]] | None:
-    """One unit a row: its EPCs, then after semicolons the line it belongs to, pieces and kg, as far as they are known."""
+    """One unit a row: its EPCs, then after semicolons its line, pieces and kg, as far as they are known."""
     made: list[dict[str, Any]] = []
     for n, row in enumerate((row for row in text.splitlines() if row.strip()), 1):
         parts = [part.strip() for part in row.split(";")]

@@ -25,7 +25,9 @@ def told(
     if isinstance(error, IllegalStep):
         by_state = command in STEPS and detail["state"] not in STEPS[command].states
         state = _word(t, "ostate", detail["state"])
-        text = t("refused.illegal", state=state, act=act) if by_state else t("refused.guard", act=act, why=_why(error, t))
+        text = (
+            t("refused.illegal", state=state, act=act) if by_state else t("refused.guard", act=act, why=_why(error, t))
+        )
         return made | {"text": text, "may": list(detail["allowed"]), "exact": _exact(error)}
     if isinstance(error, Forbidden) and command in STEPS:
         roles = "、" if t("form.yes") == "是" else ", "

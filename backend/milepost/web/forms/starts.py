@@ -50,6 +50,11 @@ def new_order(zone: ZoneInfo) -> dict[str, str]:
     return {"dates.order": datetime.fromtimestamp(now_ms() / 1000, zone).date().isoformat()}
 
 
+def folded(order: Row) -> str:
+    """The part of a form that need not be filled in any more: the talk with the customer, once it stands in the log."""
+    return "contact" if "contacted" in order["acts"] else ""
+
+
 def rows_needed(start: Mapping[str, str]) -> int:
     """How many rows of goods a form needs so that every line it begins with has its row, and one is free."""
     filled = {int(part) for name in start if ".lines." in f".{name}" for part in name.split(".") if part.isdigit()}
@@ -94,7 +99,9 @@ def _asked(order: Row, detail: Row, prefix: str) -> dict[str, str]:
 
 def _flat(name: str, value: Any) -> dict[str, str]:
     if isinstance(value, Mapping):
-        return {k: v for key, each in value.items() if each is not None for k, v in _flat(f"{name}.{key}", each).items()}
+        return {
+            k: v for key, each in value.items() if each is not None for k, v in _flat(f"{name}.{key}", each).items()
+        }
     if isinstance(value, list):
         return {k: v for n, each in enumerate(value) for k, v in _flat(f"{name}.{n}", each).items()}
     return {name: _text(value)}

@@ -1,6 +1,7 @@
 """A command's form as a template draws it: labels, values, choices, what is wrong. Pure."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from milepost.web.forms import acts
@@ -29,11 +30,13 @@ def form_of(
     wrong: Wrong | None = None,
     rows: int = ROWS,
     near: Sequence[Mapping[str, Any]] = (),
+    folded: str = "",
 ) -> dict[str, Any]:
     """What a template needs of one form.
 
     `start`: values an untouched form begins with; `given`: what was typed, when it comes back with a fault; `near`:
-    branches by distance {id, name, distance_m, waiting}, offered where a branch is to be chosen.
+    branches by distance {id, name, distance_m, waiting}, offered where one is to be chosen; `folded`: the part of the
+    form that most people no longer need now.
     """
     described = inputs_of(command, body)
     faults, general = placed(wrong, described, t)
@@ -41,6 +44,8 @@ def form_of(
     for each in described:
         if each.widget == "hidden":
             continue
+        if folded and each.path[0] == folded and not each.needed:
+            each = replace(each, rare=True)  # noqa: PLW2901
         shown = _input(command, each, t, offers, start or {}, given, faults, rows)
         if near and command in ("assign", "reroute") and each.widget == "branch":
             other = first(given, f"{each.name}.other") if given is not None else ""
@@ -53,6 +58,8 @@ def form_of(
         "asked": command in acts.ASKED,
         "effect": t(f"effect.{command}") if command in acts.ASKED else "",
         "danger": command in acts.DANGER,
+        # Mark the fewer: what must be filled in, or what need not be.
+        "mark": "needed" if sum(each["needed"] for each in inputs) * 2 < len(inputs) else "optional",
         "inputs": [each for each in inputs if not each["rare"]],
         "rare": [each for each in inputs if each["rare"]],
         "rare_open": any(each["fault"] or each["value"] for each in inputs if each["rare"]),
@@ -134,7 +141,20 @@ def _input(
 
 def _drawn(each: Input, choices: list[tuple[str, str]], value: str) -> str:
     """Which control is drawn: a menu where everything there is fits into one, else a text with suggestions."""
-    if each.widget in ("choice", "asker", "hold", "paid", "relation", "stage", "trouble", "held", "fact", "line", "case"):
+    if each.widget in (
+        "choice",
+        "asker",
+        "hold",
+        "paid",
+        "relation",
+        "stage",
+        "trouble",
+        "held",
+        "fact",
+        "line",
+        "case",
+        "ex",
+    ):
         return "select" if choices or each.widget in ("trouble", "held", "fact", "case") else "text"
     if each.widget == "unit" and choices:
         return "select" if len(choices) <= _MOST_OPTIONS else "text"
@@ -144,7 +164,7 @@ def _drawn(each: Input, choices: list[tuple[str, str]], value: str) -> str:
         known = value == "" or any(value == code for code, _ in choices)
         return "select" if choices and len(choices) <= _MOST_OPTIONS and known else "suggest"
     return {"list": "area", "pairs": "area", "sites": "area", "units-made": "area", "order": "text",
-            "ex": "text", "unit": "text", "units": "text"}.get(each.widget, each.widget)  # fmt: skip
+            "unit": "text", "units": "text"}.get(each.widget, each.widget)  # fmt: skip
 
 
 def _table(

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from milepost.access.deps import Me, Reader
 from milepost.access.model import SYSTEM, Principal
+from milepost.alerts.service import STAFF
 from milepost.clocks import service as clocks
 from milepost.errors import MilepostError, NotFound
 from milepost.ids import new_id
@@ -25,6 +26,7 @@ from milepost.web.forms.reading import Texts, Wrong
 from milepost.web.forms.view import form_of
 from milepost.web.i18n import translator
 from milepost.web.order_side import near_branches
+from milepost.web.order_story import closed_troubles, entries, gist, open_items
 from milepost.web.order_words import load_text, place_words
 from milepost.web.render import language_of, page
 from milepost.web.route import PageRoute
@@ -44,7 +46,9 @@ class Returned:
 
 
 @router.get("/orders/{number}", response_class=HTMLResponse)
-def order_page(number: str, request: Request, me: Me, conn: Reader, stage: str = "", done: str = "", warned: str = "") -> Response:
+def order_page(
+    number: str, request: Request, me: Me, conn: Reader, stage: str = "", done: str = "", warned: str = ""
+) -> Response:
     """One order, whole."""
     t = translator(language_of(request))
     return show(request, me, conn, number, stage=stage, done=refusals.done(done, warned, t))
@@ -75,6 +79,7 @@ def show(
             cell["since"] = min((when[f] for f in cell["facts"] if f in when), default=None)
     running = clocks.of_order(conn, me, row["id"])
     clock_view.with_promises(row["road"], running, now)
+    items = open_items(conn, me, row["id"], language)
     shown = [fact for fact in facts if not stage or stage in fact["stages"]]
     return page(
         request,
@@ -89,9 +94,14 @@ def show(
         branch=masterdata.branch(conn, row["branch"]) if row["branch"] else None,
         channel=offers.channel_text(row["channel"], language),
         klass=offers.class_text(row["customer_class"], language),
-        
         facts=shown,
         fact_count=len(facts),
+        items=items,
+        told_words=lambda roles: ("、" if language == "zh" else ", ").join(
+            dict.fromkeys(orders_view.word(t, "role", role) for role in roles)
+        ),
+        troubles=closed_troubles(row["exceptions"], me.has(*STAFF)),
+        history=entries(conn, me, row["id"], t),
         contacts=[fact for fact in facts if fact["kind"] == "contact.logged"],
         stage=stage if stage in STAGES else "",
         due_text=lambda due: clock_view.due_text(due, zone, now),
@@ -134,7 +144,7 @@ def _forms(
         return form_of(
             command, BODIES[command], t, choices,
             start=start, given=back.given if back else None, wrong=back.wrong if back else None,
-            rows=starts.rows_needed(start), near=near,
+            rows=starts.rows_needed(start), near=near, folded=starts.folded(row),
         )  # fmt: skip
 
     return {
@@ -174,4 +184,5 @@ def shown_fact(each: dict[str, Any], t: Any, sites: Mapping[str, str]) -> dict[s
             if subject["kind"] == kind
         ],
         "name": orders_view.word(t, "fact", each["kind"]),
+        "gist": gist(each["kind"], each["body"], t),
     }

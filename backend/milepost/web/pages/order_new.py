@@ -36,13 +36,15 @@ PARTS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("goods", ("lines",)),
     ("from", ("from.site", "from.name", "from.phone", "from.address")),
     ("to", ("to.site", "to.name", "to.phone", "to.address")),
-    ("when", ("dates.order", "dates.ship", "dates.required", "pickup", "dates.pickup", "branch")),
+    ("when", ("dates.order", "dates.ship", "dates.required", "pickup", "dates.pickup", "dates.pickup_to", "branch")),
 )
 _CUSTOMERS = 500
 
 
 @router.get("/orders/new", response_class=HTMLResponse)
-def new_order(request: Request, me: Maker, conn: Reader, channel: str = "", customer: str = "", type: str = "") -> Response:
+def new_order(
+    request: Request, me: Maker, conn: Reader, channel: str = "", customer: str = "", type: str = ""
+) -> Response:
     """The empty form; `channel=phone` when somebody is on the phone."""
     zone = ZoneInfo(request.app.state.settings.time_zone)
     own = sorted(me.scope_ids("customer"))

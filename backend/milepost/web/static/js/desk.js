@@ -6,6 +6,7 @@ import { LiveLine } from "./live.js";
 import { showLine } from "./status.js";
 import { t } from "./i18n.js";
 
+const NEAR_MS = 120_000; // from here on the figures stand in the alarm colour
 const FRESH_MS = 30_000; // longest between two looks at the service
 let seq = -1, first = true, waiting = 0, fetched = Date.now();
 const main = /** @type {HTMLElement} */ (document.getElementById("main"));
@@ -26,6 +27,7 @@ function count() {
     words.textContent = left < 0 ? t("late_by", { left: leftText(-left) }) : leftText(left);
     const rest = each.querySelector(".rest");
     if (rest) rest.setAttribute("width", `${Math.max(0, Math.min(100, (left * 100) / Math.max(1, due - start)))}%`);
+    each.classList.toggle("near", left >= 0 && left <= NEAR_MS);
     if (left < 0 && !each.classList.contains("late")) soon();
   }
 }

@@ -1,0 +1,111 @@
+"""What happened to an order and what is open about it, in words: gists of facts, its history, its exceptions."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection
+
+from milepost.access.model import Principal
+from milepost.alerts import service as alerts
+from milepost.orders import history
+from milepost.times import parse_rfc3339
+from milepost.web.orders_view import word
+
+Row = dict[str, Any]
+Translate = Callable[..., str]
+_MOST = 100
+_ENTRIES = 500
+# What of a fact's body says in a few words what it was about, in this order.
+_GIST = (
+    "with", "result", "text", "reason", "branch", "to_branch", "to", "waybill", "pieces", "kg", "list", "paper",
+    "slip", "signer", "cause", "hold", "decision", "mode", "carrier", "outside_no", "amount", "status", "command",
+    "code", "why",
+)  # fmt: skip
+_LONG = 80
+
+
+def gist(kind: str, body: Mapping[str, Any], t: Translate) -> str:
+    """What a person's fact says, in a few words; empty for facts that speak through their subjects."""
+    if kind.startswith(("unit.", "vehicle.", "trip.")):
+        return ""
+    told: list[str] = []
+    for name in _GIST:
+        value = body.get(name)
+        if isinstance(value, str | int | float) and not isinstance(value, bool) and value != "":
+            text = f"{value:g}" if isinstance(value, float) else str(value)
+            if name == "kg":
+                text = f"{text} kg"
+            elif name == "command":
+                text = word(t, "act", text)
+            told.append(text if len(text) <= _LONG else text[: _LONG - 1] + "…")
+    return " · ".join(told[:3])
+
+
+def open_items(conn: Connection, me: Principal, order_id: str, language: str) -> list[Row]:
+    """What is open about an order, urgent first: {title, detail, ex, clock, since, told, task, next, owner, urgent}.
+
+    Empty for who may not see the inbox; such a person sees the exceptions on the order itself.
+    """
+    if not me.has(*alerts.STAFF):
+        return []
+    wanted = alerts.Filter(order=order_id)
+    found = alerts.listing(conn, me, wanted, sort="urgency", limit=_MOST)["items"]
+    return [
+        {
+            "title": each["title"][language],
+            "detail": each["detail"][language],
+            "ex": each["ex"],
+            "clock": each["clock"],
+            "since": parse_rfc3339(each["opened_at"]),
+            "told": [told["role"] for told in each["told"]],
+            "task": each["task"][language],
+            "doer": each["task"]["role"],
+            "next": each["next"][language],
+            "owner": each["owner"]["name"] if each["owner"] else "",
+            "urgent": each["urgent"],
+        }
+        for each in found
+    ]
+
+
+def entries(conn: Connection, me: Principal, order_id: str, t: Translate) -> list[Row]:
+    """The history of an order, newest first: {n, at, what: [text], changed: [text], hash}."""
+    found: list[Row] = []
+    cursor = None
+    while len(found) < _ENTRIES:
+        page = history.page(conn, me, order_id, cursor=cursor)
+        found += page["items"]
+        cursor = page["next"]
+        if cursor is None:
+            break
+    return [
+        {
+            "n": each["n"],
+            "at": parse_rfc3339(each["at"]),
+            "what": [_who(fact, t) for fact in each["facts"]] or [t(f"history.{each['kind']}")],
+            "changed": [
+                _difference(part, t) for part in each["changed"] if part["field"] in ("state", "branch", "waybill")
+            ],
+            "hash": each["hash"],
+        }
+        for each in reversed(found)
+    ]
+
+
+def _who(fact: Mapping[str, Any], t: Translate) -> str:
+    by = fact["by"]
+    who = by["id"] if by["role"] == "device" else by.get("name") or word(t, "role", by["role"])
+    return f"{word(t, 'fact', fact['kind'])} · {who}"
+
+
+def _difference(part: Mapping[str, Any], t: Translate) -> str:
+    before, after = part["before"], part["after"]
+    if part["field"] == "state":
+        before, after = (word(t, "ostate", value) if value else "–" for value in (before, after))
+    return f"{before or '–'} → {after or '–'}"
+
+
+def closed_troubles(exceptions: Sequence[Row], shown: bool) -> list[Row]:
+    """The exceptions of the order's own list that stand beside what the inbox says: all of them where there is no
+    inbox for this person, else only those that are over."""
+    return [each for each in exceptions if not shown or each["closed_at"] is not None]
