@@ -4,16 +4,15 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Header, Query
 from fastapi import Path as InPath
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 
 from milepost.access.deps import Me, Reader, Tx, require
 from milepost.access.model import Principal
 from milepost.alerts import service
 from milepost.alerts.repository import Filter
-from milepost.notify.api import Text
+from milepost.notify.api import NO_NUL, Text
 from milepost.notify.rules import URGENCIES
-from milepost.orders.fields import Instant, Short, Strict
-from milepost.orders.fields import Text as Words
+from milepost.orders.fields import Instant, Short, Strict, storable
 from milepost.orders.service import once
 from milepost.times import parse_rfc3339
 
@@ -28,7 +27,8 @@ Version = Annotated[
     int | None,
     Header(alias="If-Match", ge=0, le=2**31, description="`version` of the item you saw; refused if it has changed"),
 ]
-AlertId = Annotated[str, InPath(max_length=64)]
+AlertId = Annotated[str, InPath(max_length=64, pattern=NO_NUL)]
+Word = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500), AfterValidator(storable)]
 State = Literal["open", "acknowledged", "assigned", "snoozed", "resolved"]
 Urgency = Literal["now", "shift", "wait"]
 
@@ -126,9 +126,7 @@ class Snooze(Strict):
 
 
 class Resolve(Strict):
-    word: Annotated[Words, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)] = Field(
-        description="why it is resolved; it stands in the order's history"
-    )
+    word: Word = Field(description="why it is resolved; it stands in the order's history")
 
 
 @router.get("/alerts")
@@ -142,11 +140,11 @@ def list_alerts(
     mine: Annotated[bool, Query(description="only those I have")] = False,
     no_owner: Annotated[bool, Query(description="only those nobody has")] = False,
     urgency: Annotated[Urgency | None, Query()] = None,
-    kind: Annotated[str | None, Query(max_length=40)] = None,
-    ex: Annotated[str | None, Query(max_length=40)] = None,
-    branch: Annotated[str | None, Query(max_length=64)] = None,
+    kind: Annotated[str | None, Query(max_length=40, pattern=NO_NUL)] = None,
+    ex: Annotated[str | None, Query(max_length=40, pattern=NO_NUL)] = None,
+    branch: Annotated[str | None, Query(max_length=64, pattern=NO_NUL)] = None,
     since: Annotated[str | None, Query(max_length=40, description="RFC 3339: raised from then on")] = None,
-    order: Annotated[str | None, Query(max_length=64, description="id or number")] = None,
+    order: Annotated[str | None, Query(max_length=64, pattern=NO_NUL, description="id or number")] = None,
     sort: Annotated[Literal["newest", "urgency"], Query()] = "newest",
     cursor: Annotated[str | None, Query(max_length=120)] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
@@ -163,9 +161,9 @@ def list_alerts(
 def count_alerts(
     conn: Reader,
     me: Me,
-    kind: Annotated[str | None, Query(max_length=40)] = None,
-    ex: Annotated[str | None, Query(max_length=40)] = None,
-    branch: Annotated[str | None, Query(max_length=64)] = None,
+    kind: Annotated[str | None, Query(max_length=40, pattern=NO_NUL)] = None,
+    ex: Annotated[str | None, Query(max_length=40, pattern=NO_NUL)] = None,
+    branch: Annotated[str | None, Query(max_length=64, pattern=NO_NUL)] = None,
 ) -> Counts:
     """How many items each filter holds."""
     return Counts(**service.counts(conn, me, Filter(kind=kind, ex=ex, branch=branch)))

@@ -19,9 +19,10 @@ Key = Annotated[
     str | None,
     Header(alias="Idempotency-Key", max_length=128, pattern=r"^[\x21-\x7e]+$", description="one per command"),
 ]
-MessageId = Annotated[str, InPath(max_length=64)]
+NO_NUL = r"^[^\x00]*$"
+MessageId = Annotated[str, InPath(max_length=64, pattern=NO_NUL)]
 Language = Annotated[Literal["zh", "en"], InPath()]
-Name = Annotated[str, InPath(max_length=64)]
+Name = Annotated[str, InPath(max_length=64, pattern=NO_NUL)]
 
 
 class Text(BaseModel):
@@ -109,7 +110,7 @@ def list_messages(
     conn: Reader,
     me: Me,
     unread: Annotated[bool | None, Query(description="true: only those you have not read")] = None,
-    order: Annotated[str | None, Query(max_length=64, description="id or number")] = None,
+    order: Annotated[str | None, Query(max_length=64, pattern=NO_NUL, description="id or number")] = None,
     cursor: Annotated[str | None, Query(max_length=120)] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> MessagePage:
