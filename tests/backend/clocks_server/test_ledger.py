@@ -173,6 +173,22 @@ def test_an_order_and_its_clocks_wake_by_the_same_round(company: Any):
         assert (repository.find(conn, SYSTEM, "o1") or {})["state"] != "postponed"
 
 
+@pytest.mark.requirement("N-30")
+def test_N30_a_day_without_an_entry_is_raised_though_the_day_before_was_met(company: Any, at_: Callable[..., int]):
+    """No fact begins the next day's clock: the worker has to look when the day is over."""
+    company.order(when="08:00")
+    company.say("order.accepted", "08:05", order="o1", branch="b1")
+    company.say("order.confirmed", "08:06", order="o1", checked=True)
+    company.say("waybill.issued", "09:00", order="o1", waybill="W1", pieces=3, kg=9.0)
+    company.say("handout.done", "10:00", order="o1", carrier="x", phone="1", outside_no="2")
+    company.say("track.entered", "11:00", order="o1", text="on its way")
+    assert company.wake("2026-03-03 00:00") == 1
+    company.wake("2026-03-04 00:00")
+    assert [(b["subject"], b["late_from"]) for b in company.breaches("N-30")] == [
+        ("2026-03-03", at_("2026-03-04 00:00")),
+    ]
+
+
 def test_a_fact_that_arrives_while_the_worker_waits_is_not_hidden(company: Any, monkeypatch: Any, at_: Any):
     """The worker reads the time once it holds the order: an older one would hide what came in meanwhile."""
     company.order(when="08:00")
