@@ -1,7 +1,8 @@
 """What every bench shares: the demands, the machine, the verdict (DESIGN: Benchmarks).
 
-A bench is a module of this package with `run() -> list[dict]`; each dict has `metric`, `value`, `unit` and
-`baseline` (None, or {"name", "value"} of somebody else's figure on the same input).
+A bench is a module of this package with `run() -> list[dict]`, whose arguments (all with defaults) are options of the
+verb; each dict has `metric`, `value`, `unit` and `baseline` (None, or {"name", "value"} of somebody else's figure on
+the same input).
 """
 
 import csv
@@ -15,7 +16,7 @@ from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
 
-Measure = Callable[[], list[dict]]
+Measure = Callable[..., list[dict]]
 
 _OPS: Mapping[str, Callable[[float, float], bool]] = {
     "<=": lambda value, demanded: value <= demanded,

@@ -1,5 +1,6 @@
 """`milepost bench`: measure what demands.csv promises."""
 
+import inspect
 import json
 import sys
 
@@ -13,7 +14,9 @@ from milepost_tools.bench import frame
 @click.command()
 @click.argument("name", required=False)
 @click.option("--json", "as_json", is_flag=True, help="One line of JSON instead of a table.")
-def bench(name: str | None, as_json: bool) -> None:
+@click.option("--histories", type=click.IntRange(1), help="clocks: how many random histories to compare.")
+@click.option("--seed", type=click.IntRange(0), help="clocks: number of the first history.")
+def bench(name: str | None, as_json: bool, **options: int | None) -> None:
     """Measure one bench and judge it; without a NAME, list them.
 
     Ends with 0 when every demanded metric was measured and met, else with 1.
@@ -27,13 +30,17 @@ def bench(name: str | None, as_json: bool) -> None:
         measure = frame.measure_of(name)
     except frame.BenchError as error:
         raise click.UsageError(str(error)) from error
+    given = {option: value for option, value in options.items() if value is not None}
+    for option in given:
+        if measure is not None and option not in inspect.signature(measure).parameters:
+            raise click.UsageError(f"bench {name} has no option --{option}")
     console = Console(stderr=True)
     if measure is None:
         console.print(f"bench {name}: nothing measures it yet")
         report = frame.judge(name, [])
     else:
         with console.status(f"bench {name}"):
-            figures = measure()
+            figures = measure(**given)
         report = frame.judge(name, figures)
     if as_json:
         click.echo(json.dumps(report, ensure_ascii=False))

@@ -29,7 +29,7 @@ def history(seed: int) -> History:
     """The history of a seed: always the same one."""
     rng = random.Random(seed)
     start = FIRST_DAY + rng.randrange(DAYS) * DAY + rng.randrange(24) * HOUR + rng.randrange(60) * MINUTE
-    pen = Pen(rng, "o1", start)
+    pen = Pen(rng, "o1", start, brisk=rng.random() < 0.5)
     _places(pen)
     pen.go(spread=8 * HOUR)
     goods = pen.chance(0.3)
@@ -203,8 +203,8 @@ def _talk(pen: Pen, start: int) -> None:
     """What is said around an order at any time."""
     end = pen.now
     somewhere: Callable[[], int] = lambda: start + int(pen.rng.random() * max(end - start, HOUR))  # noqa: E731
-    if pen.chance(0.25):
-        at = pen.near(day_start(start) + 23 * HOUR, t=somewhere())
+    if pen.chance(0.35):
+        at = pen.near(day_start(start) + 23 * HOUR, t=pen.pick((start + 2 * HOUR, somewhere())))
         pen.say("remark.added", at, remark=pen.pick(("track", "track", "accept", "bill")), text="x",
                 **({"filed": pen.chance(0.7)} if pen.chance(0.6) else {}))  # fmt: skip
     if pen.chance(0.06):
@@ -214,7 +214,7 @@ def _talk(pen: Pen, start: int) -> None:
         pen.say("location.requested", at, waybill="w1")
         for _ in range(pen.pick((0, 1, 1, 2))):
             pen.say("location.answered", pen.near(at + 15 * MINUTE, spread=HOUR, t=at), waybill="w1")
-    if pen.chance(0.12):
+    if pen.chance(0.15):
         _complain(pen, somewhere())
 
 
@@ -224,7 +224,7 @@ def _complain(pen: Pen, at: int) -> None:
             about=about)  # fmt: skip
     claimed = at
     if pen.chance(0.6):
-        amount = pen.pick((100, 500, 500.01, 9999.99, 10000, 20000))
+        amount = pen.pick((100, 500, 500.01, 9999.99, 10000, 20000, 20000))
         claimed = pen.near(spread=2 * DAY, t=at) - pen.pick((0, 0, 0, DAY))
         pen.say("claim.lodged", claimed, claim="l1", amount=amount, declared=pen.pick((100, 9999.99, 10000, 50000)))
         if pen.chance(0.7):

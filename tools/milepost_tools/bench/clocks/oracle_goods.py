@@ -84,7 +84,6 @@ def _check_load(diary: Diary, fact: Fact) -> None:
 def _leave(diary: Diary, fact: Fact, unit: Unit, site: str) -> None:
     trip = kind_of_trip(diary, trip_of(diary, fact.subjects["vehicle"], fact.at))
     if is_destination(diary, site):
-        unit.stopped_at = None
         diary.tell(fact, "left", unit=unit.name)
     agreed = unit.state in ("delivery_failed", "refused") and _agreed_anew(diary, fact, unit)
     if trip == "pickup" or not unit.counts or not (unit.state in _ON_THE_WAY or agreed):

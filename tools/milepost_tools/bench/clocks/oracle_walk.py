@@ -46,7 +46,7 @@ def _desk(diary: Diary, fact: Fact) -> None:
             _reach(diary, fact, "submitted")
             if fact.body.get("branch"):
                 _arrive(diary, fact, fact.body["branch"])
-        case "order.assigned" if not dead:
+        case "order.assigned" if diary.desk != "cancelled":
             _assign(diary, fact)
         case "order.accepted" if diary.desk != "cancelled":
             _accept(diary, fact, fact.body["branch"])

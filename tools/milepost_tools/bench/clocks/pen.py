@@ -69,6 +69,7 @@ class Pen:
     rng: random.Random
     order: str
     now: int
+    brisk: bool = False  # everything goes quickly: few things near a limit, most soon
     facts: list[Fact] = field(default_factory=list[Fact])
 
     def chance(self, share: float) -> bool:
@@ -83,6 +84,8 @@ class Pen:
         """A time after `t` (or now): near one of `anchors`, near a wall-clock limit, or just a while later."""
         rng, since = self.rng, self.now if t is None else t
         dice = rng.random()
+        if self.brisk:
+            dice, spread = dice + 0.2, spread // 5
         if anchors and dice < 0.5:
             at = self.pick(anchors) + self.pick(_JITTER)
         elif dice < 0.6:
