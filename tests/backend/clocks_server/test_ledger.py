@@ -11,7 +11,7 @@ from milepost.clocks import repository as clock_rows
 from milepost.clocks import service
 from milepost.evidence import log
 from milepost.evidence.model import Author, Fact
-from milepost.orders import projector, repository
+from milepost.orders import history, projector, repository
 
 pytestmark = pytest.mark.parametrize("db", ["sqlite", "postgresql"], indirect=True)
 
@@ -63,6 +63,9 @@ def test_late_evidence_takes_a_breach_back_with_an_audit_entry(company: Any, at_
     assert (entry["before"]["verdict"], entry["after"]["verdict"]) == ("late", "met")
     [breach] = company.breaches("N-01")
     assert (breach["raised_at"], breach["withdrawn_at"]) == (at_("08:11"), at_("08:30"))
+    with company.db.read() as conn:
+        kept = [each for each in history.page(conn, SYSTEM, "o1")["items"] if each["kind"] == "rejudged"]
+    assert {(each["data"]["clock"], *each["data"]["verdict"]) for each in kept} >= {("N-01", "late", "met")}
     assert ("late", "met") in [(old.verdict, new.verdict) for old, new in company.told[-1].rejudged]
 
 
