@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any, NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
@@ -113,7 +113,7 @@ class Calendar:
     def local(self, at_ms: int) -> datetime:
         """Local time of an instant (UTC ms), floored to the second; clamped to years 1…9999."""
         seconds = min(max(at_ms // 1000, -62_135_500_000), 253_402_200_000)
-        return datetime.fromtimestamp(seconds, UTC).astimezone(ZoneInfo(self.zone))
+        return datetime.fromtimestamp(seconds, ZoneInfo(self.zone))
 
     def instant(self, day: date, at: time) -> int:
         """UTC ms of a local time of day."""

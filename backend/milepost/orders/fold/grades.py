@@ -28,10 +28,11 @@ class Mark:
         self.facts = [fact.id]
         self.inferred = inferred
         self.grade = "D" if inferred else grade or grade_of(fact)
-        self.sources = _NONE if inferred or self.grade == "C" else _sources(fact)
+        self.sources: frozenset[str] | None = None  # of what is better than C; looked up once a second fact comes
 
     def add(self, fact: Fact, moves: bool = False) -> None:
         """Take one more fact as evidence; `moves`: it is a later one that sets the time anew."""
+        sources = self.solid_sources()
         if self.inferred:  # the real thing takes the place of what was only concluded
             self.inferred, self.grade, moves = False, "D", True
         if moves:
@@ -40,9 +41,14 @@ class Mark:
             return
         self.facts.append(fact.id)
         grade = grade_of(fact)
-        if grade != "C":
-            self.sources |= _sources(fact)
+        self.sources = sources if grade == "C" else sources | _sources(fact)
         self.grade = "A" if len(self.sources) > 1 else min(self.grade, grade)
+
+    def solid_sources(self) -> frozenset[str]:
+        """The independent sources behind it: two of them make an A."""
+        if self.sources is None:
+            self.sources = _NONE if self.inferred or self.grade == "C" else _sources(self.fact)
+        return self.sources
 
 
 def _sources(fact: Fact) -> frozenset[str]:

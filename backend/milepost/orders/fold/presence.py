@@ -39,7 +39,7 @@ def _present(unit: Unit, fact: Fact, witness: Fact | None) -> None:
     if fact.id in mark.facts:
         mark.grade = "A"
         if witness is not None:
-            mark.sources |= {witness.source}
+            mark.sources = mark.solid_sources() | {witness.source}
             if witness.id not in mark.facts:
                 mark.facts.append(witness.id)
 
