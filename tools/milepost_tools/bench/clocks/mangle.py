@@ -35,9 +35,18 @@ def _shaken(pen: Pen, fact: Fact) -> Fact:
     """A fact at another time; nothing comes before the submission, nothing of the road before the units are listed."""
     if fact.kind in _STEADY:
         return fact
+    at = fact.at + pen.rng.randrange(-DAY, DAY)
+    if fact.kind == "pickup.agreed":
+        at = min(at, fact.body["to"])
     road = fact.kind.startswith(_ROAD)
-    floor = [f.at for f in pen.facts if f.kind == "order.submitted" or (road and f.kind == "order.units")]
-    return replace(fact, at=max(fact.at + pen.rng.randrange(-DAY, DAY), *floor, 0))
+    floor = max(f.at for f in pen.facts if f.kind == "order.submitted" or (road and f.kind == "order.units"))
+    return _at(fact, at if at >= floor else floor + pen.rng.randrange(HOUR))
+
+
+def _at(fact: Fact, at: int) -> Fact:
+    """The same fact at another time, written down and received no earlier."""
+    recorded = max(at, fact.recorded_at or 0)
+    return replace(fact, at=at, recorded_at=recorded, received_at=max(recorded, fact.received_at or 0))
 
 
 def _late(pen: Pen, fact: Fact) -> Fact:
@@ -58,9 +67,13 @@ def _revised(pen: Pen, fact: Fact) -> Fact:
     """A higher revision of a fact, that tells another time."""
     if fact.kind in _STEADY:
         return replace(fact, rev=1)
-    at = fact.at + pen.pick((-10 * MINUTE, -1, 1, MINUTE, 30 * MINUTE))
-    recorded = max(at, fact.recorded_at or 0)
-    return replace(fact, rev=1, at=at, recorded_at=recorded, received_at=max(recorded, fact.received_at or 0) + MINUTE)
+    at = max(fact.at + pen.pick((-10 * MINUTE, -1, 1, MINUTE, 30 * MINUTE)), _submitted(pen))
+    later = _at(fact, at)
+    return replace(later, rev=1, received_at=(later.received_at or 0) + MINUTE)
+
+
+def _submitted(pen: Pen) -> int:
+    return next(f.at for f in pen.facts if f.kind == "order.submitted")
 
 
 def _mending(pen: Pen, kind: str, target: Fact, **body: object) -> Fact:
@@ -81,7 +94,8 @@ def _taken_back(pen: Pen, facts: list[Fact]) -> Fact:
 
 def _mended(pen: Pen, facts: list[Fact]) -> list[Fact]:
     target = pen.pick(facts)
-    fields: dict[str, object] = {"at": target.at + pen.pick((-30 * MINUTE, -5 * MINUTE, -1, 1, 5 * MINUTE))}
+    at = target.at + pen.pick((-30 * MINUTE, -5 * MINUTE, -1, 1, 5 * MINUTE))
+    fields: dict[str, object] = {"at": max(at, _submitted(pen))}
     if "branch" in target.body and pen.chance(0.5):
         fields = {"branch": "b7"}
     return [_mending(pen, "fact.corrected", target, fields=fields) for _ in range(pen.pick((1, 1, 2)))]

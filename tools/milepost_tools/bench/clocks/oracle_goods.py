@@ -90,7 +90,7 @@ def _leave(diary: Diary, fact: Fact, unit: Unit, site: str) -> None:
         return
     out = agreed or (trip == "delivery" and is_terminal(diary, site))
     unit.state, unit.moved = "out" if out else "in_transit", True
-    diary.tell(fact, "departed", unit=unit.name, data=unit.state)
+    diary.tell(fact, "departed", unit=unit.name, data="out" if out or trip == "delivery" else "line")
 
 
 def _agreed_anew(diary: Diary, fact: Fact, unit: Unit) -> bool:
