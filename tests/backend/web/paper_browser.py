@@ -96,9 +96,12 @@ class Page(HTMLParser):
         return any(each.action.endswith(ending) for each in self.forms)
 
     def send(self, ending: str, button: tuple[str, str] | None = None, **changes: Any) -> "Page":
-        """Fill a form in, press its button, follow where it leads. Names with dots are written with two underscores."""
+        """Fill a form in, press its button, follow where it leads.
+
+        `contact__name` stands for `contact.name`, `with_` for `with`.
+        """
         form = self.form(ending)
-        plain = {name.replace("__", "."): value for name, value in changes.items()}
+        plain = {name.rstrip("_").replace("__", "."): value for name, value in changes.items()}
         sent = form.filled(plain) | ({button[0]: button[1]} if button else {})
         return Page(self.client, self.client.post(form.action, data=sent))
 

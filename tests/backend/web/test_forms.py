@@ -211,7 +211,11 @@ def test_a_guard_is_explained_in_the_persons_language() -> None:
 
 
 def test_a_conflict_says_who_did_what_meanwhile() -> None:
-    changed = {"version": 4, "state": "accepted", "by": {"kind": "order.accepted", "role": "desk", "at": 1000}}
+    changed: dict[str, Any] = {
+        "version": 4,
+        "state": "accepted",
+        "by": {"kind": "order.accepted", "role": "desk", "at": 1000},
+    }
     told = refusals.told("accept", Conflict("changed", changed=changed), DETAIL, EN, lambda at: f"{at} ms")
     assert told["text"].startswith(
         "While you were reading, Order desk did “Accepted” at 1000 ms; the order is Accepted"

@@ -12,16 +12,21 @@ Translate = Callable[..., str]
 
 
 def told(
-    command: str, error: MilepostError, detail: Mapping[str, Any], t: Translate, clock: Callable[[int], str]
+    command: str,
+    error: MilepostError,
+    detail: Mapping[str, Any],
+    t: Translate,
+    clock: Callable[[int], str],
+    names: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """{title, text, may: [commands], exact}: what happened, what to do now. `exact`: the service's own words.
 
-    `detail`: the order as it is now; `clock`: how the page writes an instant (UTC ms).
+    `detail`: the order as it is now; `clock`: how the page writes an instant (UTC ms); `names`: of people by id.
     """
     act = _word(t, "act", command)
     made: dict[str, Any] = {"title": _title(error, t), "may": [], "exact": error.message, "text": error.message}
     if isinstance(error, Conflict):
-        return made | {"text": _changed(error, t, clock), "exact": ""}
+        return made | {"text": _changed(error, t, clock, names or {}), "exact": ""}
     if isinstance(error, IllegalStep):
         by_state = command in STEPS and detail["state"] not in STEPS[command].states
         state = _word(t, "ostate", detail["state"])
@@ -68,15 +73,16 @@ def _why(error: IllegalStep, t: Translate) -> str:
     return error.message.partition(": ")[2].partition("; allowed now:")[0] or error.message
 
 
-def _changed(error: Conflict, t: Translate, clock: Callable[[int], str]) -> str:
+def _changed(error: Conflict, t: Translate, clock: Callable[[int], str], names: Mapping[str, str]) -> str:
     changed = error.extra.get("changed")
     if not isinstance(changed, dict):
         return t("refused.running") if changed == "key" else error.message
     by = changed.get("by") or {}
     at = by.get("at")
+    role = _word(t, "role", by["role"]) if by.get("role") else t("refused.somebody")
     return t(
         "refused.changed",
-        who=_word(t, "role", by["role"]) if by.get("role") else t("refused.somebody"),
+        who=names.get(by.get("id", ""), role),
         at=clock(at if isinstance(at, int) else parse_rfc3339(at)) if at is not None else "–",
         what=_word(t, "fact", by.get("kind")),
         state=_word(t, "ostate", changed.get("state")),

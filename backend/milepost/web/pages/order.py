@@ -16,6 +16,7 @@ from milepost.clocks import service as clocks
 from milepost.errors import MilepostError, NotFound
 from milepost.ids import new_id
 from milepost.masterdata import service as masterdata
+from milepost.notify.repository import names_of
 from milepost.orders import service as orders
 from milepost.orders.bodies import BODIES
 from milepost.orders.model import STAGES
@@ -108,9 +109,7 @@ def show(
         clocks=clock_view.table(running, now, zone, language, t),
         acts=_forms(conn, me, row, detail, facts, language, zone, now, returned),
         key=new_id(),
-        problem=refusals.told(returned.command, returned.error, detail, t, lambda at: _clock(at, zone, now))
-        if returned and returned.error
-        else None,
+        problem=_problem(conn, returned, detail, t, lambda at: _clock(at, zone, now)),
         done=done,
         code=qr.code(f"{str(request.base_url).rstrip('/')}/orders/{row['number']}"),
         address=f"{str(request.base_url).rstrip('/')}/orders/{row['number']}",
@@ -153,6 +152,16 @@ def _forms(
         "open": bool(returned) and returned.command not in first and returned.command in detail["allowed"],
         "choices": choices.choices,
     }
+
+
+def _problem(conn: Connection, returned: Returned | None, detail: dict[str, Any], t: Any, clock: Any) -> Any:
+    """Why a form was refused, or None."""
+    if returned is None or returned.error is None:
+        return None
+    changed = returned.error.extra.get("changed")
+    by = (changed.get("by") or {}).get("id") if isinstance(changed, dict) else None
+    names = names_of(conn, {by}) if by else {}
+    return refusals.told(returned.command, returned.error, detail, t, clock, names)
 
 
 def _clock(at: int, zone: ZoneInfo, now: int, seconds: bool = False) -> str:
