@@ -139,7 +139,8 @@ def test_EO13_a_late_clock_that_no_fact_ends_is_noted_with_a_word_and_stays_note
     [item] = house.inbox()
     noted = house.do(service.resolve, house.people["anna"], item["id"], "customer to be followed up")
     assert noted["resolved"]["word"] == "customer to be followed up" and noted["resolved"]["by"]["name"] == "Anna"
-    house.say("remark.added", "09:20", order="o1", remark="track", text="still waiting")
+    changes = {"lines": [{"line": "1", "qty": 9}]}
+    house.say("order.edited", "09:20", by="customer", order="o1", changes=changes)  # folded anew, still late
     house.wait("09:40")
     assert [i for i in house.inbox() if i["clock"] == "N-01"] == []
 

@@ -124,7 +124,11 @@ def test_what_was_due_by_an_instant_stays_due_later(minute: int):
 
 
 def test_a_branch_is_told_of_what_happened_while_the_order_was_there(book: Book):
-    told = {(n.template, n.to_role): n.to_scope_id for n in due(book.facts)}
+    at_b1 = Book()
+    at_b1.facts = [*book.facts]
+    at_b1.say("exception.raised", "08:21", by="desk", order="o1", ex="EX-16", cause="no price", stage="entered")
+    told = {(n.template, n.to_role): n.to_scope_id for n in due(at_b1.facts)}
+    assert told["EX-16.staff", "desk"] == "b1"
     assert told["N-01.staff", "branch_manager"] == "b1"  # late at the first branch
     assert told["rerouted.staff", "desk"] == "b2"
     assert told["EX-26.staff", "desk"] == "b2"
@@ -192,3 +196,17 @@ def test_an_accident_before_there_is_a_branch_reaches_those_who_see_the_whole_co
     book.say("exception.raised", "08:01", by="customer", order="o1", ex="EX-9", cause="typo", stage="entered")
     staff = [n for n in due(book.facts, "08:05") if n.ex == "EX-9" and n.to_role == "desk"]
     assert [(n.to_scope_kind, n.to_scope_id) for n in staff] == [("company", "")]
+
+
+def test_the_same_read_that_is_wrong_again_after_the_list_changed_twice_is_told_again():
+    book = Book()
+    book.whole()
+    book.facts = book.facts[:12]
+    book.say("trip.planned", "08:50", trip="t2", kind="line", stops=[{"site": "hub"}])
+    book.say("trip.vehicle", "08:50", trip="t2", vehicle="v2", from_=at("08:50"))
+    book.say("unit.loaded", "09:00", source="rfid", unit="u2", vehicle="v2", site="yard")
+    book.say("trip.expected", "09:05", trip="t2", order="o1", units=["u2"])
+    book.say("trip.expected", "09:10", trip="t2", order="o1", units=["u2"], remove=True)
+    wrong = [n for n in due(book.facts) if n.template == "wrong_truck.staff" and n.to_role == "keeper"]
+    assert [n.over for n in sorted(wrong, key=lambda n: not n.over)] == [True, False]
+    assert len({n.id for n in wrong}) == 2
