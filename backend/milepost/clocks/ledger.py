@@ -113,18 +113,10 @@ def _otherwise(
             "why": versions.why_of(conn, force.calendar) if by_calendar else _said(change),
         }
         repository.add_audit(conn, entry)
-        history.note(conn, change.order_id, "rejudged", _in_history(entry, before, new), change.at)
         told = {name: entry[name] for name in ("clock", "start_fact", "subject", "cause")}
         told |= {"before": json.loads(old), "after": None if new is None else json.loads(_text(new))}
         history.note(conn, change.order_id, "rejudged", told, change.at)
         yield before, new or replace(before, verdict="void", end=change.at, breached_at=None)
-
-
-def _in_history(entry: Row, before: ClockState, after: ClockState | None) -> Row:
-    """The same in the order's own history, in short."""
-    named = {name: entry[name] for name in ("clock", "start_fact", "subject", "cause", "why")}
-    values = {name: [getattr(before, name), after and getattr(after, name)] for name in ("verdict", "due")}
-    return named | values
 
 
 def _said(change: Change) -> str:
