@@ -90,6 +90,10 @@ class Summary(BaseModel):
     type: str | None
     waybill: str | None
     customer: str | None
+    channel: str | None
+    customer_class: str | None
+    phone: str | None
+    ship_on: str | None
     branch: str | None
     site: str | None
     carrier: str | None

@@ -1,7 +1,8 @@
 """HTTP of the orders: ask, one address per step, read, evidence (DESIGN: HTTP)."""
 
 from collections.abc import Callable
-from typing import Annotated, Any
+from datetime import date
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Header, Query
 from fastapi import Path as InPath
@@ -13,8 +14,11 @@ from milepost.errors import Conflict, IllegalStep
 from milepost.orders import derive, history_api, service
 from milepost.orders.answers import FactOut, OrderOut, Page, SplitOut, TripStep
 from milepost.orders.bodies import BODIES, TRIP_BODIES, Append, Command, Plain, Request, Split
+from milepost.orders.fields import storable
+from milepost.orders.listing import SORTS, Filter
 from milepost.orders.service import Asked
 from milepost.orders.transitions import STEPS, TRIP_STEPS
+from milepost.times import parse_rfc3339
 
 router = APIRouter(prefix="/api/v1", tags=["orders"])
 Db = Annotated[Database, Depends(database)]
@@ -47,20 +51,42 @@ def create_order(body: Request, db: Db, me: Me, key: Key = None) -> OrderOut:
 def list_orders(
     conn: Reader,
     me: Me,
-    state: Annotated[str | None, Query(max_length=20)] = None,
+    state: Annotated[str | None, Query(max_length=400, description="one or several states, with commas")] = None,
     stage: Annotated[int | None, Query(ge=1, le=9)] = None,
+    type: Annotated[Literal["goods", "consignment"] | None, Query()] = None,
     branch: Annotated[str | None, Query(max_length=64)] = None,
-    q: Annotated[str | None, Query(max_length=64, description="part of a number, waybill or customer")] = None,
+    channel: Annotated[str | None, Query(max_length=80)] = None,
+    customer_class: Annotated[str | None, Query(alias="class", max_length=80)] = None,
+    customer: Annotated[str | None, Query(max_length=64)] = None,
+    q: Annotated[
+        str | None,
+        Query(max_length=64, description="part of a number, waybill, name, phone, address or goods, aliases too"),
+    ] = None,
     trip: Annotated[str | None, Query(max_length=64)] = None,
     vehicle: Annotated[str | None, Query(max_length=64)] = None,
-    cursor: Annotated[str | None, Query(max_length=120)] = None,
+    created_from: Annotated[str | None, Query(max_length=40, description="RFC 3339, included")] = None,
+    created_to: Annotated[str | None, Query(max_length=40, description="RFC 3339, excluded")] = None,
+    ship_from: Annotated[date | None, Query(description="day, included")] = None,
+    ship_to: Annotated[date | None, Query(description="day, included")] = None,
+    exceptions: Annotated[bool | None, Query(description="with open exceptions, or without")] = None,
+    sort: Annotated[str, Query(max_length=20, description=f"{', '.join(SORTS)}; - before it: downwards")] = "-created",
+    cursor: Annotated[str | None, Query(max_length=900)] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> Page:
     """Orders you may see, newest first."""
-    found = service.listing(
-        conn, me, state=state, stage=stage, branch=branch, q=q, trip=trip, vehicle=vehicle, cursor=cursor, limit=limit
-    )
-    return Page(**found)
+    given = Filter(
+        states=[each.strip() for each in state.split(",") if each.strip()] if state else (),
+        stage=stage, type=type, branch=branch, channel=channel, customer_class=customer_class, customer=customer,
+        q=_plain(q), trip=trip, vehicle=vehicle,
+        created_from=None if created_from is None else parse_rfc3339(created_from, "created_from"),
+        created_to=None if created_to is None else parse_rfc3339(created_to, "created_to"),
+        ship_from=ship_from, ship_to=ship_to, exceptions=exceptions,
+    )  # fmt: skip
+    return Page(**service.listing(conn, me, given, sort=sort, cursor=cursor, limit=limit))
+
+
+def _plain(text: str | None) -> str | None:
+    return None if text is None else storable(text)
 
 
 @router.get("/orders/{ref}")

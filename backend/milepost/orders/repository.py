@@ -14,7 +14,7 @@ from milepost.orders.tables import command_key, order, order_day, order_link, wa
 from milepost.orders.world import Link
 
 Row = dict[str, Any]
-_SEARCHED = (order.c.number, order.c.waybill, order.c.customer)
+_MOST_TEXT = 4000
 
 
 def add(conn: Connection, row: Row) -> bool:
@@ -53,23 +53,6 @@ def due(conn: Connection, now: int, limit: int = 100) -> list[str]:
     return list(conn.execute(statement.limit(limit)).scalars())
 
 
-def page(
-    conn: Connection, who: Principal, *, state: str | None, stage: int | None, branch: str | None, q: str | None,
-    trip: str | None, vehicle: str | None, before: str | None, limit: int,
-) -> list[Row]:  # fmt: skip
-    """Orders that `who` may see, newest first, those before the id `before`."""
-    statement = readable(who, order).order_by(order.c.id.desc()).limit(limit)
-    equal = {"state": state, "stage": stage, "branch": branch, "trip": trip, "vehicle": vehicle}
-    for name, value in equal.items():
-        if value is not None:
-            statement = statement.where(order.c[name] == value)
-    if q:
-        statement = statement.where(or_(*(column.icontains(q, autoescape=True) for column in _SEARCHED)))
-    if before is not None:
-        statement = statement.where(order.c.id < before)
-    return [dict(row) for row in conn.execute(statement).mappings()]
-
-
 def save(conn: Connection, row: Row, state: OrderState, projection: str, now: int, changed_by: Row) -> None:
     """Write the projection of the fold over the order's row; `request` is what is wanted now, edits included."""
     is_open = sum(1 for trouble in state.exceptions if trouble["closed_at"] is None)
@@ -78,6 +61,11 @@ def save(conn: Connection, row: Row, state: OrderState, projection: str, now: in
         "updated_at": now,
         "changed_by": json.dumps(changed_by),
         "type": state.type,
+        "channel": _short(state.channel),
+        "customer_class": _short(state.customer_class),
+        "phone": _short(_part(state.asked, "contact", "phone")),
+        "ship_on": _short(_part(state.asked, "dates", "ship"), 10),
+        "search": _search(row["number"], state),
         "waybill": state.waybill,
         "customer": state.customer,
         "branch": state.branch,
@@ -118,6 +106,28 @@ def claim_waybill(conn: Connection, waybill: str, order_id: str) -> Row | None:
             return row
         conn.execute(update(waybill_number).where(waybill_number.c.waybill == waybill).values(order_id=order_id))
     return None
+
+
+def _part(asked: Mapping[str, Any], name: str, key: str) -> Any:
+    found = asked.get(name)
+    return found.get(key) if isinstance(found, dict) else None
+
+
+def _short(value: Any, length: int = 80) -> str | None:
+    """Text that fits its column; facts of files may hold anything."""
+    return value[:length] if isinstance(value, str) else None
+
+
+def _search(number: str, state: OrderState) -> str:
+    """What people know an order by: its numbers, who and where it concerns, what it carries."""
+    asked = state.asked
+    words: list[Any] = [number, state.waybill, state.customer]
+    for name in ("contact", "from", "to"):
+        words += [_part(asked, name, key) for key in ("name", "phone", "address")]
+    for line in state.lines:
+        words += [line.get(key) for key in ("sku", "item", "name")]
+    told = dict.fromkeys(word.lower() for word in words if isinstance(word, str) and word)
+    return "\n".join(told)[:_MOST_TEXT]
 
 
 def set_due(conn: Connection, order_id: str, next_due: int | None) -> None:

@@ -9,7 +9,6 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from milepost.access.model import SYSTEM, Principal
-from milepost.cursors import cursor_at, open_cursor
 from milepost.errors import Conflict, DuplicateKey, Forbidden, NotFound
 from milepost.evidence.model import Fact, canonical
 from milepost.ids import new_id
@@ -17,15 +16,17 @@ from milepost.masterdata import service as masterdata
 from milepost.orders import guards, projector, repository, transitions, trips, warnings
 from milepost.orders.authority import author_role, roles_over
 from milepost.orders.guards import Case
+from milepost.orders.listing import Filter, listing
 from milepost.orders.projector import CALENDAR, on_facts, refold, subscribe, wake
 from milepost.orders.spelling import SCANNED, complete, spelled
-from milepost.orders.view import detail, evidence, summary
+from milepost.orders.view import detail, evidence
 from milepost.orders.vocabulary import KINDS, validate
 from milepost.orders.write import Asked, append, own_branch, told, when
 from milepost.times import now_ms
 
 __all__ = [
     "Asked",
+    "Filter",
     "case_of",
     "check_version",
     "command",
@@ -186,32 +187,6 @@ def get(conn: Connection, who: Principal, ref: str, seen_by: Principal | None = 
     if row is None:
         raise NotFound(_missing(ref))
     return detail(conn, row, roles_over(seen_by or who, row))
-
-
-def listing(
-    conn: Connection,
-    who: Principal,
-    *,
-    state: str | None = None,
-    stage: int | None = None,
-    branch: str | None = None,
-    q: str | None = None,
-    trip: str | None = None,
-    vehicle: str | None = None,
-    cursor: str | None = None,
-    limit: int = 50,
-) -> dict[str, Any]:
-    """A page of orders, newest first: {items, next}. `cursor`: the `next` of the page before (opaque).
-
-    Raises Invalid for a cursor that is none of ours.
-    """
-    rows = repository.page(
-        conn, who, state=state, stage=stage, branch=branch, q=q, trip=trip, vehicle=vehicle,
-        before=open_cursor("o1", cursor), limit=limit + 1,
-    )  # fmt: skip
-    more = len(rows) > limit
-    last = rows[limit - 1]["id"] if more else None
-    return {"items": [summary(row) for row in rows[:limit]], "next": None if last is None else cursor_at("o1", last)}
 
 
 def evidence_of(conn: Connection, who: Principal, ref: str) -> list[dict[str, Any]]:

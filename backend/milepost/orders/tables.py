@@ -18,6 +18,12 @@ order = Table(
     Column("updated_at", BigInteger, nullable=False),
     Column("changed_by", Text),
     Column("type", String(16)),
+    Column("channel", String(80), index=True),
+    Column("customer_class", String(80), index=True),
+    Column("phone", String(80), index=True),
+    Column("ship_on", String(10), index=True),  # the day agreed for shipping, YYYY-MM-DD
+    # All that people look an order up by, in lower case: numbers, people, places, goods.
+    Column("search", Text, nullable=False, server_default=""),
     Column("waybill", String(64), index=True),
     Column("customer", String(64), index=True),
     Column("branch", String(64), index=True),

@@ -56,8 +56,9 @@ def summary(row: Mapping[str, Any]) -> dict[str, Any]:
         {**{name: s[name] for name in shown}, "at": to_rfc3339(s["at"]), "since": to_rfc3339(s["since"])}
         for s in projection.get("stages", ())
     ]
-    names = ("id", "number", "type", "waybill", "customer", "branch", "site", "carrier", "vehicle", "trip", "state",
-             "stage", "current", "outcome", "open_exceptions", "version")  # fmt: skip
+    names = ("id", "number", "type", "waybill", "customer", "channel", "customer_class", "phone", "ship_on", "branch",
+             "site", "carrier", "vehicle", "trip", "state", "stage", "current", "outcome", "open_exceptions",
+             "version")  # fmt: skip
     times = {"created_at": to_rfc3339(row["created_at"]), "updated_at": to_rfc3339(row["updated_at"])}
     tally = projection.get("tally", {})
     return {**{name: row[name] for name in names}, **times, "tally": tally, "stages": stages,

@@ -153,10 +153,12 @@ def _stop_at_shipper(w: World, order: Order, at: int) -> Fact | None:
     for trip in w.trips_for(order):
         if trip.kind != "pickup" or order.id not in trip.expected:
             continue
-        for _, _, vehicle in trip.vehicles:
-            for visit in w.visits.get(vehicle, ()):
-                if visit.site == order.from_site and visit.stop and visit.stop.at <= at and visit.left is None:
-                    return visit.stop
+        for visit in (v for _, _, vehicle in trip.vehicles for v in w.visits.get(vehicle, ())):
+            stop = visit.stop
+            if stop is None or visit.site != order.from_site or stop.at > at or visit.left is not None:
+                continue
+            if trip.drives(stop.subjects["vehicle"], stop.at):
+                return stop
     return None
 
 
