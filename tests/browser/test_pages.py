@@ -96,7 +96,7 @@ def test_commands_work_without_scripts_and_ask_before_what_cannot_be_undone(
     expect(page.locator("#act-cancel select")).to_have_value("")  # nobody is preselected as the one who asked
     expect(page.locator("#act-cancel input[name=reason]:checked")).to_have_count(0)
     page.locator("#act-cancel select").select_option("customer")
-    page.get_by_label("Customer will not ship").first.check()
+    page.locator("#act-cancel").get_by_label("Customer will not ship").check()
     page.locator("#act-cancel > form > .btn").click()
     expect(page.locator(".head .lab").first).to_contain_text("Cancelled")
     # A command that the state no longer allows comes back with the reason; the page stays.
