@@ -32,6 +32,10 @@ def ladder(state: ClockState, resolved: Resolved) -> list[dict[str, Any]]:
         ]
     elif state.clock == "N-11":
         rungs.append(_rung(state.late_from, "overdue", "branch_manager", "N-11"))
+    elif state.clock == "N-20":
+        local = BusinessCalendar(zone=state.why["zone"])
+        hard = local.at(local.day(state.start), resolved.time("pickup.hard_same"))
+        rungs.append(_rung(hard, "overdue", "branch_manager", "N-22"))
     elif state.clock == "N-25":
         rungs.append(_rung(state.due - resolved.duration("pickup.warn_before"), "warn", state.owner, "N-28"))
         rungs.append(_rung(state.late_from, "overdue", "branch_manager", "N-25"))

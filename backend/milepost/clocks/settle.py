@@ -31,7 +31,8 @@ class Draft:
 
     `pause`: "" never, "longer" a duration, "anew" a time of day. `ends` end it, `voids` set it aside. `span` stands in
     for `limit` where the due instant comes from another clock. `opens`: before it (UTC ms) an end is early; `kept`: an
-    end is in time whenever it comes. `excusable` judges a late clock by its due instant (UTC ms).
+    end is in time whenever it comes. `late_by`: when it is late, by its due instant, where that is not at the due
+    instant. `excusable` judges a late clock by its due instant. All UTC ms.
     """
 
     clock: str
@@ -49,6 +50,7 @@ class Draft:
     subject: str = ""
     opens: int | None = None
     kept: bool = False
+    late_by: Callable[[int], int | None] | None = None
     excusable: Callable[[int], bool] | None = None
     steps: Steps = ()
 
@@ -120,10 +122,10 @@ def reckon(case: Case, draft: Draft, stop: Hit | None) -> Span:
     assert draft.limit is not None
     due, step = draft.limit(draft.begins)
     steps = [step]
-    late, paused = due + draft.inclusive, 0
+    late, paused = _late(draft, due), 0
     if draft.pause:
         for begins, ends in case.holds:
-            if late <= begins or (stop is not None and stop.at < begins):
+            if (late is not None and late <= begins) or (stop is not None and stop.at < begins):
                 break
             since = max(begins, draft.begins)
             if ends is None or (stop is not None and stop.at < ends):
@@ -138,8 +140,12 @@ def reckon(case: Case, draft: Draft, stop: Hit | None) -> Span:
             else:
                 due, step = draft.limit(ends)
                 steps += [["resumed", ends], step]
-            late = due + draft.inclusive
+            late = _late(draft, due)
     return Span(due, late, paused, steps)
+
+
+def _late(draft: Draft, due: int) -> int | None:
+    return due + draft.inclusive if draft.late_by is None else draft.late_by(due)
 
 
 def within(policy: Resolved, key: str) -> Limit:

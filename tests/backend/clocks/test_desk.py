@@ -316,6 +316,34 @@ def test_a_verified_outage_excuses_the_desk_but_not_the_printer(tale: Tale) -> N
     assert tale.clock("N-01").breached_at == tale.ms("10:10:00.001")
 
 
+def test_an_outage_of_the_week_before_excuses_nothing(tale: Tale) -> None:
+    tale.say("exempt.verified", "2024-02-26 09:00", cause="network down")
+    tale.submit("10:00")
+    assert tale.verdict("N-01") == "late"
+
+
+@requirement("C7", "N-10", "N-11", "N-12", "N-15")
+def test_C7_an_order_of_the_night_belongs_to_the_next_day_even_if_it_is_taken_at_once(tale: Tale) -> None:
+    tale.submit("21:00")
+    tale.accept("21:30")
+    tale.cancel("22:00")
+    due = {name: tale.clock(name).due for name in ("N-10", "N-11", "N-12", "N-15")}
+    assert due == {
+        "N-10": tale.ms("2024-03-05 23:00"),
+        "N-11": tale.ms("2024-03-05 24:00"),
+        "N-12": tale.ms("2024-03-05 24:00"),
+        "N-15": tale.ms("2024-03-05 23:00"),
+    }
+
+
+@requirement("N-15")
+def test_N15_what_was_written_before_the_acceptance_explains_nothing(tale: Tale) -> None:
+    tale.submit("10:00")
+    tale.say("remark.added", "10:01", remark="track", text="x")
+    tale.accept("10:05")
+    assert tale.verdict("N-15") == "late"
+
+
 def test_inference_by_a_person_ends_the_desks_clocks_a_tag_read_ends_none(tale: Tale) -> None:
     tale.submit("10:00", type="goods")
     tale.say("order.units", "10:01", units=[{"unit": "u1"}])

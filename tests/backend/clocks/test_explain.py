@@ -144,6 +144,24 @@ def test_the_ladder_of_an_acceptance(tale: Tale) -> None:
     assert ladder(tale.clock("N-11", "12:00"), tale.policies.at(None, None, 0))[-1]["to"] == "branch_manager"
 
 
+def test_the_ladder_of_a_pickup(tale: Tale) -> None:
+    tale.submit("10:00", pickup="asap")
+    resolved = tale.policies.at(None, None, 0)
+    assert [(r["what"], r["at"]) for r in ladder(tale.clock("N-20", "10:01"), resolved)] == [
+        ("due", tale.ms("12:00")),
+        ("overdue", tale.ms("19:00")),
+    ]
+    tale.agree("10:05", "15:00")
+    rungs = ladder(tale.clock("N-25", "10:10"), resolved)
+    assert [(r["what"], r["at"], r["rule"]) for r in rungs] == [
+        ("warn", tale.ms("15:45"), "N-28"),
+        ("due", tale.ms("16:00"), "N-25"),
+        ("overdue", tale.ms("16:00:00.001"), "N-25"),
+    ]
+    tale.say("hold.set", "10:20", hold="h", reason="r")
+    assert ladder(tale.clock("N-25", "10:30"), resolved) == []
+
+
 def test_lengths_in_words() -> None:
     assert (
         duration("P1DT2H", 1) == "1 d 2 h"

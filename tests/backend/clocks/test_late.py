@@ -214,9 +214,9 @@ def test_judging_an_order_costs_well_under_half_a_millisecond(tale: Tale) -> Non
     policies = PolicySet()
     story = trace(tale.facts, policies, tale.calendars.company, until)["o1"]
     best = 1.0
-    for _ in range(5):
-        began = time.perf_counter()
-        for _ in range(50):
+    for _ in range(30):  # processor time, the best of many: other work on the machine must not fail it
+        began = time.process_time()
+        for _ in range(20):
             judge(story, policies, tale.calendars, until)
-        best = min(best, (time.perf_counter() - began) / 50)
+        best = min(best, (time.process_time() - began) / 20)
     assert best < 0.0005

@@ -186,3 +186,29 @@ def test_picking_is_armed_again_only_if_it_had_been_confirmed(tale: Tale) -> Non
     other.postpone("10:30", "2024-03-06")
     first, second = other.clocks("N-79")
     assert first.verdict == "void" and second.due == tale.ms("2024-03-07 24:00")
+
+
+@pytest.mark.parametrize(
+    ("printed", "due"),
+    [("10:19:59.999", "10:33"), ("10:20", None), ("10:29:59.999", None), ("10:30", "10:43")],
+)
+def test_a_pause_is_half_open(tale: Tale, printed: str, due: str | None) -> None:
+    accepted(tale)
+    hold(tale, "10:20", "10:30")
+    tale.say("note.printed", printed, paper="A4", branch="A")
+    clock = tale.clock("N-09")
+    assert (clock.verdict, clock.due) == ("met", None if due is None else tale.ms(due))
+
+
+@requirement("N-21")
+def test_N21_pauses_until_it_is_really_late_and_not_after(tale: Tale) -> None:
+    tale.submit("10:00", pickup="asap")
+    hold(tale, "11:30", "12:30")  # past its hour, but the target of noon was not missed yet
+    assert (tale.clock("N-21").due, tale.clock("N-21").late_from) == (tale.ms("12:00"), tale.ms("13:00:00.001"))
+    assert tale.clock("N-21", "11:45").due is None
+    other = type(tale)()
+    other.submit("10:00", pickup="asap", branch=None)
+    other.say("order.assigned", "13:00", branch="A")
+    hold(other, "13:10")
+    clock = other.clock("N-21", "13:20")
+    assert (clock.verdict, clock.due, clock.late_from) == ("late", tale.ms("14:00"), tale.ms("12:00:00.001"))

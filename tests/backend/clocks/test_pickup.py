@@ -205,6 +205,22 @@ def test_the_vehicles_stop_at_the_shipper_is_the_arrival(tale: Tale) -> None:
     assert (clock.verdict, clock.end) == ("met", tale.ms("12:00"))
 
 
+def test_a_stop_before_the_vehicle_was_on_the_trip_is_no_arrival(tale: Tale) -> None:
+    tale.submit("10:00", pickup="asap")
+    tale.say("trip.planned", "10:01", trip="t1", kind="pickup", stops=[{"site": "home"}])
+    tale.say("trip.vehicle", "10:01", trip="t1", vehicle="v1", from_=tale.ms("12:00:00.001"))
+    tale.say("trip.expected", "10:01", trip="t1")
+    tale.say("vehicle.stopped", "12:00", vehicle="v1", site="home")
+    tale.pick_up("12:20")
+    assert (tale.verdict("N-20"), tale.clock("N-20").end) == ("late", tale.ms("12:20"))
+
+
+def test_without_a_submission_nobody_waits_for_a_pickup(tale: Tale) -> None:
+    tale.say("order.requested", "10:00", type="consignment", customer="c1")
+    tale.agree("10:30", "15:00")
+    assert not any(tale.clocks(name) for name in PICKUP)
+
+
 def test_a_waybill_proves_the_pickup_and_a_hand_in_makes_it_needless(tale: Tale) -> None:
     tale.submit("10:00", pickup="asap")
     other = type(tale)()

@@ -2,6 +2,7 @@
 
 from dataclasses import fields
 from datetime import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -161,6 +162,13 @@ def test_what_is_wrong_in_a_file_is_named(given: Any, said: str) -> None:
     with pytest.raises(Invalid) as error:
         parse_policy(given)
     assert said in error.value.message
+
+
+def test_the_docs_list_every_key_with_its_default() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "clocks.md").read_text()
+    for key in KEYS.values():
+        kind = key.kind.replace("/", " / ")
+        assert f"| `{key.name}` | {kind} | {key.default} | {', '.join(key.rules)} |" in page
 
 
 def test_every_key_names_its_rules() -> None:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from milepost.clocks.case import Case, Event, Hit, window
 from milepost.clocks.model import ClockState
 from milepost.clocks.policy import Resolved
-from milepost.clocks.settle import Draft, Limit, Span, reckon, settle, within
+from milepost.clocks.settle import Draft, Limit, Span, settle, within
 from milepost.orders.fold.values import fields
 
 _AGREED = "pickup.agreed"
@@ -36,7 +36,10 @@ def clocks(case: Case) -> Iterator[ClockState]:
         else:
             yield from _appointment(case, arming.event, arming.appointment, arrivals)
             yield from _odd_hours(case, arming)
+    submitted = case.first("order.submitted")
     for event in case.of(_AGREED):
+        if submitted is None or event.n < submitted.n:
+            continue
         agreed = window(event.fact.body)
         if agreed is not None and not _settled(case, event, arrivals):
             yield from _appointment(case, event, agreed, arrivals)
@@ -117,17 +120,14 @@ def _rebook(case: Case, arming: Arming, target: ClockState, arrivals: list[Hit])
     assert arming.rebook is not None
     event, (start, steps) = arming.event, arming.rebook
     agreed, voids = case.after(event.n, _AGREED), [*arrivals, *case.after(event.n, *_GONE)]
+
+    def late_by(due: int) -> int | None:
+        late = [at for at in (target.late_from, *(hit.at for hit in agreed[:1] if hit.at > due)) if at is not None]
+        return min(late, default=None)
+
     keys, limit = ("pickup.rebook",), within(case.policy(start), "pickup.rebook")
-    steps = [*steps, ["or_target"]]
-    draft = Draft("N-21", "conditional", event, keys, agreed, voids, limit, start=start, pause="longer", steps=steps)
-    stop = min([*agreed, *voids], default=None)
-    span = reckon(case, draft, stop)
-    late = target.late_from
-    if span.due is None:
-        late = None
-    elif agreed and agreed[0].at > span.due:
-        late = agreed[0].at if late is None else min(late, agreed[0].at)
-    draft.span = span._replace(late_from=late)
+    draft = Draft("N-21", "conditional", event, keys, agreed, voids, limit, start=start, pause="longer")
+    draft.late_by, draft.steps = late_by, [*steps, ["or_target"]]
     return settle(case, draft)
 
 
