@@ -1,7 +1,7 @@
 """What the bodies of commands are made of: bounded types, places, lines, dates, and what every command may say."""
 
 from datetime import date
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -11,6 +11,7 @@ from pydantic import (
     SerializerFunctionWrapHandler,
     StringConstraints,
     model_serializer,
+    model_validator,
 )
 
 from milepost.errors import Invalid
@@ -101,17 +102,31 @@ class Dates(Strict):
     pickup: Instant | None = Field(None, description="appointment at the shipper (PU-3)")
     pickup_to: Instant | None = Field(None, description="end of the appointment, where it is a window")
 
+    @model_validator(mode="after")
+    def _is_a_window(self) -> Self:
+        """Refuse here what serializing could not: an error there is a failure of ours."""
+        try:
+            self._appointment()
+        except Invalid as error:
+            raise ValueError(error.message) from None
+        return self
+
     @model_serializer(mode="wrap")
     def _told(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """As the fact says it: the appointment in UTC ms, or {from, to} of them."""
         told = handler(self)
-        start, end = told.pop("pickup", None), told.pop("pickup_to", None)
-        if start is not None:
-            begins = parse_rfc3339(start, "dates.pickup")
-            ends = begins if end is None else parse_rfc3339(end, "dates.pickup_to")
-            if ends < begins:
-                raise Invalid("dates.pickup_to: the appointment ends before it begins")
-            told["pickup"] = begins if ends == begins else {"from": begins, "to": ends}
-        elif end is not None:
-            raise Invalid("dates.pickup_to: give dates.pickup too, when it begins")
-        return told
+        for name in ("pickup", "pickup_to"):
+            told.pop(name, None)
+        appointment = self._appointment()
+        return told if appointment is None else told | {"pickup": appointment}
+
+    def _appointment(self) -> int | dict[str, int] | None:
+        if self.pickup is None:
+            if self.pickup_to is not None:
+                raise Invalid("pickup_to: give pickup too, when it begins")
+            return None
+        begins = parse_rfc3339(self.pickup, "pickup")
+        ends = begins if self.pickup_to is None else parse_rfc3339(self.pickup_to, "pickup_to")
+        if ends < begins:
+            raise Invalid("pickup_to: the appointment ends before it begins")
+        return begins if ends == begins else {"from": begins, "to": ends}

@@ -3,6 +3,8 @@
 import threading
 from typing import Any
 
+import pytest
+
 from milepost.evidence import log
 from milepost.times import now_ms, to_rfc3339
 
@@ -286,3 +288,18 @@ def test_facts_that_name_no_order_of_ours_touch_nothing(field: Any):
     assert all(
         fact.id not in [f["id"] for f in field.get(f"/orders/{o['id']}/facts")] for o in field.get("/orders")["items"]
     )
+
+
+@pytest.mark.parametrize(
+    "dates",
+    [
+        {"pickup": "tomorrow"},
+        {"pickup": ""},
+        {"pickup_to": "2026-03-02T10:00:00+08:00"},
+        {"pickup": "2026-03-02T10:00:00+08:00", "pickup_to": "2026-03-02T09:00:00+08:00"},
+    ],
+)
+def test_an_appointment_that_is_none_is_refused_and_no_failure_of_ours(field: Any, dates: dict[str, str]):
+    order = field.requested()
+    problem = field.post("customer", f"/orders/{order}/submit", 422, dates=dates)
+    assert problem["code"] == "validation" and "pickup" in problem["detail"]
