@@ -16,8 +16,8 @@ from milepost.db import Database
 from milepost.orders import projector
 from milepost.times import now_ms
 
-BATCH = 50  # orders per transaction: the writers' lock of SQLite is held for a fraction of a second
-_CANDIDATES = 8 * BATCH  # of which other workers may hold some
+BATCH = 25  # orders per transaction: the writers' lock of SQLite is held for a fraction of a second
+_CANDIDATES = 16 * BATCH  # of which other workers may hold some
 _BREATH_S = 0.01  # between two batches, for those who wait for the writers' lock
 _AGAIN_MS = 60_000
 _log = logging.getLogger(__name__)

@@ -4,6 +4,9 @@ import json
 from collections.abc import Iterable
 from multiprocessing import get_context
 from multiprocessing.process import BaseProcess
+from typing import Any
+
+from sqlalchemy import ColumnElement, Table, func, insert, select
 
 from milepost.access.model import SYSTEM
 from milepost.clocks import repository as clock_rows
@@ -49,6 +52,47 @@ def submit(db: Database, channel: str, due_at: Iterable[int]) -> list[str]:
                 projector.on_facts(conn, log.append(conn, [_submitted(order_id, channel, at)]))
                 made.append(order_id)
     return made
+
+
+def multiply(db: Database, order_id: str, times: int) -> None:
+    """So many more orders like this one, with their facts and clocks, written straight into the tables: the weight of a
+    large company that nobody moves while the bench lasts. They differ in nothing but their ids."""
+    tables = [metadata.tables[name] for name in ("orders", "fact", "fact_subject", "clock")]
+    with db.tx() as conn:
+        own = {table: [dict(row) for row in conn.execute(select(table).where(_of(table, order_id))).mappings()]
+               for table in tables}  # fmt: skip
+        seq = conn.execute(select(func.max(metadata.tables["fact"].c.seq))).scalar_one()
+        ids = [order_id, own[tables[0]][0]["number"], *(row["id"] for row in own[tables[1]])]
+        for table in tables:
+            rows = [_renamed(row, ids, n, seq) for n in range(1, times + 1) for row in own[table]]
+            conn.execute(insert(table), rows)
+
+
+def _of(table: Table, order_id: str) -> ColumnElement[bool]:
+    """The rows of an order that has a single fact."""
+    subject = metadata.tables["fact_subject"]
+    seqs = select(subject.c.fact_seq).where(subject.c.subject_id == order_id)
+    match table.name:
+        case "orders":
+            return table.c.id == order_id
+        case "fact":
+            return table.c.seq.in_(seqs)
+        case "fact_subject":
+            return table.c.fact_seq.in_(seqs)
+        case _:
+            return table.c.order_id == order_id
+
+
+def _renamed(row: dict[str, Any], ids: list[str], n: int, seq: int) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for name, value in row.items():
+        if name in ("seq", "fact_seq"):
+            value = seq + n  # noqa: PLW2901
+        elif isinstance(value, str):
+            for each in ids:
+                value = value.replace(each, f"{each[:-6]}{n:06x}")  # noqa: PLW2901
+        values[name] = value
+    return values
 
 
 def accept(db: Database, order_id: str, at: int) -> None:
