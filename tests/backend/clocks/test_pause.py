@@ -175,6 +175,13 @@ def test_a_bill_before_the_wake_leaves_nothing_to_arm(tale: Tale) -> None:
     assert [len(tale.clocks(name)) for name in ("N-11", "N-15", "N-22")] == [1, 1, 1]
 
 
+def test_waking_arms_nothing_that_a_rerouting_had_undone(tale: Tale) -> None:
+    accepted(tale)
+    tale.say("order.rerouted", "10:05", to_branch="B")
+    tale.postpone("10:30", "2024-03-06")
+    assert [len(tale.clocks(name)) for name in ("N-11", "N-15")] == [1, 1]
+
+
 def test_picking_is_armed_again_only_if_it_had_been_confirmed(tale: Tale) -> None:
     tale.submit("10:00", type="goods")
     tale.accept("10:01")

@@ -48,10 +48,7 @@ def clocks(case: Case) -> Iterator[ClockState]:
 def picked_up(case: Case) -> list[Hit]:
     """P: the vehicle's stop at the shipper that the pickup follows, else the pickup; else a waybill that proves it."""
     found = [Hit(e.data.at if e.data is not None else e.at, e.n, e.fact.id) for e in case.of("picked_up")]
-    for event in case.of("waybilled"):
-        if not case.before(event.n, "picked_up", "handed_in"):
-            found.append(Hit(event.at, event.n, event.fact.id))
-    return found
+    return [*found, *(Hit(e.at, e.n, e.fact.id) for e in case.of("waybilled"))]
 
 
 def _settled(case: Case, event: Event, arrivals: list[Hit]) -> bool:
