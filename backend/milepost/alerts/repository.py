@@ -1,13 +1,15 @@
 """SQL of the inbox."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, case, func, update
 
-from milepost.access.model import Principal
+from milepost.access.model import SYSTEM, Principal
 from milepost.access.scope import readable
 from milepost.alerts.tables import alert
+from milepost.orders.tables import order
 
 Row = dict[str, Any]
 
@@ -72,6 +74,23 @@ def find(conn: Connection, who: Principal, alert_id: str, *, lock: bool = False)
         statement = statement.with_for_update()
     row = conn.execute(statement).mappings().first()
     return dict(row) if row else None
+
+
+def abouts(conn: Connection, order_ids: Iterable[str]) -> dict[str, Row]:
+    """What the texts say of these orders beside the trouble: number, waybill, vehicle, … as fields of templates."""
+    names = {
+        "order": order.c.number,
+        "waybill": order.c.waybill,
+        "customer": order.c.customer,
+        "plate": order.c.vehicle,
+        "trip": order.c.trip,
+        "carrier": order.c.carrier,
+        "branch": order.c.branch,
+    }
+    columns = [column.label(name) for name, column in names.items()]
+    statement = readable(SYSTEM, order, order.c.id, *columns).where(order.c.id.in_(sorted(set(order_ids))))
+    found = {row["id"]: dict(row) for row in conn.execute(statement).mappings()}
+    return {each: {name: row[name] for name in names if row[name] is not None} for each, row in found.items()}
 
 
 def change(conn: Connection, alert_id: str, values: Row) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from milepost.alerts.model import can
+from milepost.alerts.repository import abouts
 from milepost.notify import service as notify
 from milepost.notify.model import fields_of
 from milepost.notify.names import fill
@@ -27,8 +28,9 @@ def shown(conn: Connection, rows: Sequence[Mapping[str, Any]], now: int) -> list
     if not rows:
         return []
     told = notify.told(conn, {row["order_id"] for row in rows})
+    orders = abouts(conn, {row["order_id"] for row in rows})
     named = fill(
-        conn, [{"order": row["order_number"], **fields_of(json.loads(row["data"]), row["ex"])} for row in rows]
+        conn, [{**orders.get(row["order_id"], {}), **fields_of(json.loads(row["data"]), row["ex"])} for row in rows]
     )
     people = names_of(conn, {row[name] for row in rows for name in ("owner", "resolved_by") if row[name]})
     return [

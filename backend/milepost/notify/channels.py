@@ -44,8 +44,16 @@ class Channel(Protocol):
 
 
 class Console:
-    """One structured line of the log per message."""
+    """One structured line of the log `milepost.notices` per message.
+
+    Where the process has set up no logging the lines go to standard error as they are; set the level of that log to
+    WARNING to keep them away.
+    """
 
     def send(self, parcel: Parcel) -> None:
-        """Write it to the log `milepost.notices`."""
+        """Write the line."""
+        if not _log.hasHandlers():
+            _log.addHandler(logging.StreamHandler())
+        if _log.level == logging.NOTSET:
+            _log.setLevel(logging.INFO)
         _log.info("%s", json.dumps(parcel.as_dict(), ensure_ascii=False))

@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from typing import Any, cast
 
-from sqlalchemy import Connection, Table
+from sqlalchemy import Connection, Table, select
 
 from milepost.access.model import SYSTEM
 from milepost.access.scope import readable
 from milepost.fleet.tables import site, vehicle
+from milepost.masterdata.tables import branch
 from milepost.plan.tables import trip
 
 Words = dict[str, str]
@@ -31,18 +32,20 @@ _SAID: dict[str, Words] = {
     "unit.picked": {"zh": "配货", "en": "picked"},
     "vehicle.left": {"zh": "车辆驶离", "en": "the vehicle left"},
 }
-_IDS = {"plate": "vehicle", "plates": "vehicle", "place": "site", "trip": "trip"}
+_IDS = {"plate": "vehicle", "plates": "vehicle", "place": "site", "trip": "trip", "branch": "branch",
+        "liability": "branch"}  # fmt: skip
 
 
 def fill(conn: Connection, given: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Put names in place of ids in the fields of templates, in no language or in both; returns the same list."""
-    wanted: dict[str, set[str]] = {"vehicle": set(), "site": set(), "trip": set()}
+    wanted: dict[str, set[str]] = {kind: set() for kind in ("vehicle", "site", "trip", "branch")}
     for fields in given:
         for name, kind in _IDS.items():
             wanted[kind].update(_texts(fields.get(name)))
     found = {
         "vehicle": _column(conn, vehicle, "plate", wanted["vehicle"]),
-        "site": _sites(conn, wanted["site"]),
+        "site": _both(conn, site, wanted["site"]),
+        "branch": _both(conn, branch, wanted["branch"]),
         "trip": _column(conn, trip, "number", wanted["trip"]),
     }
     for fields in given:
@@ -81,8 +84,10 @@ def _column(conn: Connection, table: Table, column: str, ids: set[str]) -> dict[
     return {row["id"]: row[column] for row in conn.execute(statement).mappings()}
 
 
-def _sites(conn: Connection, ids: set[str]) -> dict[str, Words]:
+def _both(conn: Connection, table: Table, ids: set[str]) -> dict[str, Words]:
     if not ids:
         return {}
-    statement = readable(SYSTEM, site, site.c.id, site.c.name_zh, site.c.name_en).where(site.c.id.in_(sorted(ids)))
-    return {row["id"]: {"zh": row["name_zh"], "en": row["name_en"]} for row in conn.execute(statement).mappings()}
+    columns = (table.c.id, table.c.name_zh, table.c.name_en)
+    read = select(*columns) if table is branch else readable(SYSTEM, table, *columns)
+    rows = conn.execute(read.where(table.c.id.in_(sorted(ids)))).mappings()
+    return {row["id"]: {"zh": row["name_zh"], "en": row["name_en"]} for row in rows}

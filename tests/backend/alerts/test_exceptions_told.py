@@ -4,8 +4,11 @@ import re
 from typing import Any
 
 import pytest
+from sqlalchemy import insert
 
 from milepost.access.model import Principal
+from milepost.fleet.tables import site, vehicle
+from milepost.masterdata.tables import branch
 
 # Whom section C names (REQUIREMENTS C), as roles.
 NAMED = {
@@ -352,3 +355,27 @@ def test_a_customer_and_a_branch_see_only_what_is_for_them(staffed: Any):
     assert staffed.messages(staffed.people["desk2"]) == [] and staffed.inbox(staffed.people["desk2"]) == []
     both = Principal("x", "x", staffed.people["keeper"].grants | staffed.people["desk2"].grants)
     assert not [m for m in staffed.messages(both) if m["to_role"] == "desk"]  # desk of b2, keeper of b1: not desk of b1
+
+
+@pytest.mark.requirement("US-27")
+def test_US27_messages_and_items_speak_of_plates_places_and_branches_by_name(staffed: Any):
+    with staffed.db.tx() as conn:
+        conn.execute(insert(vehicle).values(id="v1", plate="沪A·12345", plate_key="沪A12345", kind="van", created_at=0))
+        conn.execute(
+            insert(site).values(
+                id="shop", code="SHOP", name_zh="人民路店", name_en="Renmin Road", kind="consignee", shape="{}",
+                dwell_s=60, time_zone="Asia/Shanghai", created_at=0,
+            )
+        )  # fmt: skip
+        conn.execute(
+            insert(branch).values(
+                id="b1", name_zh="浦东网点", name_en="Pudong branch", region="r", big_region="R", updated_at=0
+            )
+        )
+    on_the_road(staffed)
+    staffed.say("exception.raised", "08:05", by="driver", order="o1", ex="EX-27", cause="gearbox", stage="in_transit")
+    assert "沪A·12345, gearbox" in told_of(staffed, "raised:EX-27")["dispatcher"]["text"]["en"]
+    staffed.wait("08:10:00.001")
+    assert "Pudong branch, due" in told_of(staffed, "clock:N-17")["call_centre"]["text"]["en"]
+    assert "浦东网点" in told_of(staffed, "clock:N-17")["call_centre"]["text"]["zh"]
+    assert item_of(staffed, "raised:EX-27")["detail"]["zh"].startswith("沪A·12345，gearbox")

@@ -156,6 +156,7 @@ def test_what_facts_can_close_is_not_closed_by_a_word(house: Any):
     assert not [i for i in house.inbox() if i["kind"] == "hold"]
 
 
+@pytest.mark.parametrize("db", ["sqlite", "postgresql"], indirect=True)
 def test_the_filters_and_their_counts_agree(house: Any):
     house.staff({"anna": [B1], "bert": [B1]})
     anna = house.people["anna"]

@@ -95,6 +95,7 @@ def test_role_and_scope_must_come_from_one_grant(outbox: Database):
     assert mine(outbox, both) == []
 
 
+@pytest.mark.parametrize("db", ["sqlite", "postgresql"], indirect=True)
 def test_reading_is_each_persons_own_and_the_first_reader_is_kept(outbox: Database):
     put(outbox, notice(), notice("n2", urgency="wait"))
     second = Principal("p9", "Second", DESK.grants)
