@@ -76,7 +76,7 @@ def listing(
         raise Invalid(f"state: {', '.join(wrong)}: no state of an order; use {', '.join(STATES)}")
     down = sort.startswith("-")
     column = SORTS[name]
-    statement = readable(who, order).where(*_where(conn, given)).limit(limit + 1)
+    statement = readable(who, order).where(*conditions(conn, given)).limit(limit + 1)
     statement = statement.add_columns(column.label("sorted_by"))
     for each in dict.fromkeys((column, order.c.id)):
         statement = statement.order_by(each.desc() if down else each.asc())
@@ -114,7 +114,8 @@ def _split(behind: str, name: str) -> tuple[str, Any]:
     raise Invalid("cursor: not one of ours; take `next` of the page before, or leave it out")
 
 
-def _where(conn: Connection, given: Filter) -> list[ColumnElement[bool]]:
+def conditions(conn: Connection, given: Filter) -> list[ColumnElement[bool]]:
+    """A filter as conditions on the table of the orders, for lists that join it with more."""
     equal = {
         "stage": given.stage,
         "type": given.type,
