@@ -84,7 +84,8 @@ def test_an_order_for_a_caller_is_made_assigned_and_accepted_without_scripts(
     page.locator("#act-contact").get_by_label("Result").fill("yes, 5 pieces")
     page.locator("#act-contact > form > .btn").click()
     expect(page.locator("#side .calls")).to_contain_text("yes, 5 pieces")
-    expect(page.locator("#side .chk .ok")).to_have_count(4)
+    expect(page.locator("#side .chk .ok")).to_have_count(3)
+    expect(page.locator("#side .chk .no")).to_contain_text("A phone number")  # none was asked for
     page.locator("#act-accept > summary").click()
     page.locator("#act-accept > form > .btn").click()
     expect(page.get_by_role("status").first).to_contain_text("Done: Accept")

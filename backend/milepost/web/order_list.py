@@ -1,6 +1,5 @@
 """Lists of orders: what a filter holds, in which order, and the clock that presses most. Reads only, within scopes."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +10,7 @@ from milepost.access.model import Principal
 from milepost.access.scope import readable
 from milepost.clocks.tables import clock
 from milepost.errors import Invalid
+from milepost.orders import listing as orders
 from milepost.orders.model import STAGES
 from milepost.orders.tables import order
 from milepost.web.orders_view import Row, Translate, view
@@ -53,7 +53,7 @@ def listing(
         statement = statement.join(clock, and_(clock.c.order_id == order.c.id, clock.c.place == 0))
     else:
         statement = readable(me, order, *order.c, columns[0].label("sort_key"))
-    for condition in _conditions(wanted, now):
+    for condition in _conditions(conn, wanted, now):
         statement = statement.where(condition)
     if after:
         statement = statement.where(_beyond(keys, _opened(after, wanted.sort)))
@@ -106,8 +106,17 @@ def _late_clock(now: int) -> ColumnElement[bool]:
     return or_(clock.c.verdict.in_(_LATE), clock.c.late_from <= now)
 
 
-def _conditions(wanted: Filter, now: int) -> list[ColumnElement[bool]]:
-    made: list[ColumnElement[bool]] = []
+def _conditions(conn: Connection, wanted: Filter, now: int) -> list[ColumnElement[bool]]:
+    given = orders.Filter(
+        states=(wanted.state,) if wanted.state else (),
+        type=wanted.type or None,
+        branch=wanted.branch or None,
+        channel=wanted.channel or None,
+        customer_class=wanted.klass or None,
+        customer=wanted.customer or None,
+        q=wanted.q or None,
+    )
+    made = orders.conditions(conn, given)
     match wanted.show:
         case "open":
             made.append(order.c.state.not_in(FINISHED))
@@ -121,24 +130,6 @@ def _conditions(wanted: Filter, now: int) -> list[ColumnElement[bool]]:
             made += [order.c.current == stage, order.c.state.not_in(FINISHED)]
         case _:
             pass
-    for column, value in (
-        (order.c.state, wanted.state),
-        (order.c.branch, wanted.branch),
-        (order.c.customer, wanted.customer),
-        (order.c.type, wanted.type),
-    ):
-        if value:
-            made.append(column == value)
-    for name, value in (("channel", wanted.channel), ("customer_class", wanted.klass)):
-        if value:
-            # Both stand once in the projection; written as the fold writes them.
-            made.append(
-                order.c.projection.contains(f'"{name}":{json.dumps(value, ensure_ascii=False)}', autoescape=True)
-            )
-    if wanted.q:
-        # Consignee, phone and goods stand in what was asked for.
-        searched = (order.c.number, order.c.waybill, order.c.customer, order.c.request)
-        made.append(or_(*(column.icontains(wanted.q, autoescape=True) for column in searched)))
     if wanted.numbers:
         made.append(order.c.number.in_(list(wanted.numbers)))
     return made
