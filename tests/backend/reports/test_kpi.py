@@ -173,6 +173,25 @@ def test_every_other_clock_counts_where_it_is_judged(hand: Any):
     assert ratio(row, "receipt") == (0, 0, None)
 
 
+def test_the_call_centre_counts_with_the_branch_that_has_the_order(hand: Any):
+    moved = hand.figure("o1", hand.clock("N-02", "met", "call_centre"), hand.clock("N-01", "met", "B"))
+    a, b = kpi([moved], ("branch",))
+    assert ratio(a, "assigned") == (1, 1, 100.0)
+    assert ratio(b, "assigned") == (0, 0, None)
+
+
+def test_branches_may_be_counted_as_if_there_were_no_others(hand: Any):
+    moved = hand.figure(
+        "o1", hand.clock("N-01", "late", "A", end=9), hand.clock("N-01", "met", "B"), branch="B", cancelled=True
+    )
+    (b,) = kpi([moved], ("branch",), only={"B"})
+    assert b["group"] == {"branch": "B"}
+    (all_of_b,) = kpi([moved], only={"B"})
+    assert ratio(all_of_b, "timely") == (1, 1, 100.0) and all_of_b["cancelled"] == 1
+    (all_of_a,) = kpi([moved], only={"A"})
+    assert ratio(all_of_a, "timely") == (0, 1, 0.0) and all_of_a["cancelled"] == 0
+
+
 def test_groups_may_be_combined_and_periods_follow_D0(hand: Any):
     figures = [
         hand.figure("o1", hand.clock("N-01", "met")),

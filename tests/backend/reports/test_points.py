@@ -98,6 +98,14 @@ def test_a_range_without_a_pick_says_so_and_a_later_word_picks(hand: Any):
     assert (found.rule, found.score, found.flags) == ("TH-4", 5, ())
 
 
+def test_a_later_pick_does_not_move_the_month(hand: Any):
+    said = complaint(hand, "c1", "PT-3", "2024-07-31T23:00:00+08:00")
+    picked = {"id": "PT-3:4", "at": hand.ms("2024-08-01T09:00:00+08:00"), "fact": "s2", "region": "R"}
+    said = {**said, "points": [*said["points"], picked]}
+    (found,) = propose([hand.figure(complaints=(said,))], hand.ms("2024-08-02T00:00:00Z"))
+    assert (found.period, found.score, found.final) == ("2024-07", 4, True)
+
+
 def test_what_cannot_be_counted_counts_nothing(hand: Any):
     assert propose([hand.figure(complaints=(complaint(hand, "c", "PT-77", JULY),))], hand.ms(JULY)) == []
 

@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 
 from milepost.clocks.calendar import seeded
+from milepost.clocks.engine import judge_facts
 from milepost.clocks.policy import PolicySet
 from milepost.evidence.model import Fact
 from milepost.reports.facts_line import to_fact
 from milepost.reports.judged import judge_all
+from milepost.reports.model import Deeds, deeds_of
 
 
 class File:
@@ -42,8 +44,12 @@ class File:
 
     def judge(self, until: str) -> dict[str, Any]:
         """The judge's answer at an instant."""
-        ms = int(datetime.fromisoformat(f"{until}+08:00").timestamp() * 1000)
-        return judge_all(self.facts, PolicySet(), seeded(), ms)
+        return judge_all(self.facts, PolicySet(), seeded(), self.ms(until))
+
+    @staticmethod
+    def ms(local: str) -> int:
+        """UTC ms of a time of Shanghai."""
+        return int(datetime.fromisoformat(f"{local}+08:00").timestamp() * 1000)
 
 
 def clocks(result: dict[str, Any], order: str, name: str) -> list[dict[str, Any]]:
@@ -264,3 +270,44 @@ def test_a_decision_in_the_file_settles_its_proposal():
     (decided,) = file.judge("2024-03-06 00:00")["proposals"]
     assert (decided["id"], decided["status"], decided["decided_by"]) == (open_["id"], "rejected", "regional_manager")
     assert file.judge("2024-03-05 00:00")["proposals"] == [open_]
+
+
+@pytest.mark.requirement("N-42")
+def test_N42_the_first_reason_counts_and_a_device_says_nothing_of_slips():
+    file = File()
+    file.order("o", "2024-03-04 10:00:00")
+    file.say("order.cancelled", "2024-03-04 12:00:00", order="o", asked_by="customer")
+    assert percents(file.judge("2024-03-05 12:00"))["entry"] == 0.0
+    file.say("cancel.reason", "2024-03-06 10:00:00", order="o", reason="said later again")
+    file.say("cancel.reason", "2024-03-05 10:00:00", order="o", reason="changed mind")
+    file.say("receipt.returned", "2024-03-05 10:00:00", "device", order="o", slip="s", qualified=False)
+    result = file.judge("2024-03-07 12:00")
+    assert percents(result)["entry"] == 100.0 and percents(result)["entry_in_time"] == 0.0
+    assert who(result, "FN-11") == []
+    (judged,) = judge_facts(file.facts, PolicySet(), seeded(), file.ms("2024-03-07 12:00")).values()
+    deeds = deeds_of(judged.story, PolicySet(), seeded().company, "SO-1")
+    assert (deeds.reason_at, deeds.slips, deeds.number) == (file.ms("2024-03-05 10:00"), (), "SO-1")
+    kept = json.loads(json.dumps(deeds.as_dict()))
+    assert json.loads(json.dumps(Deeds.of_dict(kept).as_dict())) == kept
+
+
+@pytest.mark.requirement("G-27", "N-50")
+def test_N50_enquiries_stand_with_their_order_or_loose():
+    file = File()
+    file.order("o", "2024-03-04 10:00:00")
+    file.say("waybill.issued", "2024-03-04 12:00:00", order="o", waybill="W", pieces=1, kg=1.0)
+    file.say("location.requested", "2024-03-04 14:00:00", "customer", waybill="W")
+    file.say("location.requested", "2024-03-04 14:00:00", "customer", vehicle="v")
+    result = file.judge("2024-03-04 15:00")
+    assert [clock["due"] for clock in clocks(result, "o", "N-50")] == ["2024-03-04T06:15:00.000Z"]
+    assert [(clock["subject"], clock["verdict"]) for clock in result["loose_clocks"]] == [("v", "late")]
+
+
+@pytest.mark.requirement("N-46")
+def test_N46_products_that_nobody_named_have_no_row():
+    file = File()
+    file.order("o", "2024-03-04 10:00:00")
+    assert file.judge("2024-03-04 15:00")["kpi"]["by_product"] == []
+    file.order("p", "2024-03-04 10:00:00", product="express")
+    (row,) = file.judge("2024-03-04 15:00")["kpi"]["by_product"]
+    assert row["group"] == {"product": "express"} and row["ratios"]["delivery"]["target"] == 99.0
