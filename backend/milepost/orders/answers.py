@@ -182,6 +182,8 @@ class OrderOut(BaseModel):
     to: dict[str, Any] | None
     contact: dict[str, Any] | None
     dates: dict[str, Any] | None
+    payment_term: str | None
+    currency: str | None
     pickup: str | None
     remark: str | None
     carrier: str | None

@@ -5,7 +5,20 @@ from typing import Literal
 
 from pydantic import Field
 
-from milepost.orders.fields import Amount, Command, Contact, Dates, Id, Instant, Line, Place, Short, Strict, Text
+from milepost.orders.fields import (
+    Amount,
+    Command,
+    Contact,
+    Currency,
+    Dates,
+    Id,
+    Instant,
+    Line,
+    Place,
+    Short,
+    Strict,
+    Text,
+)
 
 
 class Request(Command):
@@ -26,6 +39,8 @@ class Request(Command):
     dates: Dates | None = None
     pickup: Literal["none", "asap", "appointment"] | None = None
     branch: Id | None = None
+    payment_term: Short | None = None
+    currency: Currency | None = None
     placed_at: Instant | None = Field(None, description="when the platform took it")
 
 
@@ -40,6 +55,8 @@ class Submit(Command):
     dates: Dates | None = None
     pickup: Literal["none", "asap", "appointment"] | None = None
     branch: Id | None = None
+    payment_term: Short | None = None
+    currency: Currency | None = None
 
 
 class Branch(Command):

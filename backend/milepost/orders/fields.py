@@ -33,6 +33,7 @@ Text = Annotated[str, StringConstraints(min_length=1, max_length=1000), AfterVal
 Amount = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
 Pieces = Annotated[int, Field(ge=0, le=1_000_000)]
 Instant = Annotated[str, Field(description="RFC 3339 with an offset", max_length=40)]
+Currency = Annotated[str, StringConstraints(pattern="^[A-Z]{3}$")]
 Units = Annotated[list[Id], Field(min_length=1, max_length=5000)]
 
 
@@ -62,7 +63,7 @@ _INSTANTS = frozenset({"can_receive_at", "eta", "placed_at"})
 
 
 class Line(Strict):
-    """One line of goods."""
+    """One line of goods (OD-13)."""
 
     line: str | int | None = None
     sku: Short | None = None
@@ -72,6 +73,10 @@ class Line(Strict):
     unit: Short | None = None
     unit_price: Amount | None = None
     batch: Short | None = None
+    required: date | None = Field(None, description="day by which this line is wanted")
+    ship: date | None = Field(None, description="day on which this line is to leave")
+    deliver_to: Text | None = Field(None, description="delivery place, where it is not the order's")
+    warehouse: Id | None = Field(None, description="site that ships it, where it is not the order's")
     remark: Text | None = None
 
 

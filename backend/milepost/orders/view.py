@@ -35,6 +35,8 @@ def detail(conn: Connection, row: Mapping[str, Any], roles: frozenset[str]) -> d
         "to": request.get("to"),
         "contact": request.get("contact"),
         "dates": request.get("dates"),
+        "payment_term": request.get("payment_term"),
+        "currency": request.get("currency"),
         "pickup": request.get("pickup"),
         "remark": request.get("remark"),
         "acts": {name: to_rfc3339(at) for name, at in projection.get("acts", {}).items()},

@@ -49,6 +49,7 @@ def test_G03_an_order_before_midnight_starts_at_eight(tale: Tale) -> None:
         ("2024-03-05 00:00", "2024-03-05 08:00"),
     ],
 )
+@pytest.mark.requirement("EO-5")
 def test_N03_the_window_is_half_open_and_a_started_clock_runs_through(tale: Tale, at: str, start: str) -> None:
     tale.submit(at)
     clock = tale.clock("N-01")
@@ -230,6 +231,7 @@ def test_N11_is_met_by_a_waybill_or_by_cancelling(tale: Tale) -> None:
 @pytest.mark.parametrize(
     ("recorded", "verdict"), [("23:59:59.999", "met"), ("2024-03-05 00:00:00.000", "late"), (None, "late")]
 )
+@pytest.mark.requirement("EO-6")
 def test_N12_the_reason_is_written_down_the_same_day(tale: Tale, recorded: str | None, verdict: str) -> None:
     tale.submit("10:00")
     tale.cancel("12:00")
@@ -255,6 +257,7 @@ def test_N12_needs_an_order_that_ever_came_to_a_branch(tale: Tale) -> None:
     assert tale.clocks("N-12") == tale.clocks("N-04") == []
 
 
+@pytest.mark.requirement("EO-17")
 @requirement("N-15")
 def test_N15_counts_when_the_remark_was_written_and_only_tracking_remarks(tale: Tale) -> None:
     tale.submit("10:00")
@@ -267,6 +270,7 @@ def test_N15_counts_when_the_remark_was_written_and_only_tracking_remarks(tale: 
     assert tale.verdict("N-15") == "met"
 
 
+@pytest.mark.requirement("EO-7")
 @requirement("G-09", "N-04")
 def test_G09_postponing_up_to_three_days(tale: Tale) -> None:
     tale.submit("10:00")

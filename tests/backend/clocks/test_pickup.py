@@ -15,6 +15,7 @@ def appointed(tale: Tale, at: str, appointment: str | int | dict[str, int], **mo
     tale.submit(at, pickup="appointment", dates={"pickup": when}, **more)
 
 
+@pytest.mark.requirement("PU-1", "EO-2")
 @requirement("G-14", "N-20", "N-21", "N-22", "N-25")
 def test_G14_an_unscheduled_pickup_and_its_new_appointment(tale: Tale) -> None:
     tale.submit("10:00:00", pickup="asap")
@@ -51,6 +52,7 @@ def test_G16_before_nine_counts_from_nine_and_until_five_it_is_the_same_day(tale
         ("2024-03-05 00:01", "N-22", "2024-03-05 19:00"),
     ],
 )
+@pytest.mark.requirement("PU-2")
 def test_N23_from_five_on_it_is_noon_of_the_next_day(tale: Tale, ordered: str, name: str, due: str) -> None:
     tale.submit(ordered, pickup="asap")
     assert tale.clock(name).due == tale.ms(due)
@@ -58,6 +60,7 @@ def test_N23_from_five_on_it_is_noon_of_the_next_day(tale: Tale, ordered: str, n
         assert tale.clocks("N-20") == tale.clocks("N-21") == []
 
 
+@pytest.mark.requirement("PU-2")
 @requirement("N-22")
 @pytest.mark.parametrize(("at", "verdict"), [("18:59:59.999", "met"), ("19:00:00.000", "late")])
 def test_N22_before_seven(tale: Tale, at: str, verdict: str) -> None:
@@ -125,6 +128,7 @@ def test_N22_agreeing_at_the_hard_limit_comes_too_late_for_it(tale: Tale) -> Non
     ("at", "verdict"),
     [("08:59:59.999", "early"), ("09:00:00.000", "met"), ("11:00:00.000", "met"), ("11:00:00.001", "late")],
 )
+@pytest.mark.requirement("PU-3")
 def test_G18_an_hour_either_side_of_the_appointment(tale: Tale, at: str, verdict: str) -> None:
     appointed(tale, "08:10", "10:00")
     tale.pick_up(at)
@@ -161,6 +165,7 @@ def test_N25_a_window_is_taken_as_agreed_in_every_way_to_write_it(tale: Tale) ->
     ("appointment", "armed"),
     [("08:59:59.999", True), ("09:00", False), ("17:59:59.999", False), ("18:00:00.000", True), ("21:00", True)],
 )
+@pytest.mark.requirement("PU-3")
 def test_N26_an_appointment_near_closing_or_outside_hours(tale: Tale, appointment: str, armed: bool) -> None:
     appointed(tale, "2024-03-03 10:00", appointment)
     assert bool(tale.clocks("N-26")) is armed
@@ -180,6 +185,7 @@ def test_N26_an_appointment_near_closing_or_outside_hours(tale: Tale, appointmen
         (None, None, "late"),
     ],
 )
+@pytest.mark.requirement("PU-8")
 def test_N28_warning_a_quarter_of_an_hour_before(
     tale: Tale, warned: str | None, picked: str | None, verdict: str
 ) -> None:
@@ -232,6 +238,7 @@ def test_a_waybill_proves_the_pickup_and_a_hand_in_makes_it_needless(tale: Tale)
     assert {other.verdict(name) for name in ("N-20", "N-21", "N-22")} == {"void"}
 
 
+@pytest.mark.requirement("EO-2", "PU-7")
 def test_what_the_customer_brings_or_what_is_picked_from_stock_has_no_pickup(tale: Tale) -> None:
     tale.submit("10:00", pickup="none")
     goods = type(tale)()

@@ -166,6 +166,7 @@ def test_N32_signed_from_five_on_is_entered_by_noon(tale: Tale, recorded: str, v
 @pytest.mark.parametrize(
     ("entry", "late"), [("2024-03-05 23:59:59", "2024-03-06"), ("2024-03-06 00:00:00", "2024-03-05")]
 )
+@pytest.mark.requirement("TR-1")
 def test_G24_one_entry_a_day_from_hand_out_to_sign_off(tale: Tale, entry: str, late: str) -> None:
     under_way(tale, "handout")
     hand_out(tale, "22:00")

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 
+@pytest.mark.requirement("OT-1", "OT-14", "OD-1", "OQ-6")
 @pytest.mark.parametrize("db", ["sqlite", "postgresql"], indirect=True)
 def test_from_request_to_archive(field: Any):
     order, units = field.waybilled()

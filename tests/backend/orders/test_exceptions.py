@@ -104,6 +104,7 @@ def test_loaded_is_undone_by_passing_back_and_by_unloading(loaded):
     assert (loaded.state().state, loaded.state().stages[4]["done"]) == ("waybilled", False)
 
 
+@pytest.mark.requirement("OT-8")
 def test_leaving_without_the_drivers_signature_is_told_and_settled_by_it(story):
     units = story.to_waybilled(qty=1)
     story.trip()
@@ -306,6 +307,7 @@ def test_signed_goods_read_in_the_yard_are_a_contradiction(delivered):
     assert troubles(delivered) == {"signed_but_seen": True}
 
 
+@pytest.mark.requirement("EO-7", "EX-14")
 @pytest.mark.parametrize("to, state", [("2026-03-05", "postponed"), ("2026-03-06", "confirmed")])
 def test_postponing_beyond_three_days_of_d0_changes_nothing_G09(story, to, state):
     """G-09, N-04: D0 is Monday the 2nd; to the 5th is right, to the 6th opens EX-14."""

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 STAGES = ("requested", "entered", "confirmed", "picked", "loaded", "in_transit", "arrived", "signed", "filed")
 
 
@@ -13,6 +15,7 @@ def done(state: Any) -> int:
     return sum(stage["done"] for stage in state.stages)
 
 
+@pytest.mark.requirement("OT-1")
 def test_a_goods_order_on_a_direct_trip_passes_the_nine_stages(story):
     seen = []
 
@@ -77,6 +80,7 @@ def test_a_goods_order_on_a_direct_trip_passes_the_nine_stages(story):
     }
 
 
+@pytest.mark.requirement("OT-1", "OT-9")
 def test_a_consignment_goes_by_pickup_hub_terminal_and_delivery_trip(story):
     seen = []
     story.to_confirmed(type="consignment", pickup="appointment")
@@ -213,6 +217,7 @@ def test_goods_without_tags_are_loaded_by_the_keepers_count(story):
     assert story.state().lines[0]["loaded"] == 12
 
 
+@pytest.mark.requirement("OT-6", "T9")
 def test_the_reader_alone_makes_an_order_ready_when_every_unit_is_read(story):
     story.to_confirmed(qty=2)
     units = story.units(count=2)
@@ -223,6 +228,7 @@ def test_the_reader_alone_makes_an_order_ready_when_every_unit_is_read(story):
     assert story.state().state == "ready"
 
 
+@pytest.mark.requirement("OT-11")
 def test_only_the_stop_at_the_orders_own_consignee_is_arrival(story):
     units = story.to_waybilled(qty=1)
     story.trip()
