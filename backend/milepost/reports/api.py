@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from milepost.access.deps import Me, Reader, Tx, require
 from milepost.access.model import Principal
 from milepost.orders import service as orders
-from milepost.orders.bodies import Strict
+from milepost.orders.fields import Id, Strict, Text
 from milepost.reports import exports, service
 from milepost.reports.judged import proposal_out
 from milepost.reports.kpi import GROUPS, Group
@@ -27,7 +27,7 @@ Key = Annotated[
     str | None,
     Header(alias="Idempotency-Key", max_length=128, pattern=r"^[\x21-\x7e]+$", description="one per command"),
 ]
-Short = Annotated[str | None, Query(max_length=64, min_length=1)]
+Short = Annotated[Id | None, Query()]
 Lang = Annotated[Literal["zh", "en"], Query(description="language of heads and words")]
 Period = Annotated[str | None, Query(pattern=r"^\d{4}-(0[1-9]|1[0-2])$", description="a month; default: this one")]
 Status = Annotated[Literal["open", "superseded", "approved", "rejected"] | None, Query()]
@@ -105,7 +105,7 @@ class Proposals(BaseModel):
 
 class Decide(Strict):
     verdict: Literal["approved", "rejected"]
-    why: Annotated[str, Field(min_length=1, max_length=2000)] | None = None
+    why: Text | None = None
 
 
 def _asked(
@@ -117,7 +117,7 @@ def _asked(
     branch: Short = None,
     region: Short = None,
     channel: Short = None,
-    class_: Annotated[str | None, Query(alias="class", max_length=64, min_length=1)] = None,
+    class_: Annotated[Id | None, Query(alias="class")] = None,
 ) -> Asked:
     return Asked(_groups(group), from_, to, branch, region, channel, class_)
 
@@ -174,9 +174,7 @@ def get_proposals_xlsx(
 
 
 @router.post("/proposals/{proposal}/decide")
-def decide_proposal(
-    proposal: Annotated[str, InPath(max_length=64)], body: Decide, conn: Tx, me: Me, key: Key = None
-) -> ProposalOut:
+def decide_proposal(proposal: Annotated[Id, InPath()], body: Decide, conn: Tx, me: Me, key: Key = None) -> ProposalOut:
     """Approve or reject; writes the fact `proposal.decided` and nothing else (C9)."""
 
     def do() -> dict[str, Any]:

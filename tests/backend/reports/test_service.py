@@ -165,7 +165,8 @@ def test_nobody_decides_about_his_own_office(db: Database, client_of: Client, fi
     assert decide(admin, own).status_code == 200
 
 
-def test_bad_questions_are_answered_with_what_is_wrong(client_of: Client):
+@pytest.mark.parametrize("db", ["sqlite", "postgresql"], indirect=True)
+def test_bad_questions_are_answered_with_what_is_wrong(db: Database, client_of: Client):
     admin = client_of("admin")
     for params, says in (
         ({"group": "planet"}, "none of branch"),
@@ -173,11 +174,21 @@ def test_bad_questions_are_answered_with_what_is_wrong(client_of: Client):
         ({"from": "yesterday"}, "date"),
         ({"branch": ""}, "branch"),
         ({"group": ["branch"] * 8}, "group"),
+        ({"branch": "\x00"}, "branch"),
+        ({"class": "\x00"}, "class"),
+        ({"channel": "x" * 65}, "channel"),
     ):
         answer = admin.get("/api/v1/reports/kpi", params=params)
         assert answer.status_code == 422 and says in answer.json()["detail"], answer.text
     for period in ("2024-13", "2024", "9999-12", "0000-01"):
         assert admin.get("/api/v1/reports/proposals", params={"period": period}).status_code == 422, period
+    assert admin.get("/api/v1/reports/kpi", params={"from": "0001-01-01", "to": "9999-12-31"}).status_code == 200
+    assert decide(admin, "x%00y").status_code == 422
+    assert decide(admin, "9999-12.FN-1.000000000000").status_code == 422
+    answer = admin.post("/api/v1/reports/proposals/x/decide", content=b'{"verdict": "approved", "why": "\\ud800"}',
+                        headers={"Content-Type": "application/json"})  # fmt: skip
+    assert answer.status_code == 422
+    assert decide(admin, "x", extra=1).status_code == 422
 
 
 @pytest.mark.requirement("W01")
