@@ -79,8 +79,9 @@ def readied(w: World, fact: Fact, order: Order) -> None:
 def picked_up(w: World, fact: Fact, order: Order) -> None:
     """T11 (also by hand-in at the counter): the driver's stop at the shipper is the second witness."""
     physical(order, fact)
+    order.taken = fact.body.get("pieces")
     if order.pieces is None:
-        order.pieces = fact.body.get("pieces")
+        order.pieces = order.taken
     _papers(order, "picked_up", fact)
     stop = _stop_at_shipper(w, order, fact.at)
     order.note("handed_in" if fact.kind == "goods.handed_in" else "picked_up", fact, data=stop)
@@ -111,7 +112,7 @@ def waybilled(w: World, fact: Fact, order: Order) -> None:
 
 def known_of(order: Order) -> dict[str, float | None]:
     """What the order itself says of its pieces and its weight; None where it says nothing."""
-    pieces = sum(unit.pieces for unit in order.units.values()) if order.units else order.pieces
+    pieces = sum(unit.pieces for unit in order.units.values()) if order.units else order.taken
     kg = order.weighed_kg
     if kg is None and order.units and all(unit.kg is not None for unit in order.units.values()):
         kg = sum(unit.kg or 0 for unit in order.units.values())
@@ -157,7 +158,7 @@ def _stop_at_shipper(w: World, order: Order, at: int) -> Fact | None:
             stop = visit.stop
             if stop is None or visit.site != order.from_site or stop.at > at or visit.left is not None:
                 continue
-            if trip.drives(stop.subjects["vehicle"], stop.at):
+            if trip.drives(stop.subjects["vehicle"], at):
                 return stop
     return None
 
