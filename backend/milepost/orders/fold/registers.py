@@ -96,6 +96,7 @@ class Order:
     wake_at: int | None = None
     lines: list[dict[str, Any]] = field(default_factory=list)
     pieces: int | None = None
+    taken: int | None = None  # pieces taken over from the shipper
     from_site: str | None = None
     to_site: str | None = None
     mode: str | None = None
