@@ -4,7 +4,7 @@ import unicodedata
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from milepost.errors import Invalid
@@ -48,6 +48,7 @@ def test_no_field_can_begin_a_line_or_turn_its_direction():
     assert said == "1 Bcc: x gnp.exe"
 
 
+@settings(deadline=None)
 @given(st.sampled_from(sorted(DEFAULTS)), st.dictionaries(st.sampled_from(sorted(FIELDS)), values, max_size=8))
 def test_rendering_never_fails_and_stays_on_one_line(name: str, fields: dict[str, Any]):
     for number, language in enumerate(LANGUAGES):
@@ -55,6 +56,7 @@ def test_rendering_never_fails_and_stays_on_one_line(name: str, fields: dict[str
         assert said and not any(unicodedata.category(c) in ("Cc", "Zl", "Zp") for c in said)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60), st.dictionaries(st.sampled_from(sorted(FIELDS)), values, max_size=4))
 def test_even_a_text_that_nobody_checked_renders(text: str, fields: dict[str, Any]):
     assert isinstance(render(text, fields, "en"), str)
