@@ -144,6 +144,7 @@ def test_N34_a_failed_delivery_is_replaced_by_what_is_agreed(tale: Tale) -> None
     assert tale.verdict("N-34") == "met"
 
 
+@pytest.mark.requirement("TR-2")
 @requirement("G-22", "N-31")
 @pytest.mark.parametrize(("recorded", "verdict"), [(f"{'2024-03-05'} 23:59:59", "met"), (f"{DAY6} 00:00:00", "late")])
 def test_G22_signed_before_five_is_entered_the_same_day(tale: Tale, recorded: str, verdict: str) -> None:
@@ -154,6 +155,7 @@ def test_G22_signed_before_five_is_entered_the_same_day(tale: Tale, recorded: st
     assert tale.clocks("N-32") == []
 
 
+@pytest.mark.requirement("TR-2")
 @requirement("N-32")
 @pytest.mark.parametrize(("recorded", "verdict"), [(f"{DAY6} 11:59:59.999", "met"), (f"{DAY6} 12:00", "late")])
 def test_N32_signed_from_five_on_is_entered_by_noon(tale: Tale, recorded: str, verdict: str) -> None:
@@ -286,3 +288,12 @@ def test_cancelling_leaves_the_road_and_ends_the_desk(tale: Tale) -> None:
     tale.cancel("10:00")
     assert tale.verdict("N-30", "12:00") == "met" and tale.verdict("N-30", f"{DAY5} 12:00") == "open"
     assert tale.verdict("N-44", n=0) in ("met", "void")
+
+
+@requirement("N-30")
+def test_N30_a_unit_left_behind_by_leave_is_not_lost(tale: Tale) -> None:
+    under_way(tale, "handout")
+    hand_out(tale, "22:00")
+    tale.say("load.overridden", f"{DAY5} 08:00", by="dispatcher", trip="t1", units=["u2"], reason="damaged")
+    tale.sign(f"{DAY5} 10:00", units=["u1"])
+    assert len(tale.clocks("N-30", f"{DAY6} 10:00")) == 3
