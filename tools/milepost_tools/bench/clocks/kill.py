@@ -30,11 +30,10 @@ def wrong_after_kills(url: str, orders: int, kills: int, span_ms: int, progress:
     """The same on any empty database. `span_ms`: the clocks run out over so long once the orders are entered."""
     rng = random.Random(_SEED)
     db = scene.found(url)
-    began = now_ms()
-    at_peace = scene.submit(db, "busy", [began + scene.LIMIT_MS] * kills)
-    each_ms = (now_ms() - began) / kills
-    first = now_ms() + round(1.3 * each_ms * orders)
-    made = scene.submit(db, "busy", [first + rng.randrange(span_ms) for _ in range(orders)])
+    at_peace = scene.submit(db, "busy", [now_ms() + scene.LIMIT_MS] * kills)
+    first = now_ms() + scene.entering_ms(db, orders)
+    made = scene.submit(db, "busy", due := [first + rng.randrange(span_ms) for _ in range(orders)])
+    time.sleep(max(0, first - now_ms()) / 1000)
     workers = [scene.worker(url), scene.worker(url)]
     try:
         pause_s = span_ms / 1000 / (kills + 1)
@@ -45,7 +44,7 @@ def wrong_after_kills(url: str, orders: int, kills: int, span_ms: int, progress:
             workers[victim] = scene.worker(url)
             scene.accept(db, at_peace[n], now_ms())
             progress(f"{n + 1} of {kills} kills, {sum(_told(db).values()):,} breaches told")
-        _drain(db)
+        _drain(db, max(due))
     finally:
         for each in workers:
             scene.end(each)
@@ -59,9 +58,10 @@ def _wrong(found: Counter[tuple[str, str]], wanted: set[tuple[str, str]]) -> int
     return sum(abs(found[key] - (key in wanted)) for key in found.keys() | wanted)
 
 
-def _drain(db: Database) -> None:
-    end = time.monotonic() + _GIVE_UP_S
-    while scene.left(db, now_ms()) and time.monotonic() < end:
+def _drain(db: Database, last: int) -> None:
+    """Let the workers finish: all has run out by `last` (UTC ms)."""
+    end = last + _GIVE_UP_S * 1000
+    while (now := now_ms()) <= last or (scene.left(db, now) and now < end):
         time.sleep(0.1)
 
 

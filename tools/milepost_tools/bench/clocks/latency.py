@@ -49,11 +49,8 @@ def _fill(db: Database, deadlines: int, progress: Progress) -> None:
 
 def _latencies(db: Database, url: str, burst: int, at_once: int, progress: Progress) -> list[float]:
     rng = random.Random(_SEED)
-    # They are submitted while their ten minutes run; entering them takes its time.
-    began = time.monotonic()
-    probe = scene.submit(db, "quiet", [now_ms() + scene.LIMIT_MS] * 20)
-    each_s = (time.monotonic() - began) / len(probe)
-    first = now_ms() + _LEAD_MS + round(1300 * each_s * burst)
+    # They are entered while their ten minutes run.
+    first = now_ms() + _LEAD_MS + scene.entering_ms(db, burst)
     moment = first + _SPAN_MS // 2
     due = [moment] * at_once + [first + rng.randrange(_SPAN_MS) for _ in range(burst - at_once)]
     progress(f"{burst:,} orders are entered that will be late")

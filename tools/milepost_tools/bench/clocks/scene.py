@@ -16,6 +16,7 @@ from milepost.evidence.model import Author, Fact, fact_id
 from milepost.ids import new_id
 from milepost.orders import projector, repository
 from milepost.schema import load_tables
+from milepost.times import now_ms
 from milepost_tools.bench.clocks.worker import TOLD, main, put_together
 
 LIMIT_MS = 10 * 60_000
@@ -52,6 +53,14 @@ def submit(db: Database, channel: str, due_at: Iterable[int]) -> list[str]:
                 projector.on_facts(conn, log.append(conn, [_submitted(order_id, channel, at)]))
                 made.append(order_id)
     return made
+
+
+def entering_ms(db: Database, orders: int) -> int:
+    """How long it will take about to enter so many orders, with something to spare; a few are entered to see it."""
+    few = min(20, orders)
+    began = now_ms()
+    submit(db, "quiet", [began + LIMIT_MS] * few)
+    return round(1.3 * (now_ms() - began) / few * orders)
 
 
 def multiply(db: Database, order_id: str, times: int) -> None:

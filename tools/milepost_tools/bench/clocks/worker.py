@@ -10,6 +10,7 @@ from milepost.app import create_api
 from milepost.clocks import service
 from milepost.clocks.service import ClockChange
 from milepost.db import Database
+from milepost.periodic import Periodic
 from milepost.settings import Settings
 
 TOLD = "bench_told"  # a line for each breach that listeners were told of; nothing keeps a second one out
@@ -29,8 +30,8 @@ def _note(conn: Connection, change: ClockChange) -> None:
 
 
 def main(url: str) -> None:
-    """Wake what is due on a database, every half second, for ever. The parts have been put together before."""
+    """Wake what is due on a database, in the service's rounds, for ever. The parts have been put together before."""
     db = Database(url)
+    Periodic("wake", ROUND_S, lambda: service.wake(db)).start()
     while True:
-        service.wake(db)
-        time.sleep(ROUND_S)
+        time.sleep(3600)
