@@ -8,6 +8,7 @@ from milepost_tools.bench.clocks.oracle_diary import Diary, Entry
 from milepost_tools.bench.clocks.oracle_facts import HOUR, MINUTE, day_of, instant, local, opened, received, recorded
 from milepost_tools.bench.clocks.oracle_judge import (
     Answer,
+    Mark,
     Start,
     before,
     later,
@@ -41,7 +42,7 @@ def _all(diary: Diary, until: int) -> Iterator[Answer]:
                 yield from _submitted(diary, until, entry)
             case "assigned":
                 yield from _assigned(diary, until, entry, consignment)
-            case "accepted":
+            case "accepted" if entry.data != "postponed":
                 yield from _accepted(diary, until, entry, consignment)
             case "confirmed" if goods:
                 yield from _picking(diary, until, entry)
@@ -110,16 +111,21 @@ def _accepted(diary: Diary, until: int, entry: Entry, consignment: bool) -> Iter
     begun = of_entry(entry)
     yield settle(
         diary, until, "N-05", begun, entry.at + 5 * MINUTE, inclusive=True, ends=later(diary, entry, "rerouted"),
-        voids=later(diary, entry, "cancelled"), limit=True,
+        voids=later(diary, entry, "cancelled") + _taken_elsewhere(diary, entry), limit=True,
     )  # fmt: skip
     if not consignment:
         return
     yield settle(
         diary, until, "N-09", begun, entry.at + 30 * MINUTE, inclusive=True,
         ends=since(begun, diary.about("note.printed")),
-        voids=later(diary, entry, "rerouted", "postponed", "cancelled"), pauses=True,
+        voids=later(diary, entry, "assigned", "postponed", "cancelled"), pauses=True,
     )  # fmt: skip
     yield from _ship_or_say(diary, until, entry)
+
+
+def _taken_elsewhere(diary: Diary, entry: Entry) -> list[Mark]:
+    """The call centre takes an accepted order to another branch, without a re-routing."""
+    return sorted(set(later(diary, entry, "assigned")) - set(later(diary, entry, "rerouted")))
 
 
 def _ship_or_say(diary: Diary, until: int, entry: Entry) -> Iterator[Answer]:
@@ -127,7 +133,7 @@ def _ship_or_say(diary: Diary, until: int, entry: Entry) -> Iterator[Answer]:
     if before(diary, entry, "waybilled"):
         return
     begun = of_entry(entry)
-    moved = later(diary, entry, "rerouted", "postponed")
+    moved = later(diary, entry, "assigned", "postponed")
 
     def midnight(at: int) -> int:
         return instant(_business_day(diary, day_of(at)), 24)

@@ -158,6 +158,8 @@ def _tell(diary: Diary, fact: Fact) -> None:
         case "load.overridden":
             _release(diary, fact, [u for u in _named(diary, fact) if not u.vehicles], "short")
         case "disposition.decided" if fact.body["decision"] == "lost":
+            if not fact.body.get("units"):
+                diary.tell(fact, "lost")
             _release(diary, fact, _named(diary, fact) or diary.counting, "lost")
         case _:
             pass

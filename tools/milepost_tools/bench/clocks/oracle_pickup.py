@@ -56,7 +56,8 @@ def pickup(diary: Diary, until: int) -> Iterator[Answer]:
             if not _agreed_meanwhile(diary, entry):
                 ahead = appointment if appointment and appointment[0] >= entry.at else None
                 yield from _armed(diary, until, begun, entry.at, ahead, windows)
-    windows += [Window(Start(f, mark(f), f.at), f.body["from"], f.body["to"]) for f in diary.about("pickup.agreed")]
+    agreed = [f for f in diary.about("pickup.agreed") if mark(f) > mark(submitted)]
+    windows += [Window(Start(f, mark(f), f.at), f.body["from"], f.body["to"]) for f in agreed]
     for window in windows:
         if not _over(diary, window.begun):
             yield from _window(diary, until, window, _class(diary) == "project")
@@ -115,7 +116,7 @@ def _agreed_meanwhile(diary: Diary, woken: Entry) -> bool:
 
 def _over(diary: Diary, begun: Start) -> bool:
     """The goods had been fetched or brought before this start, or nobody wants them fetched any more."""
-    over = [mark(e.fact) for e in diary.all("handed_in", "cancelled") if e.fact]
+    over = [mark(e.fact) for e in diary.all("handed_in", "cancelled", "lost") if e.fact]
     return any(m < (begun.at, *begun.mark[1:]) for m in over + _done(diary))
 
 
@@ -128,7 +129,7 @@ def _done(diary: Diary) -> list[Mark]:
 
 
 def _set_aside(diary: Diary, begun: Start) -> list[Mark]:
-    entries = diary.all("postponed", "cancelled", "handed_in")
+    entries = diary.all("postponed", "cancelled", "handed_in", "lost")
     return [mark(e.fact) for e in entries if e.fact and mark(e.fact) > begun.mark]
 
 
@@ -169,7 +170,7 @@ def _rebook(
     if target.late_from is not None and target.late_from <= until:
         told.append(((target.late_from, -1, ""), "missed"))
     stop, what = min(told, default=(None, "open"))
-    due = due_under_holds(diary, start, start + HOUR, True, None, stop)
+    due = due_under_holds(diary, start, start + HOUR, True, None, stop, lengthens=True)
     late_from = None if due is None else target.late_from
     end = None if stop is None else stop[0]
     verdict = {"open": "open", "void": "void", "again": "met", "missed": "late"}[what]

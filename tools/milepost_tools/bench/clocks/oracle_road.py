@@ -84,7 +84,8 @@ def _entries(diary: Diary, until: int) -> Iterator[Answer]:
 def _gatherings(diary: Diary, *places: str) -> list[tuple[int, Fact]]:
     """When the last counting unit had come in: place in the diary, and the arrival fact of that last unit."""
     inside: dict[str, Fact] = {}
-    counting = {u.name for u in diary.counting} or set(diary.units)
+    short = {e.unit for e in diary.all("released") if e.data == "short"}
+    counting = {u.name for u in diary.counting} or set(diary.units) - short
     found: list[tuple[int, Fact]] = []
     whole = False
     for i, entry in enumerate(diary.entries):
@@ -121,7 +122,10 @@ def _terminals(diary: Diary, until: int) -> Iterator[Answer]:
     for place, fact in _gatherings(diary, "at_hub", "at_terminal") if project else []:
         if _mode(diary, fact) == "handout":
             due = instant(day_of(fact.at) + timedelta(days=1), 24)
-            ends, voids = _after(diary, place, "handed_out"), _after(diary, place, "loaded", "reloaded", "departed")
+            ends, voids = (
+                _after(diary, place, "handed_out"),
+                _after(diary, place, "loaded", "reloaded", "departed", "lost"),
+            )
             yield settle(diary, until, "N-33", _start(fact), due, inclusive=False, ends=ends, voids=voids)
     clock = "N-34"
     for place, fact in _gatherings(diary, "at_terminal"):
@@ -131,7 +135,7 @@ def _terminals(diary: Diary, until: int) -> Iterator[Answer]:
         clock = "N-34" if fact.at <= noon else "N-35"
         due = instant(day_of(fact.at), 20, 30) if clock == "N-34" else instant(day_of(fact.at) + timedelta(days=1), 12)
         line = [mark(e.fact) for e in diary.entries[place + 1 :] if e.what == "departed" and e.data != "out" and e.fact]
-        voids = line + _after(diary, place, "delivery_failed", "handed_out")
+        voids = line + _after(diary, place, "delivery_failed", "handed_out", "lost")
         yield settle(diary, until, clock, _start(fact), due, inclusive=False, ends=_all_done(diary, place), voids=voids)
     yield from _appointments(diary, until, clock)
 
@@ -148,7 +152,10 @@ def _appointments(diary: Diary, until: int, clock: str) -> Iterator[Answer]:
         if not any(m < mark(fact) for m in failures) or any(m < mark(fact) for m in _all_done(diary, -1)):
             continue
         place = max((i for i, e in enumerate(diary.entries) if e.fact and mark(e.fact) < mark(fact)), default=-1)
-        voids = since(_start(fact), diary.about("delivery.agreed")) + [m for m in failures if m > mark(fact)]
+        lost = [mark(e.fact) for e in diary.all("lost") if e.fact]
+        if any(m < mark(fact) for m in lost):
+            continue
+        voids = since(_start(fact), diary.about("delivery.agreed")) + [m for m in failures + lost if m > mark(fact)]
         yield settle(
             diary, until, clock, _start(fact), fact.body["to"], inclusive=True, ends=_all_done(diary, place),
             voids=voids,
@@ -162,7 +169,7 @@ def _waits(diary: Diary, until: int) -> Iterator[Answer]:
         due = stop.at + 30 * MINUTE
         can = [f for f in diary.about("contact.logged") if (f.body.get("can_receive_at") or due + 1) <= due]
         ends = _after(diary, place, *_DONE, "delivery_failed") + since(_start(stop), can)
-        voids = _after(diary, place, "stopped", "left", "departed")
+        voids = _after(diary, place, "stopped", "left", "departed", "lost")
         yield settle(diary, until, "N-38", _start(stop), due, inclusive=True, ends=ends, voids=voids)
 
 

@@ -73,7 +73,7 @@ def _reach(diary: Diary, fact: Fact, state: str) -> None:
             diary.before = state
         else:
             diary.desk = state
-        diary.tell(fact, state)
+        diary.tell(fact, state, data=diary.desk)
 
 
 def _assign(diary: Diary, fact: Fact) -> None:
