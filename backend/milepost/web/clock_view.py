@@ -185,7 +185,7 @@ def table(clocks: Sequence[Row], now: int, zone: ZoneInfo, language: str, t: Tra
                 "over": age_text((row["end"] or now) - row["due"]) if late and row["due"] is not None else "",
                 "why": explained.get(language, ""),
                 "quiet": row["verdict"] in ("void", "lapsed")
-                or (row["klass"] == "reminder" and not late)
+                or row["klass"] == "reminder"
                 or (row["klass"] == "limit" and open_now and row["due"] is not None and row["due"] <= now),
             }
         )

@@ -212,7 +212,7 @@ FIELD_TEXTS: dict[str, tuple[str, str]] = {
     "fault.some": ("有 {n} 处要改，内容都还在。", "{n} places need a look; what you typed is still here."),
     # refusals
     "refused.illegal": ("订单现在是“{state}”，做不了“{act}”。", "The order is {state} now; “{act}” is not possible."),
-    "refused.guard": ("现在做不了“{act}”：{why}", "“{act}” is not possible now: {why}"),
+    "refused.guard": ("现在做不了“{act}”：{why}。", "“{act}” is not possible now: {why}."),
     "refused.may": ("现在可以：", "Possible now:"),
     "refused.none": ("现在没有您能做的。", "There is nothing you can do with it now."),
     "refused.forbidden": ("“{act}”要由这些人做：{roles}。", "“{act}” is for these people: {roles}."),

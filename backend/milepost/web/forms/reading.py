@@ -89,7 +89,7 @@ def _value(each: Input, given: Texts, zone: ZoneInfo, ids: Mapping[str, Mapping[
     text = first(given, each.name)
     match each.widget:
         case "lines":
-            return _lines(each.name, given)
+            return _lines(each.name, given, ids.get("site", {}))
         case "units-made":
             return _units_made(each.name, text)
         case "units":
@@ -148,7 +148,7 @@ def _instant(each: Input, text: str, zone: ZoneInfo) -> str:
     raise Wrong([(each.name, "time", {})])
 
 
-def _lines(name: str, given: Texts) -> list[dict[str, Any]] | None:
+def _lines(name: str, given: Texts, sites: Mapping[str, str]) -> list[dict[str, Any]] | None:
     """Rows in which something stands; a row's number in the form stays its place, so that faults find it."""
     made = [{column: text for column, text in row.items() if text} for row in rows_of(given, name, 1)]
     while made and not made[-1]:
@@ -156,6 +156,9 @@ def _lines(name: str, given: Texts) -> list[dict[str, Any]] | None:
     holes = [n for n, row in enumerate(made) if not row]
     if holes:
         raise Wrong([(f"{name}.{n}.qty", "hole", {}) for n in holes])
+    for row in made:
+        if "warehouse" in row:
+            row["warehouse"] = sites.get(row["warehouse"], row["warehouse"])
     return made or None
 
 

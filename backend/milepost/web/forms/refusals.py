@@ -33,11 +33,15 @@ def told(
         text = (
             t("refused.illegal", state=state, act=act) if by_state else t("refused.guard", act=act, why=_why(error, t))
         )
-        return made | {"text": text, "may": list(detail["allowed"]), "exact": _exact(error)}
+        return made | {
+            "text": text,
+            "may": [name for name in detail["allowed"] if name != command],
+            "exact": _exact(error),
+        }
     if isinstance(error, Forbidden) and command in STEPS:
-        roles = "、" if t("form.yes") == "是" else ", "
-        names = roles.join(_word(t, "role", role) for role in sorted(STEPS[command].roles - {"admin"}))
-        return made | {"text": t("refused.forbidden", act=act, roles=names)}
+        between = "、" if t("form.yes") == "是" else ", "
+        roles = between.join(_word(t, "role", role) for role in sorted(STEPS[command].roles - {"admin"}))
+        return made | {"text": t("refused.forbidden", act=act, roles=roles)}
     if isinstance(error, Invalid):
         return made
     return made

@@ -78,6 +78,11 @@ def label_of(command: str, name: str, t: Translate) -> str:
     return t(last) if last in TEXTS else name
 
 
+def column_name(name: str, t: Translate) -> str:
+    """The head of a column of goods; one that has no words yet speaks for itself."""
+    return t(f"col.{name}") if f"col.{name}" in TEXTS else name
+
+
 def placed(wrong: Wrong | None, described: tuple[Input, ...], t: Translate) -> tuple[dict[str, str], list[str]]:
     """Faults by the input they stand beside (cells of goods by row and column), and those that belong to none."""
     beside: dict[str, str] = {}
@@ -176,11 +181,11 @@ def _table(
         for n, row in enumerate(typed):
             typed[n] = {column: start.get(f"{name}.{n}.{column}", "") for column in row}
     return {
-        "columns": [{"name": c.name, "label": t(f"col.{c.name}"), "widget": c.widget, "needed": c.needed,
+        "columns": [{"name": c.name, "label": column_name(c.name, t), "widget": c.widget, "needed": c.needed,
                      "longest": c.longest} for c in columns],
         "rows": [
             [{"name": f"{name}.{n}.{c.name}", "value": row[c.name], "fault": faults.get(f"{name}.{n}.{c.name}", ""),
-              "label": f"{t('form.row', n=n + 1)}: {t(f'col.{c.name}')}"} for c in columns]
+              "label": f"{t('form.row', n=n + 1)}: {column_name(c.name, t)}"} for c in columns]
             for n, row in enumerate(typed)
         ],
         "fault": faults.get(name, ""),

@@ -31,7 +31,7 @@ router = APIRouter(route_class=PageRoute, include_in_schema=False)
 Maker = Annotated[Principal, Depends(require("customer", "desk", "call_centre"))]
 # How the form is laid out: each part with the inputs that stand in it.
 PARTS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("who", ("type", "customer", "class", "channel", "online")),
+    ("who", ("type", "customer", "class", "channel", "payment_term", "currency", "online")),
     ("contact", ("contact.name", "contact.phone", "contact.email", "contact.remark")),
     ("goods", ("lines",)),
     ("from", ("from.site", "from.name", "from.phone", "from.address")),
