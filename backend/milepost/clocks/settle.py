@@ -125,7 +125,8 @@ def reckon(case: Case, draft: Draft, stop: Hit | None) -> Span:
     late, paused = _late(draft, due), 0
     if draft.pause:
         for begins, ends in case.holds:
-            if (late is not None and late <= begins) or (stop is not None and stop.at < begins):
+            over = due + draft.inclusive if late is None else min(late, due + draft.inclusive)
+            if over <= begins or (stop is not None and stop.at < begins):
                 break
             since = max(begins, draft.begins)
             if ends is None or (stop is not None and stop.at < ends):

@@ -208,11 +208,12 @@ def test_a_pause_is_half_open(tale: Tale, printed: str, due: str | None) -> None
 
 
 @requirement("N-21")
-def test_N21_pauses_until_it_is_really_late_and_not_after(tale: Tale) -> None:
+def test_N21_a_hold_after_its_hour_leaves_that_over_and_only_moves_the_target(tale: Tale) -> None:
     tale.submit("10:00", pickup="asap")
-    hold(tale, "11:30", "12:30")  # past its hour, but the target of noon was not missed yet
-    assert (tale.clock("N-21").due, tale.clock("N-21").late_from) == (tale.ms("12:00"), tale.ms("13:00:00.001"))
-    assert tale.clock("N-21", "11:45").due is None
+    hold(tale, "11:30", "12:30")
+    assert (tale.clock("N-21").due, tale.clock("N-21").late_from) == (tale.ms("11:00"), tale.ms("13:00:00.001"))
+    paused = tale.clock("N-21", "11:45")
+    assert (paused.verdict, paused.due, paused.late_from) == ("open", tale.ms("11:00"), None)
     other = type(tale)()
     other.submit("10:00", pickup="asap", branch=None)
     other.say("order.assigned", "13:00", branch="A")
