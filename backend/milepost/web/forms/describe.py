@@ -22,11 +22,13 @@ _RARE_OF = {("sign", "trip"), ("sign", "units"), ("sign-abnormal", "trip"), ("si
             ("pass-back", "door"), ("submit", "branch"), ("complaint-lodge", "complaint"), ("claim-lodge", "claim"),
             ("split-consented", "trip")}  # fmt: skip
 _LONG = 200  # texts that may be longer get more than one row
-_BY_NAME = {"branch": "branch", "to_branch": "branch", "site": "site", "terminal": "site",
-            "warehouse": "site", "hubs": "sites", "vehicle": "vehicle", "unit": "unit", "units": "units", "trip": "trip", "door": "door",
-            "customer": "customer", "carrier": "text", "at": "time", "can_receive_at": "time", "eta": "time",
-            "ex": "ex", "stage": "stage", "class": "class",
-            "channel": "channel", "pickup_to": "time", "complaint": "case", "claim": "case"}  # fmt: skip
+_BY_NAME = {
+    "branch": "branch", "to_branch": "branch", "site": "site", "terminal": "site", "warehouse": "site",
+    "hubs": "sites", "vehicle": "vehicle", "unit": "unit", "units": "units", "trip": "trip", "door": "door",
+    "customer": "customer", "carrier": "text", "at": "time", "can_receive_at": "time", "eta": "time",
+    "ex": "ex", "stage": "stage", "class": "class", "channel": "channel", "pickup_to": "time",
+    "complaint": "case", "claim": "case",
+}  # fmt: skip
 _BY_COMMAND = {
     ("cancel", "reason"): "reason",
     ("cancel-request", "reason"): "reason",
