@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Header, Query
 from fastapi import Path as InPath
+from pydantic import AfterValidator
 
 from milepost.access.deps import Me, Reader, database
 from milepost.access.model import Principal
@@ -33,6 +34,13 @@ Version = Annotated[
 ]
 
 
+def _plain(text: str | None) -> str | None:
+    return None if text is None else storable(text)
+
+
+_STORABLE = AfterValidator(_plain)
+
+
 @router.post("/orders", status_code=201)
 def create_order(body: Request, db: Db, me: Me, key: Key = None) -> OrderOut:
     """Take in a request for an order (stage 1, 申购)."""
@@ -51,42 +59,41 @@ def create_order(body: Request, db: Db, me: Me, key: Key = None) -> OrderOut:
 def list_orders(
     conn: Reader,
     me: Me,
-    state: Annotated[str | None, Query(max_length=400, description="one or several states, with commas")] = None,
+    state: Annotated[
+        str | None, Query(max_length=400, description="one or several states, with commas"), _STORABLE
+    ] = None,
     stage: Annotated[int | None, Query(ge=1, le=9)] = None,
     type: Annotated[Literal["goods", "consignment"] | None, Query()] = None,
-    branch: Annotated[str | None, Query(max_length=64)] = None,
-    channel: Annotated[str | None, Query(max_length=80)] = None,
-    customer_class: Annotated[str | None, Query(alias="class", max_length=80)] = None,
-    customer: Annotated[str | None, Query(max_length=64)] = None,
+    branch: Annotated[str | None, Query(max_length=64), _STORABLE] = None,
+    channel: Annotated[str | None, Query(max_length=80), _STORABLE] = None,
+    customer_class: Annotated[str | None, Query(alias="class", max_length=80), _STORABLE] = None,
+    customer: Annotated[str | None, Query(max_length=64), _STORABLE] = None,
     q: Annotated[
         str | None,
         Query(max_length=64, description="part of a number, waybill, name, phone, address or goods, aliases too"),
+        _STORABLE,
     ] = None,
-    trip: Annotated[str | None, Query(max_length=64)] = None,
-    vehicle: Annotated[str | None, Query(max_length=64)] = None,
-    created_from: Annotated[str | None, Query(max_length=40, description="RFC 3339, included")] = None,
-    created_to: Annotated[str | None, Query(max_length=40, description="RFC 3339, excluded")] = None,
+    trip: Annotated[str | None, Query(max_length=64), _STORABLE] = None,
+    vehicle: Annotated[str | None, Query(max_length=64), _STORABLE] = None,
+    created_from: Annotated[str | None, Query(max_length=40, description="RFC 3339, included"), _STORABLE] = None,
+    created_to: Annotated[str | None, Query(max_length=40, description="RFC 3339, excluded"), _STORABLE] = None,
     ship_from: Annotated[date | None, Query(description="day, included")] = None,
     ship_to: Annotated[date | None, Query(description="day, included")] = None,
     exceptions: Annotated[bool | None, Query(description="with open exceptions, or without")] = None,
     sort: Annotated[str, Query(max_length=20, description=f"{', '.join(SORTS)}; - before it: downwards")] = "-created",
-    cursor: Annotated[str | None, Query(max_length=900)] = None,
+    cursor: Annotated[str | None, Query(max_length=900), _STORABLE] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> Page:
     """Orders you may see, newest first."""
     given = Filter(
         states=[each.strip() for each in state.split(",") if each.strip()] if state else (),
         stage=stage, type=type, branch=branch, channel=channel, customer_class=customer_class, customer=customer,
-        q=_plain(q), trip=trip, vehicle=vehicle,
+        q=q, trip=trip, vehicle=vehicle,
         created_from=None if created_from is None else parse_rfc3339(created_from, "created_from"),
         created_to=None if created_to is None else parse_rfc3339(created_to, "created_to"),
         ship_from=ship_from, ship_to=ship_to, exceptions=exceptions,
     )  # fmt: skip
     return Page(**service.listing(conn, me, given, sort=sort, cursor=cursor, limit=limit))
-
-
-def _plain(text: str | None) -> str | None:
-    return None if text is None else storable(text)
 
 
 @router.get("/orders/{ref}")

@@ -13,11 +13,11 @@ from milepost.evidence.model import Fact
 from milepost.fleet.tables import door as door_table
 from milepost.fleet.tables import site as site_table
 from milepost.fleet.tables import vehicle as vehicle_table
-from milepost.orders import world
-from milepost.orders.transitions import allowed
+from milepost.orders import projector, world
+from milepost.orders.guards import Case, open_commands
 from milepost.orders.vocabulary import RANK
 from milepost.plan.tables import trip as trip_table
-from milepost.times import to_rfc3339
+from milepost.times import now_ms, to_rfc3339
 
 _TIMES = ("at", "since", "recorded_at", "opened_at", "closed_at", "next_due", "placed_at", "returned_at")
 
@@ -45,9 +45,16 @@ def detail(conn: Connection, row: Mapping[str, Any], roles: frozenset[str]) -> d
         "created_at": to_rfc3339(row["created_at"]),
         "updated_at": to_rfc3339(row["updated_at"]),
         "version": row["version"],
-        "allowed": allowed(row["state"], roles),
+        "allowed": open_commands(_case(conn, row, projection, roles)),
     }
     return shown
+
+
+def _case(conn: Connection, row: Mapping[str, Any], projection: Mapping[str, Any], roles: frozenset[str]) -> Case:
+    """What is allowed is asked now, of the order as it is stored."""
+    now = now_ms()
+    limits = projector.limits(conn).limits(projection.get("channel"), projection.get("customer_class"), now)
+    return Case(row["state"], projection, roles, now, limits=limits, calendar=projector.CALENDAR)
 
 
 def summary(row: Mapping[str, Any]) -> dict[str, Any]:
