@@ -298,8 +298,9 @@ def test_the_facts_of_an_order_define_its_branches(client_of: Clients, db: Datab
     order = _order(admin, lines=[{"sku": "X", "qty": 1}])["id"]
     admin.post(f"/api/v1/orders/{order}/submit", json={})
     admin.post(f"/api/v1/orders/{order}/assign", json={"branch": "SH1"})
-    admin.post(f"/api/v1/orders/{order}/accept", json={"branch": "SH1"})
-    admin.post(f"/api/v1/orders/{order}/reroute", json={"to_branch": "SH2"})
+    talk = {"with": "them", "about": "order", "result": "ships"}
+    assert admin.post(f"/api/v1/orders/{order}/accept", json={"branch": "SH1", "contact": talk}).is_success
+    assert admin.post(f"/api/v1/orders/{order}/reroute", json={"to_branch": "SH2"}).is_success
     admin.delete("/api/v1/branches/SH1")
     with db.read() as conn:
         facts, _ = world.load(conn, order)
