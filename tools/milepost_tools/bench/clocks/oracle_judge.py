@@ -93,16 +93,11 @@ def due_under_holds(
     inclusive: bool,
     anew: Callable[[int], int] | None,
     stop: Mark | None,
-    lengthens: bool = False,
 ) -> int | None:
-    """Due instant after all holds up to `stop`; None while one lies.
-
-    `anew`: the due instant were the start then. `lengthens`: also by a hold after the due instant (N-21, which is late
-    by something else).
-    """
+    """Due instant after all holds up to `stop`; None while one lies. `anew`: the due instant were the start then."""
     for hold, release in holds(diary):
         begin = max(hold[0], start)
-        if (due + inclusive <= begin and not lengthens) or (stop is not None and stop < hold):
+        if due + inclusive <= begin or (stop is not None and stop < hold):
             break
         if release is None or (stop is not None and stop < release):
             return None

@@ -170,7 +170,7 @@ def _rebook(
     if target.late_from is not None and target.late_from <= until:
         told.append(((target.late_from, -1, ""), "missed"))
     stop, what = min(told, default=(None, "open"))
-    due = due_under_holds(diary, start, start + HOUR, True, None, stop, lengthens=True)
+    due = due_under_holds(diary, start, start + HOUR, True, None, stop)
     late_from = None if due is None else target.late_from
     end = None if stop is None else stop[0]
     verdict = {"open": "open", "void": "void", "again": "met", "missed": "late"}[what]
