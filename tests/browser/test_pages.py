@@ -155,8 +155,11 @@ def test_a_keeper_opens_a_door_for_a_truck_and_sees_units_come(scene: Any, visit
 def test_tables_of_inbox_fleet_and_doors_lead_on(scene: Any, visitor: Any) -> None:
     look = visitor(scene.token)
     page = look.open("/inbox")
-    expect(page.locator("tbody tr").first).to_contain_text("!")
-    page.locator("tbody a").first.click()
+    row = page.locator("tbody.now tr:not(.grp)").first
+    expect(row).to_contain_text("!")
+    row.locator("a.plate").click()
+    expect(page.locator("#side")).to_be_visible()
+    page.locator("tbody.now tr.sel .two a:not(.plate)").click()
     expect(page.locator(".road.lg")).to_be_visible()
     page = look.open("/fleet")
     expect(page.locator("tbody tr")).to_have_count(40)

@@ -17,7 +17,7 @@ Row = dict[str, Any]
 @dataclass(frozen=True, slots=True)
 class Filter:
     """Which items to show. `state`: one of `service.STATES`, `active` (unresolved and not asleep), or None for all
-    that are unresolved; `since`: raised from then on (UTC ms)."""
+    that are unresolved; `since`: raised from then on, `closed_since`: closed from then on (UTC ms)."""
 
     state: str | None = None
     mine: bool = False
@@ -28,6 +28,7 @@ class Filter:
     branch: str | None = None
     since: int | None = None
     order: str | None = None
+    closed_since: int | None = None
 
 
 def state_at(now: int) -> ColumnElement[str]:
@@ -117,6 +118,8 @@ def _conditions(who: Principal, wanted: Filter, now: int) -> list[ColumnElement[
             found.append(column == value)
     if wanted.since is not None:
         found.append(alert.c.raised_at >= wanted.since)
+    if wanted.closed_since is not None:
+        found.append(alert.c.closed_at >= wanted.closed_since)
     if wanted.order is not None:
         found.append((alert.c.order_id == wanted.order) | (alert.c.order_number == wanted.order))
     return found

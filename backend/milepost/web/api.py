@@ -2,7 +2,19 @@
 
 from fastapi import APIRouter
 
-from milepost.web.pages import board, desk, doors, house, order, order_acts, order_desk, order_new, orders
+from milepost.web.pages import (
+    board,
+    desk,
+    doors,
+    house,
+    inbox,
+    messages,
+    order,
+    order_acts,
+    order_desk,
+    order_new,
+    orders,
+)
 
 router = APIRouter(include_in_schema=False)
 router.include_router(house.router)
@@ -13,4 +25,6 @@ router.include_router(order.router)
 router.include_router(order_acts.router)
 router.include_router(order_desk.router)
 router.include_router(doors.router)
+router.include_router(inbox.router)
+router.include_router(messages.router)
 router.include_router(desk.router)

@@ -122,8 +122,8 @@ def one(conn: Connection, me: Principal, alert_id: str, language: str, t: Transl
 def settling(item: Mapping[str, Any], allowed: Sequence[str]) -> list[str]:
     """The commands of the order's page that end an item, of those allowed now; at most three, the best first. Pure."""
     if item["clock"]:
-        to_do = TO_DO.get(item["clock"])
-        first = (_BY_TO_DO[to_do],) if to_do in _BY_TO_DO else ()
+        command = _BY_TO_DO.get(TO_DO.get(item["clock"], ""))
+        first = () if command is None else (command,)
     else:
         first = _SETTLES.get(item["kind"], ())
     wanted = dict.fromkeys((*first, *_ANY))

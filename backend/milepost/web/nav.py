@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+from milepost.alerts.service import STAFF
+
 
 class Section(NamedTuple):
     """`name`: its text is `nav.<name>`, pages say it as their `section`; `roles`: who sees it, empty for everybody."""
@@ -16,6 +18,6 @@ SECTIONS = (
     Section("desk", "/desk", ("desk", "call_centre", "branch_manager", "regional_manager", "dispatcher", "auditor")),
     Section("orders", "/orders"),
     Section("doors", "/doors"),
-    Section("inbox", "/inbox"),
+    Section("inbox", "/inbox", (*STAFF, "auditor")),
     Section("fleet", "/fleet"),
 )

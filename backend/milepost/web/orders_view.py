@@ -146,12 +146,3 @@ def troubles_of_vehicles(conn: Connection, me: Principal, t: Translate) -> dict[
 def open_alerts(conn: Connection, me: Principal) -> int:
     """How many items of the inbox are unresolved: the number above it."""
     return conn.execute(readable(me, alert, func.count()).where(alert.c.state != "resolved")).scalar_one()
-
-
-def inbox(conn: Connection, me: Principal, t: Translate, limit: int) -> list[Row]:
-    """Unresolved items with their orders, urgent first, then the newest."""
-    statement = readable(me, alert).where(alert.c.state != "resolved")
-    statement = statement.order_by(alert.c.urgent.desc(), alert.c.opened_at.desc(), alert.c.id).limit(limit)
-    items = [dict(row) for row in conn.execute(statement).mappings()]
-    rows = {row["id"]: row for row in by_ids(conn, me, {item["order_id"] for item in items}, t)}
-    return [{**item, "order": rows[item["order_id"]]} for item in items if item["order_id"] in rows]

@@ -89,6 +89,7 @@ def context(request: Request, me: Principal | None) -> dict[str, Any]:
         "script_texts": i18n.script_texts(language),
         "section": "",
         "inbox_count": 0,
+        "unread": 0,
     }
 
 

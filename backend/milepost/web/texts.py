@@ -7,6 +7,7 @@ from milepost.notify.rules import RULES
 from milepost.web.texts_desk import DESK_TEXTS
 from milepost.web.texts_fields import FIELD_TEXTS
 from milepost.web.texts_forms import FORM_TEXTS
+from milepost.web.texts_inbox import INBOX_TEXTS
 from milepost.web.texts_orders import ORDER_TEXTS
 
 TEXTS: dict[str, tuple[str, str]] = {
@@ -171,16 +172,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "door.wrong.unit": ("{unit} · 订单 {order}", "{unit} · order {order}"),
     "door.wrong.ok": ("已放下", "I put it down"),
     "door.gone": ("没有这扇门，或不在您的范围内", "No such door, or it is not within your scope"),
-    # inbox, dead letters
-    "inbox.title": ("异常", "Inbox"),
-    "inbox.help": ("每个原因一条，原因消失自动了结。", "One item per cause; it closes when the cause ends."),
-    "inbox.empty": ("没有要处理的异常", "Nothing needs a person"),
-    "inbox.empty.help": ("有异常时会出现在这里，上方栏目带数字。", "What does appears here and as a number above."),
-    "inbox.since": ("开始", "Since"),
-    "inbox.what": ("什么", "What"),
-    "inbox.about": ("关于", "About"),
-    "inbox.stage": ("阶段", "Stage"),
-    "inbox.open": ("未了", "open"),
+    # dead letters
     "letters.title": ("死信", "Dead letters"),
     "letters.help": (
         "收到了、存下了、但读不懂的消息，原样保留；修好原因后可以重跑。",
@@ -242,6 +234,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     **FORM_TEXTS,
     **FIELD_TEXTS,
     **DESK_TEXTS,
+    **INBOX_TEXTS,
 }
 # Exceptions without words of the pages' own are called as in what people are told of them.
 TEXTS |= {key: rule.title for rule in RULES.values() if (key := f"ex.{rule.id}") not in TEXTS}

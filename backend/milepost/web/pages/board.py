@@ -18,6 +18,7 @@ from milepost.web.assets import assets
 from milepost.web.i18n import translator
 from milepost.web.render import language_of, page
 from milepost.web.route import PageRoute
+from milepost.web.topbar import bar
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
@@ -44,7 +45,7 @@ def live(request: Request, me: Me, conn: Reader) -> HTMLResponse:
         "land": assets().url("data/land.json"),
         "zone": request.app.state.settings.time_zone,
     }
-    return page(request, me, "live.html", section="live", config=config, inbox_count=orders_view.open_alerts(conn, me))
+    return page(request, me, "live.html", section="live", config=config, **bar(conn, me))
 
 
 @router.get("/live/meta.json")

@@ -1,4 +1,4 @@
-"""Simple tables: what needs a person, devices and their contact, messages that could not be read."""
+"""Simple tables: devices and their contact, messages that could not be read."""
 
 from typing import Annotated, Any
 
@@ -16,10 +16,11 @@ from milepost.fleet.tables import door, site
 from milepost.ingest import dead_letters
 from milepost.ingest.tables import device_contact
 from milepost.times import now_ms
-from milepost.web import orders_view, views
+from milepost.web import views
 from milepost.web.i18n import translator
 from milepost.web.render import language_of, page
 from milepost.web.route import PageRoute
+from milepost.web.topbar import bar
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 Engineer = Annotated[Principal, Depends(require("engineer", "dispatcher"))]
@@ -31,15 +32,6 @@ class NoIngest(MilepostError):
 
     status = 503
     code = "unavailable"
-
-
-@router.get("/inbox", response_class=HTMLResponse)
-def inbox(request: Request, me: Me, conn: Reader) -> HTMLResponse:
-    """What needs a person, urgent first."""
-    t = translator(language_of(request))
-    items = orders_view.inbox(conn, me, t, _MOST)
-    count = orders_view.open_alerts(conn, me)
-    return page(request, me, "inbox.html", section="inbox", items=items, inbox_count=count)
 
 
 @router.get("/fleet", response_class=HTMLResponse)
@@ -63,7 +55,7 @@ def devices(request: Request, me: Me, conn: Reader) -> HTMLResponse:
         section="fleet",
         rows=rows,
         letters=me.has("engineer", "dispatcher"),
-        inbox_count=orders_view.open_alerts(conn, me),
+        **bar(conn, me),
     )
 
 

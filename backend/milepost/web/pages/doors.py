@@ -21,9 +21,10 @@ from milepost.orders.tables import order
 from milepost.plan import service as plan
 from milepost.plan.tables import trip_expected
 from milepost.times import now_ms, parse_rfc3339
-from milepost.web import orders_view, views
+from milepost.web import views
 from milepost.web.render import language_of, page
 from milepost.web.route import PageRoute
+from milepost.web.topbar import bar
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 Keeper = Annotated[Principal, Depends(require("keeper"))]
@@ -46,7 +47,7 @@ def door_list(request: Request, me: Me, conn: Reader) -> HTMLResponse:
         current = [s for s in evidence_rows.sessions(conn, door_id=row["id"]) if s["to_ms"] is None]
         row["session"] = current[-1] if current else None
         row["plate"] = plates.get(current[-1]["vehicle_id"]) if current else None
-    return page(request, me, "doors.html", section="doors", rows=rows, inbox_count=orders_view.open_alerts(conn, me))
+    return page(request, me, "doors.html", section="doors", rows=rows, **bar(conn, me))
 
 
 @router.get("/doors/{door_id}", response_class=HTMLResponse)

@@ -16,15 +16,16 @@ from milepost.access.deps import Reader, database, require
 from milepost.access.model import Principal
 from milepost.alerts import service as alerts
 from milepost.alerts.service import Filter
-from milepost.errors import Invalid, MilepostError, NotFound
+from milepost.errors import Conflict, IllegalStep, Invalid, MilepostError, NotFound
 from milepost.ids import new_id
 from milepost.masterdata import service as masterdata
 from milepost.orders import service as orders
 from milepost.times import now_ms
 from milepost.web import inbox_view
 from milepost.web.forms import offers
-from milepost.web.forms.reading import Texts, first, local_instant, local_text
+from milepost.web.forms.reading import Texts, first, local_text
 from milepost.web.i18n import translator
+from milepost.web.moments import instant_of
 from milepost.web.pages.house import inside
 from milepost.web.pages.order_acts import key_of, version_of
 from milepost.web.render import language_of, page
@@ -112,7 +113,7 @@ def _until(request: Request, given: Texts) -> int | None:
     zone = ZoneInfo(request.app.state.settings.time_zone)
     if (quick := first(given, "quick")) and quick.isdigit() and len(quick) < 16:
         return int(quick)
-    return local_instant(first(given, "until"), zone)
+    return instant_of(first(given, "until"), zone)
 
 
 def _show(
@@ -138,7 +139,7 @@ def _show(
         counts=alerts.counts(conn, me, Filter(branch=branch or None)),
         show=show,
         wanted={"branch": branch, "since": since},
-        since_choices=tuple(inbox_view.SINCE),
+        since_named=[(name, t(f"inbox.since.{name}")) for name in inbox_view.SINCE],
         branches={row["id"]: offers.branch_name(row, language) for row in branches},
         branch_choices=[(row["id"], offers.branch_name(row, language)) for row in seen],
         side=chosen,
@@ -148,6 +149,7 @@ def _show(
         wake_start=local_text(now + inbox_view.HOUR_MS, zone),
         done=done,
         refused=refused,
+        problem=_problem(refused.error, t) if refused else "",
         typed=(lambda name: first(refused.given, name)) if refused else (lambda name: ""),
         may_act=me.has(*alerts.STAFF),
         key=new_id(),
@@ -160,6 +162,20 @@ def _back(request: Request) -> str:
     """Where a form comes back to: this list, without what the form itself will say."""
     if request.method != "GET":
         return "/inbox"
-    query = [(name, value) for name, value in request.query_params.multi_items() if name not in ("item", "done", "lang")]
+    query = [
+        (name, value) for name, value in request.query_params.multi_items() if name not in ("item", "done", "lang")
+    ]
     text = "&".join(f"{quote(name)}={quote(value)}" for name, value in query)
     return "/inbox" + (f"?{text}" if text else "")
+
+
+def _problem(error: MilepostError, t: Callable[..., str]) -> str:
+    """Why a step was refused, and what to do now."""
+    state = error.extra.get("state")
+    changed = error.extra.get("changed")
+    if isinstance(error, Conflict) and isinstance(changed, dict):
+        who = changed.get("by") or t("inbox.somebody")
+        return t("inbox.refused.changed", who=who, state=t(f"inbox.state.{changed['state']}"))
+    if isinstance(error, IllegalStep):
+        return t("inbox.refused.resolved") if state == "resolved" else t("inbox.refused.facts")
+    return error.message

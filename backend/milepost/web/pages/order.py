@@ -31,6 +31,7 @@ from milepost.web.order_story import closed_troubles, entries, gist, open_items
 from milepost.web.order_words import load_text, place_words
 from milepost.web.render import language_of, page
 from milepost.web.route import PageRoute
+from milepost.web.topbar import bar
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 _SUBJECTS = ("unit", "vehicle", "door", "site", "trip")  # in the order in which people say them
@@ -113,7 +114,7 @@ def show(
         done=done,
         code=qr.code(f"{str(request.base_url).rstrip('/')}/orders/{row['number']}"),
         address=f"{str(request.base_url).rstrip('/')}/orders/{row['number']}",
-        inbox_count=orders_view.open_alerts(conn, me),
+        **bar(conn, me),
     )
 
 

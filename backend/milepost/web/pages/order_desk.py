@@ -15,12 +15,13 @@ from milepost.clocks.todo import TO_DO
 from milepost.masterdata import service as masterdata
 from milepost.masterdata.model import CHANNELS
 from milepost.times import now_ms
-from milepost.web import clock_view, orders_view
+from milepost.web import clock_view
 from milepost.web.forms import offers, refusals
 from milepost.web.i18n import translator
 from milepost.web.order_side import side_of
 from milepost.web.render import language_of, page
 from milepost.web.route import PageRoute
+from milepost.web.topbar import bar
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 Desk = Annotated[
@@ -69,7 +70,7 @@ def desk(
         done=refusals.done(done, warned, t),
         refresh=_REFRESH_S if refresh == "1" else 0,
         may_make=me.has("customer", "desk", "call_centre"),
-        inbox_count=orders_view.open_alerts(conn, me),
+        **bar(conn, me),
     )
 
 

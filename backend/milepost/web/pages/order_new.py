@@ -17,7 +17,6 @@ from milepost.ids import new_id
 from milepost.masterdata import service as masterdata
 from milepost.orders import service as orders
 from milepost.orders.bodies import Request as NewOrder
-from milepost.web import orders_view
 from milepost.web.forms import offers, starts
 from milepost.web.forms.describe import inputs_of
 from milepost.web.forms.reading import MOST_LINES, Texts, Wrong, body_of, first
@@ -26,6 +25,7 @@ from milepost.web.i18n import translator
 from milepost.web.pages.order_acts import key_of
 from milepost.web.render import language_of, page
 from milepost.web.route import PageRoute
+from milepost.web.topbar import bar
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 Maker = Annotated[Principal, Depends(require("customer", "desk", "call_centre"))]
@@ -142,5 +142,5 @@ def _show(
         choices=choices.choices,
         key=new_id(),
         error=error,
-        inbox_count=orders_view.open_alerts(conn, me),
+        **bar(conn, me),
     )

@@ -14,13 +14,14 @@ from milepost.masterdata import service as masterdata
 from milepost.masterdata.model import CHANNELS, CLASSES
 from milepost.orders.model import STAGES, STATES
 from milepost.times import now_ms
-from milepost.web import clock_view, order_list, orders_view
+from milepost.web import clock_view, order_list
 from milepost.web.forms import offers
 from milepost.web.i18n import translator
 from milepost.web.order_list import SHOWS, SORTS, Filter
 from milepost.web.order_side import side_of
 from milepost.web.render import language_of, page
 from milepost.web.route import PageRoute
+from milepost.web.topbar import bar
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 _PAGE = 50
@@ -113,7 +114,7 @@ def _frame(request: Request, conn: Connection, me: Principal, wanted: Filter, no
         "channels": {word.code: offers.in_language(word, language) for word in CHANNELS},
         "classes": {word.code: offers.in_language(word, language) for word in CLASSES},
         "channel_text": lambda code: offers.channel_text(code, language),
-        "inbox_count": orders_view.open_alerts(conn, me),
+        **bar(conn, me),
     }
 
 
