@@ -11,6 +11,22 @@ from milepost.orders.model import LEVEL, SIGNED, STAGE_OF, STAGES, OrderState, d
 
 _UNIT_STAGES = ("picked", "loaded", "in_transit", "arrived", "signed")
 _TALLIED: tuple[str, ...] = ("units", "pieces", *_UNIT_STAGES)
+_BLANKS: tuple[dict[str, Any], ...] = tuple(
+    {
+        "n": number,
+        "key": key,
+        "done": False,
+        "at": None,
+        "since": None,
+        "recorded_at": None,
+        "grade": None,
+        "source": None,
+        "inferred": False,
+        "partial": None,
+        "facts": None,
+    }
+    for number, key in enumerate(STAGES, 1)
+)
 _AWAY = ("in_transit", "out_for_delivery", "at_hub", "at_terminal", "at_consignee")
 
 
@@ -101,71 +117,64 @@ def _stages(order: Order, counting: list[Unit]) -> tuple[list[dict[str, Any]], s
     """
     shown: list[dict[str, Any]] = []
     current: str | None = None
-    total = len(counting)
-    for number, key in enumerate(STAGES, 1):
-        of_units = key in _UNIT_STAGES
-        own = order.marks.get(key)
-        if not of_units:
-            marks = [] if own is None else [own]
-            done = own is not None and (key != "filed" or order.archived)
-        else:
-            if key != "picked":
-                own = None
-            marks = [mark for unit in counting if (mark := unit.marks.get(key, own)) is not None]
-            done = len(marks) == total
-        if not done and current is None:
-            current = key
-        stage = _stage(number, key, marks, done, done or not of_units)
-        if key == "in_transit":
-            _departed(stage, counting, bool(marks))
-        if of_units and marks and not done:
-            stage["partial"] = {"done": len(marks), "total": total}
+    alone = counting[0].marks if len(counting) == 1 else None
+    for blank in _BLANKS:
+        stage = blank.copy()
         shown.append(stage)
+        key = stage["key"]
+        own = order.marks.get(key)
+        if key not in _UNIT_STAGES:
+            _reached(stage, own)
+            if key == "filed" and not order.archived:
+                stage["done"] = False
+        elif alone is not None:
+            _reached(stage, alone.get(key, own if key == "picked" else None))
+        else:
+            _reached_by_units(stage, counting, own if key == "picked" else None)
+        if key == "in_transit":
+            _departed(stage, counting)
+        if current is None and not stage["done"]:
+            current = key
     return shown, current
 
 
-def _stage(number: int, key: str, marks: list[Mark], done: bool, timed: bool) -> dict[str, Any]:
-    """One milepost by its marks; its time is shown (`timed`) once it is reached whole."""
-    at = recorded_at = grade = source = None
-    inferred = False
-    facts: list[str] = []
-    if marks:
-        if len(marks) == 1:
-            last = marks[0]
-            grade, facts = last.grade, list(last.facts)
-        else:
-            last = max(marks, key=_when)
-            grade = max(mark.grade for mark in marks)
-            facts = list(dict.fromkeys(fact for mark in marks for fact in mark.facts))
-        source = last.fact.source
-        if timed:
-            at, recorded_at = last.fact.at, last.fact.recorded_at
-            inferred = last.inferred if len(marks) == 1 else any(mark.inferred for mark in marks)
-    return {
-        "n": number,
-        "key": key,
-        "done": done,
-        "at": at,
-        "since": None,
-        "recorded_at": recorded_at,
-        "grade": grade,
-        "source": source,
-        "inferred": inferred,
-        "partial": None,
-        "facts": facts,
-    }
+def _reached(stage: dict[str, Any], mark: Mark | None) -> None:
+    """A milepost that one mark decides."""
+    if mark is None:
+        stage["facts"] = []
+        return
+    fact = mark.fact
+    stage["done"], stage["at"], stage["recorded_at"] = True, fact.at, fact.recorded_at
+    stage["grade"], stage["source"], stage["inferred"] = mark.grade, fact.source, mark.inferred
+    stage["facts"] = list(mark.facts)
 
 
-def _departed(stage: dict[str, Any], counting: list[Unit], arrived: bool) -> None:
+def _reached_by_units(stage: dict[str, Any], counting: list[Unit], own: Mark | None) -> None:
+    """A milepost that all units must reach; its time stands once they have, until then how many (`partial`)."""
+    key = stage["key"]
+    marks = [mark for unit in counting if (mark := unit.marks.get(key, own)) is not None]
+    stage["facts"] = list(dict.fromkeys(fact for mark in marks for fact in mark.facts))
+    if not marks:
+        return
+    last = max(marks, key=_when)
+    stage["grade"], stage["source"] = max(mark.grade for mark in marks), last.fact.source
+    if len(marks) == len(counting):
+        stage["done"], stage["at"], stage["recorded_at"] = True, last.fact.at, last.fact.recorded_at
+        stage["inferred"] = any(mark.inferred for mark in marks)
+    else:
+        stage["partial"] = {"done": len(marks), "total": len(counting)}
+
+
+def _departed(stage: dict[str, Any], counting: list[Unit]) -> None:
     """What is on the road shows its departure, though the stage is done only on arrival."""
     left = [unit.marks["departed"] for unit in counting if "departed" in unit.marks]
     if not left:
         return
-    last = max(left, key=_when)
+    last = left[0] if len(left) == 1 else max(left, key=_when)
     stage["since"] = last.fact.at
-    stage["facts"] = list(dict.fromkeys([*(fact for mark in left for fact in mark.facts), *stage["facts"]]))
-    if not arrived:
+    if not stage["facts"]:
         stage["grade"], stage["source"] = max(mark.grade for mark in left), last.fact.source
+    stage["facts"] = list(dict.fromkeys([*(fact for mark in left for fact in mark.facts), *stage["facts"]]))
 
 
 def _when(mark: Mark) -> int:
