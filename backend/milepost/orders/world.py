@@ -1,18 +1,23 @@
 """Everything one order's state depends on: its own facts, its units', its trips', their vehicles' in time."""
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from math import hypot
+from typing import Any
 
 from sqlalchemy import Connection, select
 
 from milepost.access.model import SYSTEM
 from milepost.access.scope import readable
 from milepost.evidence import log
+from milepost.evidence.geometry import fence_of
 from milepost.evidence.model import Author, Fact
 from milepost.evidence.tables import fact as fact_table
 from milepost.evidence.tables import fact_subject
 from milepost.fleet.tables import site as site_table
 from milepost.masterdata import service as masterdata
+from milepost.orders.fold.values import fields
 from milepost.orders.tables import order_link
 from milepost.orders.vocabulary import KINDS, field_of
 
@@ -120,12 +125,11 @@ def _merge(spans: list[tuple[str, int, int]]) -> dict[str, tuple[int, int]]:
 
 def _sites(conn: Connection, facts: Iterable[Fact]) -> list[Fact]:
     """What the fleet knows of the sites that these facts name, as facts of the beginning of time."""
-    ids = sorted({f.subjects["site"] for f in facts if "site" in f.subjects})
+    ids = sorted({site for fact in facts for site in _sites_named(fact)})
     if not ids:
         return []
-    rows = conn.execute(
-        readable(SYSTEM, site_table, site_table.c.id, site_table.c.kind).where(site_table.c.id.in_(ids))
-    )
+    columns = (site_table.c.id, site_table.c.kind, site_table.c.shape)
+    rows = conn.execute(readable(SYSTEM, site_table, *columns).where(site_table.c.id.in_(ids)))
     return [
         Fact(
             id=f"site/{row.id}",
@@ -133,10 +137,24 @@ def _sites(conn: Connection, facts: Iterable[Fact]) -> list[Fact]:
             at=0,
             by=Author("admin", "fleet"),
             subjects={"site": row.id},
-            body={"role": row.kind},
+            body={"role": row.kind, **_round(row.id, json.loads(row.shape))},
         )
         for row in rows
     ]
+
+
+def _sites_named(fact: Fact) -> Iterable[str]:
+    """The sites a fact is about, and those that an order goes from, over and to."""
+    places = (fact.body.get("from"), fact.body.get("to"), fields(fact.body.get("changes")).get("to"))
+    named = [fact.subjects.get("site"), fact.body.get("terminal"), *(fields(place).get("site") for place in places)]
+    return (site for site in named if isinstance(site, str))
+
+
+def _round(site: str, shape: dict[str, Any]) -> dict[str, float]:
+    """A site's fence as a circle: enough to judge whether a phone was there (EX-42)."""
+    fence = fence_of(site, shape, 0)
+    radius_m = fence.radius_m or max(hypot(x, y) for x, y in fence.corners)
+    return {"lat": fence.lat, "lng": fence.lon, "radius_m": radius_m}
 
 
 def _branches(conn: Connection, facts: Iterable[Fact]) -> list[Fact]:
@@ -153,8 +171,7 @@ def _branches(conn: Connection, facts: Iterable[Fact]) -> list[Fact]:
             subjects={},
             body={"branch": row["id"], **{name: row[name] for name in ("region", "big_region", "calendar")}},
         )
-        for row in masterdata.branches(conn, active_only=False)
-        if row["id"] in ids
+        for row in masterdata.branches_named(conn, ids)
     ]
 
 

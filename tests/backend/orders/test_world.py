@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 
 from milepost.access.model import SYSTEM
+from milepost.db import Database
 from milepost.evidence import log
 from milepost.evidence.model import Fact
 from milepost.evidence.tables import fact as fact_table
-from milepost.orders import repository, service
+from milepost.fleet import service as fleet
+from milepost.orders import repository, service, world
 from milepost.orders.fold import fold
 from milepost.orders.model import Calendar, Policy
 from milepost.orders.projector import refold, wake
@@ -118,3 +120,26 @@ def test_a_fact_of_the_next_minute_shows_when_its_minute_comes(rows: Any, story:
         assert wake(conn, ahead.at) == ["o1"]
         row = repository.find(conn, SYSTEM, "o1")
         assert row and (row["state"], row["next_due"]) == ("accepted", None)
+
+
+@pytest.mark.requirement("EX-42")
+@pytest.mark.parametrize(
+    ("shape", "radius_m"),
+    [
+        ({"type": "circle", "lat": 31.23, "lon": 121.47, "radius_m": 100}, 100.0),
+        ({"type": "polygon", "points": [[31.23, 121.47], [31.232, 121.47], [31.232, 121.472]]}, 150.0),
+    ],
+)
+def test_a_phone_is_judged_by_the_fence_of_the_fleets_register(
+    db: Database, story: Any, shape: dict[str, Any], radius_m: float
+):
+    """The consignee's site is known from the order alone: no vehicle need ever have been there."""
+    with db.tx() as conn:
+        shop = fleet.add_site(conn, code="S", name_zh="店", name_en="Shop", kind="consignee", shape=shape)
+        story.say("order.requested", order="o1", type="goods", customer="c1")
+        story.say("order.edited", order="o1", by="customer", changes={"to": {"site": shop}})
+        log.append(conn, story.facts)
+        facts, _ = world.load(conn, "o1")
+    (site,) = [fact for fact in facts if fact.kind == "site.defined"]
+    assert abs(site.body["lat"] - 31.23) < 0.002 and abs(site.body["lng"] - 121.47) < 0.002
+    assert radius_m <= site.body["radius_m"] < radius_m + 60
