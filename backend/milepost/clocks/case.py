@@ -9,7 +9,7 @@ from milepost.clocks.policy import PolicySet, Resolved
 from milepost.errors import Invalid
 from milepost.evidence.model import Fact
 from milepost.orders.fold import Story
-from milepost.orders.fold.values import fields
+from milepost.orders.fold.values import fields, texts
 from milepost.times import parse_rfc3339
 
 
@@ -35,15 +35,27 @@ class Hit(NamedTuple):
     fact: str
 
 
+class Held(NamedTuple):
+    """A stretch in which any hold was active: from (UTC ms, place in the walk) to, half-open; `until` None: it is."""
+
+    since: tuple[int, int]
+    until: tuple[int, int] | None
+
+
 class Case:
-    """What the rules ask of one order."""
+    """What the rules ask of one order.
+
+    `events`: by name, with `lost` for the loss of the whole order. `asleep`: places in the walk at which the order came
+    to a branch or was accepted while it was postponed.
+    """
 
     def __init__(self, story: Story | None, policies: PolicySet, calendars: Calendars, until: int) -> None:
         self.policies, self.calendars, self.until = policies, calendars, until
         self.local: BusinessCalendar = calendars.default
         self.order, self.type, self.channel, self.klass, self.d0 = "", None, None, None, None
         self.events: dict[str, list[Event]] = {}
-        self.holds: list[tuple[int, int | None]] = []
+        self.holds: list[Held] = []
+        self.asleep: set[int] = set()
         self.counting: frozenset[str] = frozenset()
         self._branches: list[tuple[int, str | None]] = []
         self._modes: list[tuple[int, str | None]] = []
@@ -55,7 +67,8 @@ class Case:
         self.order, self.type = state.id, state.type
         self.channel, self.klass = state.channel, state.customer_class
         self.d0 = None if state.d0 is None else date.fromisoformat(state.d0).toordinal()
-        events, put_off = self.events, None
+        events, put_off, sleeps = self.events, None, False
+        every = {u["id"] for u in state.units}
         for n, (at, what, fact, unit, data) in enumerate(story.chronicle):
             if what == "woken":
                 # The order wakes by itself; what it stands for is the postponement that set the day.
@@ -65,13 +78,19 @@ class Case:
             name = what or fact.kind
             events.setdefault(name, []).append(Event(at, n, name, fact, unit, data))
             if what == "postponed":
-                put_off = fact
+                put_off, sleeps = fact, True
+            elif what in ("woken", "rerouted", "confirmed", "cancelled"):
+                sleeps = False
             elif what in ("assigned", "accepted"):
                 self._branches.append((n, data))
+                if sleeps:
+                    self.asleep.add(n)
+            elif name == "disposition.decided" and _all_lost(fact, every):
+                events.setdefault("lost", []).append(Event(at, n, "lost", fact))
             elif name == "order.routed":
                 self._modes.append((n, fact.body.get("mode")))
         self.holds = _holds(events.get("hold.set", ()), events.get("hold.released", ()))
-        units = {u["id"] for u in state.units if u["counts"]} or {u["id"] for u in state.units}
+        units = {u["id"] for u in state.units if u["counts"]} or every
         self.counting = frozenset(units or {f"{state.id}#"})
 
     def of(self, *names: str) -> list[Event]:
@@ -164,21 +183,27 @@ def _at(steps: Sequence[tuple[int, str | None]], n: int, first: str | None) -> s
     return found
 
 
-def _holds(sets: Sequence[Event], releases: Sequence[Event]) -> list[tuple[int, int | None]]:
-    """Half-open intervals (UTC ms) in which any hold was active; the last is open-ended while one still is."""
+def _all_lost(fact: Fact, units: set[str]) -> bool:
+    """True when a decision says that the whole order is lost: it names no units, or all of them."""
+    named = set(texts(fact.body.get("units")))
+    return fact.body.get("decision") == "lost" and (not named or named >= units)
+
+
+def _holds(sets: Sequence[Event], releases: Sequence[Event]) -> list[Held]:
+    """The stretches in which any hold was active; the last is open-ended while one still is."""
     if not sets:
         return []
     active: set[str] = set()
-    spans: list[tuple[int, int | None]] = []
-    since = 0
+    spans: list[Held] = []
+    since = (0, 0)
     for event in sorted([*sets, *releases], key=lambda e: e.n):
         name = str(event.fact.body.get("hold"))
         if event.fact.kind == "hold.set":
             if not active:
-                since = event.at
+                since = (event.at, event.n)
             active.add(name)
         elif name in active:
             active.discard(name)
-            if not active and event.at > since:
-                spans.append((since, event.at))
-    return [*spans, (since, None)] if active else spans
+            if not active and event.at > since[0]:
+                spans.append(Held(since, (event.at, event.n)))
+    return [*spans, Held(since, None)] if active else spans

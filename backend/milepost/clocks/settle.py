@@ -124,12 +124,13 @@ def reckon(case: Case, draft: Draft, stop: Hit | None) -> Span:
     steps = [step]
     late, paused = _late(draft, due), 0
     if draft.pause:
-        for begins, ends in case.holds:
+        for hold in case.holds:
+            begins, ends = hold.since[0], None if hold.until is None else hold.until[0]
             over = due + draft.inclusive if late is None else min(late, due + draft.inclusive)
-            if over <= begins or (stop is not None and stop.at < begins):
+            if over <= begins or (stop is not None and stop[:2] < hold.since):
                 break
             since = max(begins, draft.begins)
-            if ends is None or (stop is not None and stop.at < ends):
+            if hold.until is None or ends is None or (stop is not None and stop[:2] < hold.until):
                 paused += max(0, (case.until if stop is None else stop.at) - since)
                 return Span(None, None, paused, [*steps, ["held", begins]])
             if ends <= draft.begins:

@@ -42,7 +42,8 @@ def _closed(case: Case) -> list[Hit]:
 
 def _tracking(case: Case) -> Iterator[ClockState]:
     """N-30: from the hand-out to its outcome, one entry recorded on every local day."""
-    entries = [Hit(recorded(e), e.n, e.fact.id) for e in case.of("handed_out", "track.entered", *OUTCOMES)]
+    said = case.of("handed_out", "track.entered", *OUTCOMES, "lost", "released")
+    entries = [Hit(recorded(e), e.n, e.fact.id) for e in said if e.name != "released" or e.data == "lost"]
     for event, over in _series(case):
         first = case.local.day(event.at)
         last = case.local.day(case.until if over is None else min(over, case.until))
@@ -61,14 +62,15 @@ def _series(case: Case) -> Iterator[tuple[Event, int | None]]:
     """Each stretch from a hand-out until all that was handed out has an outcome, with when that was recorded."""
     begun: Event | None = None
     out: set[str | None] = set()
-    for event in case.of("handed_out", *OUTCOMES, "released", "disposition.decided"):
+    for event in case.of("handed_out", *OUTCOMES, "released", "lost"):
         if event.name == "handed_out":
+            if case.before(event.n, "lost"):
+                break
             begun = begun or event
             out.add(event.unit)
         elif begun is not None:
-            if event.name == "disposition.decided":
-                if event.fact.body.get("decision") == "lost" and not event.fact.body.get("units"):
-                    out.clear()
+            if event.name == "lost":
+                out.clear()
             elif event.data != "short":
                 out.discard(event.unit)
             if not out:
@@ -84,7 +86,9 @@ def _arrivals(case: Case, kinds: tuple[str, ...], leaves: tuple[str, ...]) -> It
     A unit has come in with the earliest evidence of its stay; going out for delivery does not end the stay.
     """
     there: dict[str, Event] = {}
-    for event in case.of(*kinds, *leaves, "order.routed"):
+    for event in case.of(*kinds, *leaves, "order.routed", "lost"):
+        if event.name == "lost":
+            return
         if event.name == "order.routed":
             if len(there) == len(case.counting):
                 yield max(there.values(), key=lambda e: e.n), event
@@ -108,7 +112,7 @@ def _handout(case: Case) -> Iterator[ClockState]:
         policy = case.policy(event.at)
         due = case.local.at(case.local.day(event.at) + policy.number("project.handout"), DAY_MS)
         span = until(due, "days_after", "project.handout", policy.values["project.handout"])
-        ends, voids = case.after(since.n, "handed_out"), case.after(since.n, "reloaded", "departed")
+        ends, voids = case.after(since.n, "handed_out"), case.after(since.n, "reloaded", "departed", "lost")
         keys = ("project.handout",)
         yield settle(case, Draft("N-33", "obligation", event, keys, ends, voids, span=span, inclusive=False))
 
@@ -129,7 +133,10 @@ def _delivery(case: Case, closed: list[Hit]) -> Iterator[ClockState]:
         keys = ("delivery.cut", key)
         span = until(due, key.replace(".", "_"), *(policy.values[each] for each in keys))
         ends = [hit for hit in closed if hit.n > event.n]
-        voids = [*case.after(event.n, "delivery_failed", "handed_out"), *(hit for hit in lines if hit.n > event.n)]
+        voids = [
+            *case.after(event.n, "delivery_failed", "handed_out", "lost"),
+            *(hit for hit in lines if hit.n > event.n),
+        ]
         yield settle(case, Draft(clock, "obligation", event, keys, ends, voids, span=span, inclusive=False))
     yield from _again(case, closed, names)
 
@@ -141,9 +148,11 @@ def _again(case: Case, closed: list[Hit], names: list[tuple[int, str]]) -> Itera
         due = event.fact.body.get("to")
         if failed is None or not isinstance(due, int) or any(failed < hit.n < event.n for hit in closed):
             continue
+        if case.before(event.n, "lost"):
+            return
         clock = next((name for n, name in reversed(names) if n < event.n), "N-34")
         ends = [hit for hit in closed if hit.n > event.n]
-        voids = case.after(event.n, "delivery_failed", "delivery.agreed")
+        voids = case.after(event.n, "delivery_failed", "delivery.agreed", "lost")
         span = Span(due, due + 1, 0, [["agreed_to", due]])
         yield settle(case, Draft(clock, "obligation", event, (), ends, voids, span=span))
 
@@ -154,11 +163,13 @@ def _waiting(case: Case) -> Iterator[ClockState]:
     for event in case.of("stopped"):
         stops.setdefault(event.fact.id, event)
     for event in stops.values():
+        if case.before(event.n, "lost"):
+            return
         limit = within(case.policy(event.at), "delivery.wait")
         due = limit(event.at)[0]
         ends = case.after(event.n, *OUTCOMES, "delivery_failed")
         ends += [Hit(e.at, e.n, e.fact.id) for e in case.of("contact.logged") if e.n > event.n and _by(e, due)]
-        voids = [hit for hit in case.after(event.n, "stopped", "left") if hit.fact != event.fact.id]
+        voids = [hit for hit in case.after(event.n, "stopped", "left", "lost") if hit.fact != event.fact.id]
         yield settle(case, Draft("N-38", "reminder", event, ("delivery.wait",), ends, voids, limit))
 
 

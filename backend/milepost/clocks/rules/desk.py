@@ -38,7 +38,8 @@ class Rule:
     owner: str | None = None
 
 
-_MOVED = ("rerouted", "postponed", "cancelled")
+# Coming to another branch, by whatever fact, takes an order from the one that had accepted it.
+_MOVED = ("assigned", "postponed", "cancelled")
 
 
 def _acceptance(clock: str, klass: str, key: str, only: str | None = None, owner: str | None = None) -> Rule:
@@ -54,10 +55,10 @@ RULES = (
     _acceptance("N-07", "reminder", "accept.remind"),
     _acceptance("N-17", "reminder", "accept.escalate", owner=CALL_CENTRE),
     _acceptance("N-10", "obligation", "day.accept_cutoff", only="consignment"),
-    Rule("N-05", "limit", "accepted", "reroute.limit", ("rerouted",), ("cancelled",)),
+    Rule("N-05", "limit", "accepted", "reroute.limit", ("rerouted",), ("assigned", "cancelled")),
     Rule("N-09", "obligation", "accepted", "print.limit", ("note.printed",), _MOVED, "consignment", pause="longer"),
     Rule(
-        "N-11", "obligation", "accepted", "day.cancel_cutoff", ("waybilled", "cancelled"), ("rerouted", "postponed"),
+        "N-11", "obligation", "accepted", "day.cancel_cutoff", ("waybilled", "cancelled"), ("assigned", "postponed"),
         "consignment", cutoff="time", again=True, done=("waybilled",), pause="anew",
     ),
     Rule(
@@ -108,7 +109,7 @@ def cutoff(case: Case, policy: Resolved, key: str, days: bool = False) -> Limit:
 
 
 def _usual(case: Case, rule: Rule, pickup_limits: list[int]) -> Iterator[ClockState]:
-    starts = case.of(rule.starts)
+    starts = [event for event in case.of(rule.starts) if rule.starts != "accepted" or event.n not in case.asleep]
     if rule.again:
         starts = [*starts, *rearmed(case, rule.starts)]
     for event in starts:
@@ -216,7 +217,8 @@ def _cancel_reason(case: Case) -> Iterator[ClockState]:
 def _tracking_remark(case: Case) -> Iterator[ClockState]:
     """N-15: what has not shipped by 23:00 has a remark that says why."""
     remarks = [e for e in case.of("remark.added") if e.fact.body.get("remark") == "track"]
-    for event in [*case.of("accepted"), *rearmed(case, "accepted")]:
+    awake = [event for event in case.of("accepted") if event.n not in case.asleep]
+    for event in [*awake, *rearmed(case, "accepted")]:
         if case.before(event.n, "waybilled"):
             continue
         ends = [Hit(recorded(e), e.n, e.fact.id) for e in remarks if recorded(e) >= event.at]

@@ -10,8 +10,9 @@ from milepost.clocks.settle import Draft, Limit, Span, settle, within
 from milepost.orders.fold.values import fields
 
 _AGREED = "pickup.agreed"
-# Every pickup clock ends without a verdict when the customer brings the goods, puts them off or wants nothing more.
-_GONE = ("cancelled", "postponed", "handed_in")
+# Every pickup clock ends without a verdict when the customer brings the goods, puts them off or wants nothing more,
+# and when the goods are lost.
+_GONE = ("cancelled", "postponed", "handed_in", "lost")
 
 
 class Arming(NamedTuple):
@@ -54,7 +55,7 @@ def picked_up(case: Case) -> list[Hit]:
 def _settled(case: Case, event: Event, arrivals: list[Hit]) -> bool:
     """True when there is nothing left to pick up, or to want, at an event."""
     done = any((hit.at, hit.n) < (event.at, event.n) for hit in arrivals)
-    return done or case.before(event.n, "handed_in", "cancelled")
+    return done or case.before(event.n, "handed_in", "cancelled", "lost")
 
 
 def _armings(case: Case, arrivals: list[Hit]) -> Iterator[Arming]:
@@ -118,9 +119,13 @@ def _rebook(case: Case, arming: Arming, target: ClockState, arrivals: list[Hit])
     event, (start, steps) = arming.event, arming.rebook
     agreed, voids = case.after(event.n, _AGREED), [*arrivals, *case.after(event.n, *_GONE)]
 
+    first = min(agreed, default=None)
+    if first is not None and min(voids, default=first) < first:
+        first = None  # set aside before anything was agreed
+
     def late_by(due: int) -> int | None:
-        late = [at for at in (target.late_from, *(hit.at for hit in agreed[:1] if hit.at > due)) if at is not None]
-        return min(late, default=None)
+        late = [] if target.late_from is None else [target.late_from]
+        return min([*late, first.at] if first is not None and first.at > due else late, default=None)
 
     keys, limit = ("pickup.rebook",), within(case.policy(start), "pickup.rebook")
     draft = Draft("N-21", "conditional", event, keys, agreed, voids, limit, start=start, pause="longer")
