@@ -8,12 +8,15 @@ from milepost.web.pages import (
     doors,
     house,
     inbox,
+    loading,
     messages,
     order,
     order_acts,
     order_desk,
     order_new,
     orders,
+    picking,
+    trips,
 )
 
 router = APIRouter(include_in_schema=False)
@@ -25,6 +28,9 @@ router.include_router(order.router)
 router.include_router(order_acts.router)
 router.include_router(order_desk.router)
 router.include_router(doors.router)
+router.include_router(picking.router)
+router.include_router(trips.router)
+router.include_router(loading.router)
 router.include_router(inbox.router)
 router.include_router(messages.router)
 router.include_router(desk.router)

@@ -17,7 +17,14 @@ SECTIONS = (
     Section("live", "/live"),
     Section("desk", "/desk", ("desk", "call_centre", "branch_manager", "regional_manager", "dispatcher", "auditor")),
     Section("orders", "/orders"),
+    Section("picking", "/picking", ("keeper",)),
     Section("doors", "/doors"),
+    Section(
+        "trips",
+        "/trips",
+        ("dispatcher", "keeper", "driver", "carrier", "desk", "call_centre", "branch_manager", "regional_manager",
+         "auditor"),
+    ),
     Section("inbox", "/inbox", (*STAFF, "auditor")),
     Section("fleet", "/fleet"),
 )
