@@ -19,10 +19,8 @@ from milepost.reports.service import Asked
 from milepost.reports.texts import text
 
 router = APIRouter(prefix="/api/v1/reports", tags=["reports"])
-_STAFF = ("dispatcher", "desk", "call_centre", "branch_manager", "regional_manager", "claims", "finance", "auditor")
-_LEADERS = ("branch_manager", "regional_manager", "claims", "finance", "auditor")
-Staff = Annotated[Principal, Depends(require(*_STAFF))]
-Leader = Annotated[Principal, Depends(require(*_LEADERS))]
+Staff = Annotated[Principal, Depends(require(*service.STAFF))]
+Leader = Annotated[Principal, Depends(require(*service.LEADERS))]
 Key = Annotated[
     str | None,
     Header(alias="Idempotency-Key", max_length=128, pattern=r"^[\x21-\x7e]+$", description="one per command"),

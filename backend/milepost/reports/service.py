@@ -28,6 +28,10 @@ from milepost.reports.proposals import Proposal, propose
 from milepost.reports.repository import Wanted
 from milepost.times import now_ms
 
+# Who sees the figures, and who what is proposed (the administrator both).
+STAFF = ("dispatcher", "desk", "call_centre", "branch_manager", "regional_manager", "claims", "finance", "auditor")
+LEADERS = ("branch_manager", "regional_manager", "claims", "finance", "auditor")
+DECIDERS = ("regional_manager",)
 _PERIOD = re.compile(r"(\d{4})-(0[1-9]|1[0-2])")
 # Whoever holds one of these offices does not decide about them.
 _ABOVE = frozenset({"regional_manager", "region_director", "division_manager"})

@@ -16,6 +16,8 @@ from milepost.web.pages import (
     order_new,
     orders,
     picking,
+    proposals,
+    reports,
     trips,
 )
 
@@ -33,4 +35,6 @@ router.include_router(trips.router)
 router.include_router(loading.router)
 router.include_router(inbox.router)
 router.include_router(messages.router)
+router.include_router(reports.router)
+router.include_router(proposals.router)
 router.include_router(desk.router)

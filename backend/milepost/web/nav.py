@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from milepost.alerts.service import STAFF
+from milepost.reports.service import STAFF as REPORTS
 
 
 class Section(NamedTuple):
@@ -27,4 +28,5 @@ SECTIONS = (
     ),
     Section("inbox", "/inbox", (*STAFF, "auditor")),
     Section("fleet", "/fleet"),
+    Section("reports", "/reports", REPORTS),
 )

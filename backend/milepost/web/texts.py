@@ -9,6 +9,7 @@ from milepost.web.texts_fields import FIELD_TEXTS
 from milepost.web.texts_forms import FORM_TEXTS
 from milepost.web.texts_inbox import INBOX_TEXTS
 from milepost.web.texts_orders import ORDER_TEXTS
+from milepost.web.texts_reports import REPORT_TEXTS
 from milepost.web.texts_trips import TRIP_TEXTS
 
 TEXTS: dict[str, tuple[str, str]] = {
@@ -237,6 +238,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     **DESK_TEXTS,
     **TRIP_TEXTS,
     **INBOX_TEXTS,
+    **REPORT_TEXTS,
 }
 # Exceptions without words of the pages' own are called as in what people are told of them.
 TEXTS |= {key: rule.title for rule in RULES.values() if (key := f"ex.{rule.id}") not in TEXTS}
