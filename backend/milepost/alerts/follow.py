@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, insert, update
+from sqlalchemy import Connection, bindparam, insert, update
 
 from milepost.access.model import SYSTEM
 from milepost.access.scope import readable
@@ -20,6 +20,10 @@ from milepost.orders.vocabulary import RANK
 
 Row = dict[str, Any]
 Ends = Mapping[str, tuple[int, str | None]]
+# Built once: every change of every order asks and writes these.
+_OF_ORDER = readable(SYSTEM, alert).where(alert.c.order_id == bindparam("is_order")).order_by(alert.c.id)
+_OF_CLOCKS, _OF_EXCEPTIONS = _OF_ORDER.where(alert.c.clock.is_not(None)), _OF_ORDER.where(alert.c.clock.is_(None))
+_ADD = insert(alert)
 _NAMESPACE = uuid.UUID("0b7d6a52-9a0f-5c0e-8a27-3a4f1d0f8c11")
 
 
@@ -70,9 +74,8 @@ def follow(
     `ends`: by opening, when and by which fact a clock ended that is late no longer.
     """
     wanted = {_hash(each.key, order_id): each for each in given if each.rule.item}
-    source = alert.c.clock.is_not(None) if clocks else alert.c.clock.is_(None)
-    statement = readable(SYSTEM, alert).where(alert.c.order_id == order_id, source).order_by(alert.c.id)
-    latest: dict[str, Row] = {row["opening"]: dict(row) for row in conn.execute(statement).mappings()}
+    there = conn.execute(_OF_CLOCKS if clocks else _OF_EXCEPTIONS, {"is_order": order_id}).mappings()
+    latest: dict[str, Row] = {row["opening"]: dict(row) for row in there}
     standing = {key: row for key, row in latest.items() if row["state"] != "resolved"}
     orphans = {row["cause"]: row for key, row in standing.items() if key not in wanted}
     place = {"branch": branch, "site": site}
@@ -141,7 +144,7 @@ def _open(conn: Connection, order_id: str, number: str, key: str, each: Opening,
         "due_at": due_at(each.rule, each.opened_at, CALENDAR),
         **told,
     }
-    conn.execute(insert(alert).values(values))
+    conn.execute(_ADD, values)
 
 
 def _write(conn: Connection, row: Row, values: Row) -> None:

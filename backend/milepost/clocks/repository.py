@@ -16,7 +16,9 @@ from milepost.orders.tables import order
 Row = dict[str, Any]
 Key = tuple[str, str, str]  # clock, start fact, subject: within one order
 _KEY = ("order_id", "clock", "start_fact", "subject")
-# Built once: this is what every refold of every order writes.
+# Built once: this is what every refold of every order asks and writes.
+_OF_ORDER = readable(SYSTEM, clock).where(clock.c.order_id == bindparam("is_order"))
+_BREACHES = readable(SYSTEM, breach).where(breach.c.order_id == bindparam("is_order")).order_by(breach.c.occurrence)
 _CHANGE = (
     update(clock)
     .where(*(clock.c[name] == bindparam(f"is_{name}") for name in _KEY))
@@ -36,8 +38,8 @@ def clock_of(row: Mapping[str, Any]) -> ClockState:
 
 def of_order(conn: Connection, order_id: str) -> dict[Key, Row]:
     """Every clock of an order as it is stored."""
-    statement = readable(SYSTEM, clock).where(clock.c.order_id == order_id)
-    return {key_of(row): dict(row) for row in conn.execute(statement).mappings()}
+    rows = conn.execute(_OF_ORDER, {"is_order": order_id}).mappings()
+    return {key_of(row): dict(row) for row in rows}
 
 
 def add(conn: Connection, rows: Sequence[Row]) -> None:
@@ -60,9 +62,8 @@ def drop(conn: Connection, order_id: str, key: Key) -> None:
 
 def breaches(conn: Connection, order_id: str) -> dict[Key, list[Row]]:
     """What was told of an order's clocks, the oldest first."""
-    statement = readable(SYSTEM, breach).where(breach.c.order_id == order_id).order_by(breach.c.occurrence)
     found: dict[Key, list[Row]] = {}
-    for row in conn.execute(statement).mappings():
+    for row in conn.execute(_BREACHES, {"is_order": order_id}).mappings():
         found.setdefault(key_of(row), []).append(dict(row))
     return found
 

@@ -11,6 +11,7 @@ from milepost.clocks.desk import audit_of, desk, figures, local_day, of_order
 from milepost.clocks.model import ClockState
 from milepost.clocks.wake import wake
 from milepost.orders import projector
+from milepost.orders.fold import Moment
 from milepost.orders.model import OrderState
 from milepost.orders.projector import Change
 
@@ -31,15 +32,17 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class ClockChange:
-    """The clocks of an order have changed, or the order has.
+    """The clocks of an order have changed, or the order has, or facts came in that bear on it.
 
-    `breached`: those that are late for the first time; `rejudged`: (before, after) of those whose verdict, or whose due
-    instant by another calendar, is not what was said. A clock whose start is no longer true is void.
+    `chronicle`: of its story; `breached`: clocks that are late for the first time; `rejudged`: (before, after) of those
+    whose verdict, or whose due instant by another calendar, is not what was said. A clock whose start is no longer true
+    is void.
     """
 
     order_id: str
     number: str
     state: OrderState
+    chronicle: list[Moment]
     clocks: list[ClockState]
     breached: list[ClockState]
     rejudged: list[tuple[ClockState | None, ClockState]]
@@ -61,19 +64,20 @@ def use() -> None:
 
 
 def subscribe(listener: Listener) -> None:
-    """Call `listener` in the transaction in which the clocks of an order, or the order itself, changed (twice is
-    once)."""
+    """Call `listener` in the transaction in which the clocks of an order, or the order itself, changed, or facts came
+    in about it (twice is once)."""
     if listener not in _listeners:
         _listeners.append(listener)
 
 
 def on_change(conn: Connection, change: Change) -> None:
-    """Judge an order that was folded anew; where nothing differs nothing is written and nobody is told."""
+    """Judge an order that was folded anew; where only time went by and nothing differs nobody is told."""
     entry = ledger.enter(conn, change)
-    if not (entry.differs or change.changed):
+    if change.by_clock and not entry.differs:
         return
     told = ClockChange(
-        change.order_id, change.number, change.state, entry.clocks, entry.breached, entry.rejudged, change.at
-    )
+        change.order_id, change.number, change.state, change.story.chronicle, entry.clocks, entry.breached,
+        entry.rejudged, change.at,
+    )  # fmt: skip
     for listener in _listeners:
         listener(conn, told)

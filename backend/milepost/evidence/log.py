@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, tuple_
+from sqlalchemy import Connection, bindparam, insert, select, tuple_
 
 from milepost.access.model import SYSTEM
 from milepost.access.scope import readable
@@ -13,6 +13,11 @@ from milepost.evidence.tables import fact as fact_table
 from milepost.evidence.tables import fact_subject
 
 _CHUNK = 400  # ids per statement; SQLite takes 999 parameters at least
+# Built once: every refold of every order asks this.
+_SEQS = select(fact_subject.c.fact_seq).where(
+    tuple_(fact_subject.c.kind, fact_subject.c.subject_id).in_(bindparam("pairs", expanding=True))
+)
+_OF_SUBJECTS = readable(SYSTEM, fact_table).where(fact_table.c.seq.in_(_SEQS))
 
 
 def append(conn: Connection, facts: Iterable[Fact]) -> list[Fact]:
@@ -48,14 +53,13 @@ def of_subjects(
     found: dict[int, Fact] = {}
     for start in range(0, len(subjects), _CHUNK):
         part = list(subjects[start : start + _CHUNK])
-        pair = tuple_(fact_subject.c.kind, fact_subject.c.subject_id)
-        seqs = select(fact_subject.c.fact_seq).where(pair.in_(part))
+        statement = _OF_SUBJECTS
         if since is not None:
-            seqs = seqs.where(fact_subject.c.at >= since)
-        statement = readable(SYSTEM, fact_table).where(fact_table.c.seq.in_(seqs))
+            seqs = _SEQS.where(fact_subject.c.at >= since)
+            statement = readable(SYSTEM, fact_table).where(fact_table.c.seq.in_(seqs))
         if until is not None:
             statement = statement.where(fact_table.c.at <= until, fact_table.c.received_at <= until)
-        for row in conn.execute(statement).mappings():
+        for row in conn.execute(statement, {"pairs": part}).mappings():
             found[row["seq"]] = _fact(dict(row))
     return sorted(found.values(), key=lambda each: (each.at, each.id, each.rev))
 

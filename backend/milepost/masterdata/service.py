@@ -22,6 +22,12 @@ def branches(conn: Connection, *, active_only: bool = True) -> list[Row]:
     return repository.page(conn, SYSTEM, "branch", q=None, party=None, after=None, limit=None, active=active)
 
 
+def branches_named(conn: Connection, ids: Iterable[str]) -> list[Row]:
+    """Those of these branches that are in the register, active or not, by id."""
+    found = repository.known(conn, SYSTEM, "branch", ids)
+    return [found[key] for key in sorted(found)]
+
+
 def branch(conn: Connection, branch_id: str) -> Row | None:
     """One branch, or None: an order may be with a branch that is not in the register."""
     return repository.find(conn, SYSTEM, "branch", branch_id)

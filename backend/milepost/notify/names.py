@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, cast
 
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import Connection, Table, bindparam
 
 from milepost.access.model import SYSTEM
 from milepost.access.scope import readable
@@ -12,6 +12,12 @@ from milepost.masterdata.tables import branch
 from milepost.plan.tables import trip
 
 Words = dict[str, str]
+_NAMED = {  # built once: nearly every message names a branch
+    table: readable(SYSTEM, table, table.c.id, table.c.name_zh, table.c.name_en).where(
+        table.c.id.in_(bindparam("ids", expanding=True))
+    )
+    for table in (site, branch)
+}
 _CHANGES: dict[str, Words] = {
     "lines": {"zh": "货物", "en": "goods"},
     "contact": {"zh": "联系人", "en": "contact"},
@@ -87,7 +93,5 @@ def _column(conn: Connection, table: Table, column: str, ids: set[str]) -> dict[
 def _both(conn: Connection, table: Table, ids: set[str]) -> dict[str, Words]:
     if not ids:
         return {}
-    columns = (table.c.id, table.c.name_zh, table.c.name_en)
-    read = select(*columns) if table is branch else readable(SYSTEM, table, *columns)
-    rows = conn.execute(read.where(table.c.id.in_(sorted(ids)))).mappings()
+    rows = conn.execute(_NAMED[table], {"ids": sorted(ids)}).mappings()
     return {row["id"]: {"zh": row["name_zh"], "en": row["name_en"]} for row in rows}

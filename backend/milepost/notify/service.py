@@ -21,8 +21,7 @@ from milepost.notify.names import branches_of, fill
 from milepost.notify.rules import OUTSIDE
 from milepost.notify.templates import DEFAULTS, LANGUAGES, check
 from milepost.notify.texts import Texts
-from milepost.orders import history, projector
-from milepost.orders.projector import Change
+from milepost.orders import history
 from milepost.times import now_ms, to_rfc3339
 
 __all__ = [
@@ -46,20 +45,13 @@ Row = dict[str, Any]
 
 
 def install() -> None:
-    """Let every refold of an order, and every change of its clocks, say what is due (twice is once)."""
-    projector.subscribe(on_change)
+    """Let every change of an order and of its clocks say what is due (twice is once)."""
     clocks.subscribe(on_clocks)
 
 
-def on_change(conn: Connection, change: Change) -> None:
-    """Write down what the exceptions and events of an order make due."""
-    due = notices(change.state, (), change.at, change.story.chronicle)
-    enqueue(conn, due, number=change.number, site=change.state.site, now=change.at)
-
-
 def on_clocks(conn: Connection, change: ClockChange) -> None:
-    """Write down what its late clocks make due."""
-    due = [notice for notice in notices(change.state, change.clocks, change.at) if notice.clock is not None]
+    """Write down what the exceptions, the events and the late clocks of an order make due."""
+    due = notices(change.state, change.clocks, change.at, change.chronicle)
     enqueue(conn, due, number=change.number, site=change.state.site, now=change.at)
 
 

@@ -7,7 +7,6 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from milepost.access.model import SYSTEM
 from milepost.evidence.model import Fact
 from milepost.orders import repository, world
 from milepost.orders.fold import Story, trace
@@ -37,6 +36,12 @@ class Change:
     def state(self) -> OrderState:
         """The order as it stands now."""
         return self.story.state
+
+    @property
+    def by_clock(self) -> bool:
+        """True when only the time of one of its clocks has come: nobody said anything, nobody put it down to be folded
+        anew, and it is as its row says."""
+        return not (self.facts or self.changed or self.before["next_due"] != self.state.next_due)
 
 
 Listener = Callable[[Connection, Change], None]
@@ -84,7 +89,7 @@ def wake(conn: Connection, now: int | None = None) -> list[str]:
 def refold(conn: Connection, order_id: str, news: Iterable[Fact], now: int | None = None) -> bool:
     """Fold one order anew from the log; True when its projection changed."""
     at = now_ms() if now is None else now
-    row = repository.find(conn, SYSTEM, order_id, lock=True)
+    row = repository.locked(conn, order_id)
     if row is None:
         return False
     facts, links = world.load(conn, order_id)
@@ -97,7 +102,7 @@ def refold(conn: Connection, order_id: str, news: Iterable[Fact], now: int | Non
     projection = json.dumps(state.as_dict(), ensure_ascii=False, separators=(",", ":"))
     changed = projection != row["projection"]
     news = tuple(news)
-    if not changed:
+    if not changed and row["next_due"] != state.next_due:  # it was put off, or put down to be folded anew
         repository.set_due(conn, order_id, state.next_due)
     last = max(news, key=lambda fact: fact.at, default=None)
     by = {} if last is None else {"kind": last.kind, "role": last.by.role, "id": last.by.id, "at": last.at}

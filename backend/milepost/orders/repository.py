@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, or_, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from milepost.access.model import SYSTEM, Principal
@@ -15,6 +15,9 @@ from milepost.orders.world import Link
 
 Row = dict[str, Any]
 _MOST_TEXT = 4000
+# Built once: every refold of every order asks these.
+_LOCKED = readable(SYSTEM, order).where(order.c.id == bindparam("order_id")).with_for_update()
+_LINKS = select(order_link).where(order_link.c.order_id == bindparam("order_id"))
 
 
 def add(conn: Connection, row: Row) -> bool:
@@ -30,6 +33,12 @@ def add(conn: Connection, row: Row) -> bool:
 def projection(row: Mapping[str, Any]) -> dict[str, Any]:
     """The stored projection of an order's row."""
     return json.loads(row["projection"])
+
+
+def locked(conn: Connection, order_id: str) -> Row | None:
+    """One order by id; others cannot change it until this transaction ends (PostgreSQL)."""
+    row = conn.execute(_LOCKED, {"order_id": order_id}).mappings().first()
+    return dict(row) if row else None
 
 
 def find(conn: Connection, who: Principal, ref: str, *, lock: bool = False) -> Row | None:
@@ -138,10 +147,7 @@ def set_due(conn: Connection, order_id: str, next_due: int | None) -> None:
 def set_links(conn: Connection, order_id: str, links: Iterable[Link]) -> None:
     """Replace what the order hangs together with."""
     wanted = {(link.kind, link.id): (link.from_ms, link.to_ms) for link in links}
-    old = {
-        (row.kind, row.subject_id): (row.from_ms, row.to_ms)
-        for row in conn.execute(select(order_link).where(order_link.c.order_id == order_id))
-    }
+    old = {(row.kind, row.subject_id): (row.from_ms, row.to_ms) for row in conn.execute(_LINKS, {"order_id": order_id})}
     if old == wanted:
         return
     conn.execute(delete(order_link).where(order_link.c.order_id == order_id))

@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Select, delete, insert, or_, select
+from sqlalchemy import Connection, Select, bindparam, delete, insert, or_, select
 
 from milepost.access.model import SYSTEM, Principal
 from milepost.access.scope import readable
@@ -17,6 +17,10 @@ from milepost.reports.tables import proposal_decision, report_order
 _COUNTED = ("order_id", "clock", "owner", "verdict", "start", "due", "end")  # of a clock, as far as figures look at it
 _WHOLE = (*_COUNTED, "excusable", "start_fact", "subject", "late_from")
 _DAY_MS = 86_400_000
+# Built once: every refold of every order asks this.
+_OF_ORDER = readable(SYSTEM, report_order, report_order.c.branch, report_order.c.deeds).where(
+    report_order.c.order_id == bindparam("is_order")
+)
 _LONGEST_MS = 400 * _DAY_MS  # no promise runs longer than its policy may say, 366 days
 
 
@@ -35,11 +39,7 @@ def save(conn: Connection, deeds: Deeds) -> None:
     """Keep what an order brings; nothing is written when nothing changed."""
     said = json.dumps(deeds.as_dict(), ensure_ascii=False, separators=(",", ":"))
     branches = deeds.branches or ("",)
-    old = conn.execute(
-        readable(SYSTEM, report_order, report_order.c.branch, report_order.c.deeds).where(
-            report_order.c.order_id == deeds.order
-        )
-    ).all()
+    old = conn.execute(_OF_ORDER, {"is_order": deeds.order}).all()
     if {row.branch for row in old} == set(branches) and all(row.deeds == said for row in old):
         return
     times = [slip["at"] for slip in deeds.slips]

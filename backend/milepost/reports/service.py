@@ -56,7 +56,9 @@ def install() -> None:
 
 
 def on_change(conn: Connection, change: Change) -> None:
-    """Keep what the order brings to the figures now."""
+    """Keep what the order brings to the figures now; what its clocks bring is read from their table."""
+    if change.by_clock:
+        return
     repository.save(conn, deeds_of(change.story, projector.limits(conn), CALENDAR, change.number))
 
 
