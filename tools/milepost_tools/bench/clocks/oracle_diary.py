@@ -36,6 +36,7 @@ class Unit:
     frozen: bool = False  # seen on two trucks: nobody knows until it is unloaded
     astray: bool = False  # aboard a truck whose list does not name it
     moved: bool = False  # it has left where it was first loaded
+    there: bool = False  # it lies at the consignee, or stands there aboard
     stopped_at: int | None = None
     counts: bool = True
 

@@ -72,7 +72,7 @@ def known(facts: Iterable[Fact], until: int) -> list[Fact]:
         if any(m.kind == "fact.retracted" for m in about):
             continue
         holding.append(reduce(_corrected, about, fact))
-    return _in_order(holding)
+    return _in_order(f for f in holding if f.at <= until)
 
 
 def _chosen(same: Sequence[Fact]) -> Fact:

@@ -77,6 +77,8 @@ def _check_load(diary: Diary, fact: Fact) -> None:
         return
     bound = [f for f in diary.facts if f.kind == "trip.vehicle" and f.subjects["trip"] == trip]
     bound = [f for f in bound if f.body["from"] <= fact.at and (f.body.get("to") is None or fact.at < f.body["to"])]
+    if unit.state in ("at_hub", "at_terminal"):
+        unit.vehicles.clear()
     if bound:
         _load(diary, fact, unit, bound[-1].subjects["vehicle"])
 
@@ -89,7 +91,7 @@ def _leave(diary: Diary, fact: Fact, unit: Unit, site: str) -> None:
     if trip == "pickup" or not unit.counts or not (unit.state in _ON_THE_WAY or agreed):
         return
     out = agreed or (trip == "delivery" and is_terminal(diary, site))
-    unit.state, unit.moved = "out" if out else "in_transit", True
+    unit.state, unit.moved, unit.there = "out" if out else "in_transit", True, False
     diary.tell(fact, "departed", unit=unit.name, data="out" if out or trip == "delivery" else "line")
 
 
@@ -107,7 +109,7 @@ def _come_in(diary: Diary, fact: Fact, unit: Unit, site: str) -> None:
     place = "at_terminal" if terminal else "at_hub"
     if unit.state in ("open", *_ON_THE_WAY, "out"):
         unit.state = place
-    unit.moved = True
+    unit.moved, unit.there = True, False
     if unit.counts and unit.outcome is None and unit.state != "handed_out":
         diary.tell(fact, place, unit=unit.name)
 
@@ -115,19 +117,16 @@ def _come_in(diary: Diary, fact: Fact, unit: Unit, site: str) -> None:
 def _stop(diary: Diary, fact: Fact, unit: Unit) -> None:
     if not unit.counts or unit.state not in (*_ON_THE_WAY, "out", "at_consignee"):
         return
-    unit.state, unit.stopped_at = "at_consignee", fact.at
+    unit.state, unit.stopped_at, unit.there = "at_consignee", fact.at, True
     diary.tell(fact, "stopped", unit=unit.name)
 
 
 def concerned(diary: Diary) -> list[Unit]:
-    """The units that an outcome concerns which names none: the most advanced group that is not settled."""
+    """Whom an outcome concerns that names no unit: what is at the consignee, else all ever loaded, else all."""
     unsettled = [u for u in diary.counting if u.state not in ("signed", "signed_abnormal")]
     free = [u for u in unsettled if not u.frozen]
-    for group in (("at_consignee",), ("delivery_failed", "refused"), (*_ON_THE_WAY, "out", "handed_out")):
-        found = [u for u in free if u.state in group]
-        if found:
-            return found
-    return unsettled
+    there = [u for u in free if u.there]
+    return there or [u for u in free if u.moved or u.vehicles or u.state != "open"] or unsettled
 
 
 def _tell(diary: Diary, fact: Fact) -> None:

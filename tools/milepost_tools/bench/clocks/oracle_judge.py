@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from milepost.evidence.model import Fact
 from milepost.orders.vocabulary import RANK
 from milepost_tools.bench.clocks.oracle_diary import Diary, Entry
-from milepost_tools.bench.clocks.oracle_facts import received, recorded
+from milepost_tools.bench.clocks.oracle_facts import place, received, recorded
 
 # When something happened, and what decides between two things of the same instant.
-Mark = tuple[int, int, str]
+Mark = tuple[int, int, int, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,28 +43,28 @@ class Start:
 
 
 def mark(fact: Fact, at: int | None = None) -> Mark:
-    """A fact's place among the others."""
-    return (fact.at if at is None else at, RANK[fact.kind], fact.id)
+    """What happened at an instant (default: the fact's), then the fact's place among the others."""
+    return (fact.at if at is None else at, *place(fact))
 
 
 def of_entry(entry: Entry) -> Start:
     """The start that a line of the diary gives; a waking stands for its postponement at that 08:00."""
     if entry.what == "woken":
-        return Start(entry.data, max((entry.at, RANK["order.postponed"], ""), mark(entry.data)), entry.at)
+        return Start(entry.data, max((entry.at, entry.at, RANK["order.postponed"], ""), mark(entry.data)), entry.at)
     assert entry.fact is not None
     return Start(entry.fact, mark(entry.fact), entry.at)
 
 
 def later(diary: Diary, entry: Entry, *what: str) -> list[Mark]:
     """Marks of the lines of some kinds that follow a line."""
-    place = next(i for i, e in enumerate(diary.entries) if e is entry)
-    return [mark(e.fact) for e in diary.entries[place + 1 :] if e.what in what and e.fact is not None]
+    line = next(i for i, e in enumerate(diary.entries) if e is entry)
+    return [mark(e.fact) for e in diary.entries[line + 1 :] if e.what in what and e.fact is not None]
 
 
 def before(diary: Diary, entry: Entry, *what: str) -> list[Entry]:
     """The lines of some kinds that stand before a line."""
-    place = next(i for i, e in enumerate(diary.entries) if e is entry)
-    return [e for e in diary.entries[:place] if e.what in what]
+    line = next(i for i, e in enumerate(diary.entries) if e is entry)
+    return [e for e in diary.entries[:line] if e.what in what]
 
 
 def since(start: Start, facts: Iterable[Fact]) -> list[Mark]:

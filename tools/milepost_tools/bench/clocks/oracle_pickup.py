@@ -168,7 +168,7 @@ def _rebook(
     if target.verdict == "met":
         told += [(m, "void") for m in _done(diary) if m[0] == target.end]
     if target.late_from is not None and target.late_from <= until:
-        told.append(((target.late_from, -1, ""), "missed"))
+        told.append(((target.late_from, -1, -1, ""), "missed"))
     stop, what = min(told, default=(None, "open"))
     due = due_under_holds(diary, start, start + HOUR, True, None, stop)
     late_from = None if due is None else target.late_from

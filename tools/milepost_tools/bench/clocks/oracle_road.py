@@ -41,7 +41,7 @@ def _tracking(diary: Diary, until: int) -> Iterator[Answer]:
             continue  # an entry of the running series
         units = {e.unit for e in diary.all("handed_out") if e.fact is handout}
         ended = _ended(diary, handout, units)
-        over = max((mark(f) for f in ended), default=(until + 1, 0, ""))
+        over = max((mark(f) for f in ended), default=(until + 1, 0, 0, ""))
         last = max((day_of(recorded(f)) for f in ended), default=day_of(until))
         told = [handout, *_facts_of(diary.all(*_DONE)), *_losses(diary), *diary.about("track.entered", "handout.done")]
         day = day_of(handout.at)
@@ -127,17 +127,18 @@ def _terminals(diary: Diary, until: int) -> Iterator[Answer]:
                 _after(diary, place, "loaded", "reloaded", "departed", "lost"),
             )
             yield settle(diary, until, "N-33", _start(fact), due, inclusive=False, ends=ends, voids=voids)
-    clock = "N-34"
+    names: list[tuple[Mark, str]] = []
     for place, fact in _gatherings(diary, "at_terminal"):
         if _mode(diary, fact) in ("direct", "handout", "collect"):
             continue
         noon = instant(day_of(fact.at), 12)
         clock = "N-34" if fact.at <= noon else "N-35"
+        names.append((mark(fact), clock))
         due = instant(day_of(fact.at), 20, 30) if clock == "N-34" else instant(day_of(fact.at) + timedelta(days=1), 12)
         line = [mark(e.fact) for e in diary.entries[place + 1 :] if e.what == "departed" and e.data != "out" and e.fact]
         voids = line + _after(diary, place, "delivery_failed", "handed_out", "lost")
         yield settle(diary, until, clock, _start(fact), due, inclusive=False, ends=_all_done(diary, place), voids=voids)
-    yield from _appointments(diary, until, clock)
+    yield from _appointments(diary, until, names)
 
 
 def _mode(diary: Diary, arrival: Fact) -> str | None:
@@ -146,12 +147,14 @@ def _mode(diary: Diary, arrival: Fact) -> str | None:
     return modes[-1] if modes else None
 
 
-def _appointments(diary: Diary, until: int, clock: str) -> Iterator[Answer]:
+def _appointments(diary: Diary, until: int, names: list[tuple[Mark, str]]) -> Iterator[Answer]:
+    """N-34 or N-35 again: by the name that the arrival before the appointment gave."""
     failures = [mark(f) for f in _facts_of(diary.all("delivery_failed"))]
     for fact in diary.about("delivery.agreed"):
         if not any(m < mark(fact) for m in failures) or any(m < mark(fact) for m in _all_done(diary, -1)):
             continue
         place = max((i for i, e in enumerate(diary.entries) if e.fact and mark(e.fact) < mark(fact)), default=-1)
+        clock = max(((m, name) for m, name in names if m < mark(fact)), default=(None, "N-34"))[1]
         lost = [mark(e.fact) for e in diary.all("lost") if e.fact]
         if any(m < mark(fact) for m in lost):
             continue

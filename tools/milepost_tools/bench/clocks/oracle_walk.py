@@ -82,7 +82,7 @@ def _assign(diary: Diary, fact: Fact) -> None:
     if diary.no_further_than("submitted"):
         _reach(diary, fact, "submitted")
         _arrive(diary, fact, branch)
-    elif diary.desk != "postponed" and diary.branch not in (None, branch):
+    elif diary.desk in ("assigned", "accepted") and diary.branch not in (None, branch):
         _arrive(diary, fact, branch)
     diary.branch = branch
 
