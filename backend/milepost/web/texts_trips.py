@@ -245,6 +245,7 @@ TRIP_TEXTS: dict[str, tuple[str, str]] = {
     "load.no_consent": ("没有发货网点同意", "no consent of the branch of origin"),
     "load.door": ("{n} 号门的屏", "Screen of door {n}"),
     "load.no_vehicle": ("还没有派车", "no vehicle yet"),
+    "door.by_hand": ("核对、手工补录", "Check, or by hand"),
     # picking
     "picking.title": ("配货", "Picking"),
     "picking.help": (

@@ -106,7 +106,8 @@ def _filled(conn: Connection, rows: Sequence[Row], now: int) -> list[Row]:
     drivers = _names(conn, driver, driver.c.name, {each["driver_id"] for rows in intervals.values() for each in rows})
     facts = _facts(conn, ids, intervals)
     docked = {row["trip_id"] for row in evidence_rows.sessions(conn, to_ms=None)}
-    counts = trip_load.tallies(conn, ids)
+    now_on = {key: trip_load.on_it(intervals.get(key, []), now) for key in ids}
+    counts = trip_load.tallies(conn, {key: row["vehicle_id"] if row else None for key, row in now_on.items()})
     made = []
     for row in rows:
         on = [{**each, "plate": plates.get(each["vehicle_id"], "–"), "driver": drivers.get(each["driver_id"])}

@@ -23,8 +23,9 @@ from milepost.times import now_ms
 Row = dict[str, Any]
 # PC-3: goods of these customers are loaded first, and apart only with the consent of the branch of origin.
 PRIORITY_CLASSES = ("project",)
-_STANDS = ("done", "review", "missing", "released")
 _MOST_UNKNOWN = 20
+_MOST_NAMED = 12
+_MOST_TROUBLED = 500
 
 
 def load_of(conn: Connection, me: Principal, trip: plan.Trip, intervals: Sequence[Row]) -> Row:
@@ -51,9 +52,13 @@ def load_of(conn: Connection, me: Principal, trip: plan.Trip, intervals: Sequenc
     }
 
 
-def tallies(conn: Connection, trip_ids: Iterable[str]) -> dict[str, Row]:
-    """For a list: of each trip {done, total, missing: [labels], over: [labels], orders: [numbers]}."""
-    lists: dict[str, list[Row]] = {key: [] for key in trip_ids}
+def tallies(conn: Connection, vehicles: Mapping[str, str | None]) -> dict[str, Row]:
+    """For a list: of each trip {done, total, missing: [labels], over: [labels], orders: [numbers]}.
+
+    `vehicles`: by trip the one that is on it now, None when there is none.
+    """
+    lists: dict[str, list[Row]] = {key: [] for key in vehicles}
+    strays = _strays(conn, {each for each in vehicles.values() if each is not None})
     statement = select(trip_expected).where(trip_expected.c.trip_id.in_(list(lists)))
     for row in conn.execute(statement.order_by(trip_expected.c.order_id)).mappings():
         lists[row["trip_id"]].append(dict(row))
@@ -63,8 +68,20 @@ def tallies(conn: Connection, trip_ids: Iterable[str]) -> dict[str, Row]:
         wanted = _wanted(listed)
         shown = [_order(rows[each], units, key, [], True) for each, units in wanted.items() if each in rows]
         over = [each["label"] for row in shown for each in row["astray"]]
+        over += strays.get(vehicles[key] or "", [])
         made[key] = {**_sums(shown), "over": over, "orders": [row["number"] for row in shown]}
     return made
+
+
+def _strays(conn: Connection, vehicles: set[str]) -> dict[str, list[str]]:
+    """By vehicle the units that lie on it and belong elsewhere, as the fold has judged."""
+    statement = readable(SYSTEM, order, order.c.number, order.c.projection).where(order.c.open_exceptions > 0)
+    found: dict[str, list[str]] = {}
+    for row in conn.execute(statement.order_by(order.c.updated_at.desc()).limit(_MOST_TROUBLED)):
+        for unit in json.loads(row.projection).get("units", ()) if vehicles else ():
+            if unit["wrong_truck"] and unit["vehicle"] in vehicles:
+                found.setdefault(unit["vehicle"], []).append(label(row.number, unit["no"]))
+    return found
 
 
 def belongs(conn: Connection, unit_id: str, order_id: str) -> Row | None:
@@ -210,15 +227,27 @@ def _cautions(row: Row) -> list[tuple[str, str]]:
 
 def _sums(orders: Sequence[Row]) -> Row:
     units = [unit for row in orders for unit in row["units"]]
-    missing = [unit["label"] for unit in units if unit["stand"] == "missing"]
-    missing += [row["number"] for row in orders if row["untagged"] is not None and not row["untagged"]["done"]]
     return {
         "done": sum(row["done"] for row in orders),
         "total": sum(row["total"] for row in orders),
-        "missing": missing,
-        "review": [unit["label"] for unit in units if unit["stand"] == "review"],
-        "released": [unit["label"] for unit in units if unit["stand"] == "released"],
+        "missing": _named(orders, "missing"),
+        "review": _named(orders, "review"),
+        "released": _named(orders, "released"),
+        "released_n": sum(unit["stand"] == "released" for unit in units),
     }
+
+
+def _named(orders: Sequence[Row], stand: str) -> list[str]:
+    """Units that stand so, by order: `SO-1 #2 #3`; goods without tags by their order alone."""
+    found = []
+    for row in orders:
+        nos = [f"#{unit['no']}" for unit in row["units"] if unit["stand"] == stand]
+        if nos:
+            more = f" +{len(nos) - _MOST_NAMED}" if len(nos) > _MOST_NAMED else ""
+            found.append(f"{row['number']} {' '.join(nos[:_MOST_NAMED])}{more}")
+        elif stand == "missing" and row["untagged"] is not None and not row["untagged"]["done"]:
+            found.append(row["number"])
+    return found
 
 
 def _wrong(

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from milepost.access.deps import Me, Reader, Tx, require
 from milepost.access.model import SYSTEM, Principal
@@ -18,10 +18,8 @@ from milepost.fleet import service as fleet
 from milepost.fleet.tables import door, site, vehicle
 from milepost.orders import service as orders
 from milepost.orders.tables import order
-from milepost.plan import service as plan
-from milepost.plan.tables import trip_expected
 from milepost.times import now_ms, parse_rfc3339
-from milepost.web import views
+from milepost.web import trip_load, views
 from milepost.web.render import language_of, page
 from milepost.web.route import PageRoute
 from milepost.web.topbar import bar
@@ -118,27 +116,11 @@ def _now(conn: Connection, me: Principal, door_id: str, request: Request, seen: 
         "from_ms": parse_rfc3339(session["from"]) if session else None,
         "log": shown["passages"][:_LOG],
         "wrong": wrong,
-        "belongs": _belongs(conn, wrong["unit"], wrong["order"]) if wrong else None,
+        "belongs": trip_load.belongs(conn, wrong["unit"], wrong["order"]) if wrong else None,
         "choices": [] if session else _choices(conn, me),
         "keeper": me.has("keeper"),
         "seen": seen,
     }
-
-
-def _belongs(conn: Connection, unit_id: str, order_id: str) -> dict[str, Any] | None:
-    """Door and truck of the trip that expects a unit, as far as they are known."""
-    on_list = trip_expected.c.order_id == order_id
-    rows = conn.execute(select(trip_expected.c.trip_id).where(on_list).distinct()).scalars().all()
-    trip_id = next((row for row in rows if unit_id in plan.expected_units(conn, row)), None)
-    if trip_id is None:
-        return None
-    now = now_ms()
-    for each in evidence_rows.sessions(conn, trip_id=trip_id):
-        if each["to_ms"] is None:
-            number = fleet.get(conn, "door", each["door_id"])["number"]
-            return {"door": number, "plate": fleet.get(conn, "vehicle", each["vehicle_id"])["plate"]}
-    at = next((row for row in views.trips_now(conn, SYSTEM, now).values() if row["id"] == trip_id), None)
-    return {"door": None, "plate": fleet.get(conn, "vehicle", at["vehicle_id"])["plate"] if at else None}
 
 
 def _choices(conn: Connection, me: Principal) -> list[dict[str, Any]]:

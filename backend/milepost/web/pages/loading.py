@@ -17,12 +17,13 @@ from milepost.ids import new_id
 from milepost.orders.bodies import BODIES, TRIP_BODIES, Command
 from milepost.plan import service as plan
 from milepost.times import now_ms
-from milepost.web import orders_view, scanned, trip_acts, trip_forms, trip_list, trip_load
+from milepost.web import scanned, trip_acts, trip_forms, trip_list, trip_load
 from milepost.web.forms.reading import Texts, Wrong, first
 from milepost.web.i18n import translator
 from milepost.web.pages.order_acts import key_of
 from milepost.web.render import language_of, page
 from milepost.web.route import PageRoute
+from milepost.web.topbar import bar
 from milepost.web.trip_acts import Back, Staff
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
@@ -72,7 +73,7 @@ def show_load(
         returned={"name": mine, "units": back.given.getlist("unit") if back else [],
                   "reason": first(back.given, "reason") if back else "", "faults": _faults(back, t)},
         key=new_id(), done=done, problem=trip_acts.told(back, t), address=f"/trips/{quote(row['ref'], safe='')}",
-        inbox_count=orders_view.open_alerts(conn, me),
+        **bar(conn, me),
     )  # fmt: skip
 
 

@@ -28,6 +28,7 @@ from milepost.web.order_words import place_words
 from milepost.web.pages.order_acts import key_of
 from milepost.web.render import language_of, page
 from milepost.web.route import PageRoute
+from milepost.web.topbar import bar
 from milepost.web.trip_acts import Back
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
@@ -62,7 +63,7 @@ def queue(request: Request, me: Store, conn: Reader, site: str = "") -> Response
         request, me, "picking.html", section="picking", rows=rows, cut=len(found) > _MOST, site=site,
         sites={key: views.site_name(row, language) for key, row in views.sites_by_id(conn, SYSTEM).items()},
         site_choices=sorted((row["code"], key, views.site_name(row, language)) for key, row in sites.items()),
-        inbox_count=orders_view.open_alerts(conn, me),
+        **bar(conn, me),
     )  # fmt: skip
 
 
@@ -128,7 +129,7 @@ def _show(
         may={name for name in ("pick-list", "picked", "line-short", "ready") if name in detail["allowed"]},
         last=_last(conn, scan, row), key=new_id(), done=done, typed=_typed(back), faults=_faults(back, t),
         problem=_problem(back, detail, t), code=qr.code(address), address=address,
-        inbox_count=orders_view.open_alerts(conn, me),
+        **bar(conn, me),
     )  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from milepost.orders.bodies import TRIP_BODIES
 from milepost.plan import api as plan_api
 from milepost.plan import service as plan
 from milepost.times import now_ms
-from milepost.web import orders_view, trip_acts, trip_forms, trip_list, trip_load, views
+from milepost.web import trip_acts, trip_forms, trip_list, trip_load, views
 from milepost.web.forms import offers
 from milepost.web.forms.reading import Texts, Wrong, first
 from milepost.web.i18n import translator
@@ -27,6 +27,7 @@ from milepost.web.pages.loading import show_load
 from milepost.web.pages.order_acts import key_of
 from milepost.web.render import language_of, page
 from milepost.web.route import PageRoute
+from milepost.web.topbar import bar
 from milepost.web.trip_acts import Back, Staff
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
@@ -57,7 +58,7 @@ def trips(
         request, me, "trips.html", section="trips", rows=rows, cut=cut, wanted=wanted,
         today=today.isoformat(), states=trip_list.STATES, sites=trip_list.site_names(conn, language),
         site_choices=[(row["id"], f"{row['code']} · {views.site_name(row, language)}") for row in sites],
-        may_plan=me.has("dispatcher"), inbox_count=orders_view.open_alerts(conn, me),
+        may_plan=me.has("dispatcher"), **bar(conn, me),
     )  # fmt: skip
 
 
@@ -110,7 +111,7 @@ def _new(request: Request, me: Principal, conn: Connection, back: Back | None, r
     return page(
         request, me, "trip_new.html", status=status, section="trips", form=form, rows=rows, key=new_id(),
         problem=trip_acts.told(back, t), can_more=rows < trip_forms.MOST_ROWS,
-        inbox_count=orders_view.open_alerts(conn, me),
+        **bar(conn, me),
     )  # fmt: skip
 
 
@@ -144,7 +145,7 @@ def show(
         expect=_typed(back, "trip-expected"), sign=trip_forms.sign_form(t, load, back) if me.has("driver") else None,
         cautions=trip_forms.cautions(load, t), typed=back.given.getlist("cautions") if back else [],
         key=new_id(), done=done, problem=trip_acts.told(back, t), back=f"/trips/{quote(row['ref'], safe='')}",
-        inbox_count=orders_view.open_alerts(conn, me),
+        **bar(conn, me),
     )  # fmt: skip
 
 
