@@ -36,7 +36,7 @@ def judge(
     case = Case(story, policies, calendars, until)
     picking_up = list(pickup.clocks(case))
     clocks = [
-        *desk.clocks(case, pickup.limits(picking_up)),
+        *desk.clocks(case, pickup.hard_limits(picking_up)),
         *picking_up,
         *delivery.clocks(case),
         *papers.clocks(case),

@@ -1,7 +1,7 @@
 """Clocks in plain words, in Chinese and English: due when, because of what, by which rule, and how it went."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -18,25 +18,24 @@ _UNITS: tuple[Pair, ...] = (("天", " d"), ("小时", " h"), ("分钟", " min"),
 def explain(state: "ClockState", language: str, zone: str | None = None) -> str:
     """Why a clock is due when it is, by which rule, and how it went.
 
-    `language`: "zh" or "en". `zone`: of the times in the text; by default the company's.
+    `language`: "zh" or "en". `zone`: of the times in the text; by default the company's. A time stands without its date
+    on the day that is named first, and to the second where the milliseconds decide nothing.
     """
     n = 0 if language == "zh" else 1
-    at = _clock(zone or state.why["zone"])
+    at = _Clock(zone or state.why["zone"], _close(state))
     duty = DUTY[state.clock][n]
-    steps = [text for step in state.why["steps"] for text in _step(step, n, at)]
-    begun = START.get(state.why.get("kind", ""), OTHER_START)[n]
-    start = f"{at(state.why['from'])} {begun}" if n == 0 else f"{begun} at {at(state.why['from'])}"
+    head = _due_zh(state, at, duty) if n == 0 else _due_en(state, at, duty)
+    begun, since = START.get(state.why.get("kind", ""), OTHER_START)[n], state.why["from"]
+    told = [f"{at(since)} {begun}" if n == 0 else f"{begun} at {at(since)}"]
+    for step in state.why["steps"]:
+        told += _step(step, n, at, since)
     rule = f"{state.clock}, {state.rule}" if state.rule else state.clock
     if n == 0:
-        head = _due_zh(state, at, duty)
-        text = f"{head}:{';'.join([start, *steps])}。规则 {rule}"
-        return text + "".join(f"。{each}" for each in _outcome(state, n, at))
-    head = _due_en(state, at, duty)
-    text = f"{head}: {'; '.join([start, *steps])} (rule {rule})"
-    return text + "".join(f"; {each}" for each in _outcome(state, n, at))
+        return f"{head}:{';'.join(told)}。规则 {rule}" + "".join(f"。{each}" for each in _outcome(state, n, at))
+    return f"{head}: {'; '.join(told)} (rule {rule})" + "".join(f"; {each}" for each in _outcome(state, n, at))
 
 
-def _due_zh(state: "ClockState", at: Callable[[int], str], duty: str) -> str:
+def _due_zh(state: "ClockState", at: "_Clock", duty: str) -> str:
     if state.due is None:
         return f"{duty}:已暂停,暂无时限"
     due = _due(state, at)
@@ -45,7 +44,7 @@ def _due_zh(state: "ClockState", at: Callable[[int], str], duty: str) -> str:
     return f"应于 {due} {'或之前' if state.inclusive else '前'}{duty}"
 
 
-def _due_en(state: "ClockState", at: Callable[[int], str], duty: str) -> str:
+def _due_en(state: "ClockState", at: "_Clock", duty: str) -> str:
     if state.due is None:
         return f"{duty}: paused, no due time"
     if state.klass == "limit":
@@ -53,28 +52,54 @@ def _due_en(state: "ClockState", at: Callable[[int], str], duty: str) -> str:
     return f"{duty}: due {'' if state.inclusive else 'before '}{_due(state, at)}"
 
 
-def _due(state: "ClockState", at: Callable[[int], str]) -> str:
+def _due(state: "ClockState", at: "_Clock") -> str:
     """The due instant; the midnight before which something is due is the end of its day."""
     assert state.due is not None
-    text = at(state.due)
-    if state.inclusive or not text.endswith(" 00:00"):
-        return text
-    return at(state.due - 1)[:10] + " 24:00"
+    return at(state.due) if state.inclusive else at.before(state.due)
 
 
-def _clock(zone: str) -> Callable[[int], str]:
-    """Local times as short as they are exact: seconds and milliseconds only where there are any."""
-    where = ZoneInfo(zone)
+def _close(state: "ClockState") -> bool:
+    """True when it ended within a second of its limit: then the milliseconds tell the verdict."""
+    limits = [limit for limit in (state.due, state.late_from) if limit is not None]
+    return state.end is not None and any(abs(state.end - limit) < 1000 for limit in limits)
 
-    def text(at_ms: int) -> str:
+
+class _Clock:
+    """Local times as short as they are clear.
+
+    The date is left out on the day that was named first. Milliseconds are shown where `fine`, and in the first second
+    of a minute, where hiding them would put a time on a limit that it lies behind (12:00:00.001 is no longer 12:00).
+    """
+
+    def __init__(self, zone: str, fine: bool) -> None:
+        self._zone, self._fine = ZoneInfo(zone), fine
+        self._day: str | None = None
+
+    def __call__(self, at_ms: int) -> str:
+        """An instant (UTC ms)."""
+        local = self._local(at_ms)
+        ms = at_ms % 1000 if self._fine or not local.second else 0
+        exact = local.strftime("%H:%M:%S" if local.second or ms else "%H:%M")
+        return self._dated(local, exact + (f".{ms:03d}" if ms else ""))
+
+    def before(self, at_ms: int) -> str:
+        """An instant before which something is due: a midnight is the 24:00 of the day that it ends."""
+        local = self._local(at_ms)
+        if (local.hour, local.minute, local.second, at_ms % 1000) != (0, 0, 0, 0):
+            return self(at_ms)
+        return self._dated(self._local(at_ms - 1), "24:00")
+
+    def _local(self, at_ms: int) -> datetime:
         seconds = min(max(at_ms // 1000, -62_135_500_000), 253_402_200_000)
-        local = datetime.fromtimestamp(seconds, UTC).astimezone(where)
-        exact = local.strftime("%Y-%m-%d %H:%M")
-        if local.second or at_ms % 1000:
-            exact += local.strftime(":%S")
-        return exact + (f".{at_ms % 1000:03d}" if at_ms % 1000 else "")
+        return datetime.fromtimestamp(seconds, UTC).astimezone(self._zone)
 
-    return text
+    def _dated(self, local: datetime, clock: str) -> str:
+        day = local.strftime("%Y-%m-%d")
+        if self._day is None:
+            self._day = day
+        elif self._day == day:
+            return clock
+        return f"{day} {clock}"
 
 
 def duration(value: str | int, n: int) -> str:
@@ -98,12 +123,13 @@ def _window(value: str) -> str:
     return value.replace("/", "–")
 
 
-def _step(step: list[Any], n: int, at: Callable[[int], str]) -> list[str]:
-    """One step in words; none for what needs no telling."""
+def _step(step: list[Any], n: int, at: _Clock, since: int) -> list[str]:
+    """One step in words; none for what needs no telling. `since`: the instant that was named before it."""
     code, *given = step
     fields: Mapping[str, Any]
     match code:
         case "deferred":
+            code = "deferred" if given[0] == since else "deferred_at"
             fields = {"at": at(given[0]), "start": at(given[1]), "window": _window(given[2])}
         case "not_before" | "held" | "resumed" | "odd_hours" | "agreed_to":
             fields = {"at": at(given[0])}
@@ -113,6 +139,8 @@ def _step(step: list[Any], n: int, at: Callable[[int], str]) -> list[str]:
             key, value, day, why = given
             code = "cutoff_days" if isinstance(value, int) else f"cutoff_{why}"
             fields = {"time": value, "n": value, "day": day, "key": key}
+        case "follow_pickup":
+            fields = {"time": given[1], "day": given[2], "at": at(given[3])}
         case "days" | "days_after":
             fields = {"n": given[1], "day": given[2] if len(given) > 2 else ""}
         case "longer":
@@ -145,7 +173,7 @@ def _workdays(given: list[Any], n: int) -> list[str]:
     return texts
 
 
-def _outcome(state: "ClockState", n: int, at: Callable[[int], str]) -> list[str]:
+def _outcome(state: "ClockState", n: int, at: _Clock) -> list[str]:
     """How it went; nothing while it runs."""
     end = "" if state.end is None else at(state.end)
     if state.verdict == "open":
@@ -156,7 +184,8 @@ def _outcome(state: "ClockState", n: int, at: Callable[[int], str]) -> list[str]
     if state.end is not None and state.due is not None:
         texts.append(VERDICT["late_end"][n].format(end=end, by=duration(max(0, state.end - state.due), n)))
     elif state.late_from is not None:
-        texts.append(VERDICT["late"][n].format(late=at(state.late_from)))
+        late = "late_after" if state.inclusive else "late"
+        texts.append(VERDICT[late][n].format(late=at(state.late_from - state.inclusive)))
     if state.verdict == "excused":
         texts.append(VERDICT["excused"][n])
     if state.excusable:

@@ -17,7 +17,8 @@ from milepost.times import parse_rfc3339
 Value = str | int | float | bool
 
 # key | kind | default | rule. Kinds: duration (ISO 8601), time (HH:MM, 24:00 is the midnight that ends the day), window
-# (two of them), days and count (whole numbers), workdays (15wd), amount (number), share (0…1), or a/b one of these.
+# (two of them), days and count (whole numbers), workdays (15wd), amount (number), share (0…1), switch (true or
+# false), or a/b one of these.
 _TABLE = """
 accept.limit                | duration | PT10M | N-01 N-13
 accept.window               | window   | 08:00/20:00 | N-03
@@ -31,6 +32,7 @@ edit.max                    | count    | 2     | N-06
 print.limit                 | duration | PT30M | N-09
 day.accept_cutoff           | time     | 23:00 | N-10
 day.cancel_cutoff           | time     | 24:00 | N-11
+unbilled.follow_pickup      | switch   | false | N-11
 cancel.reason_by            | time     | 24:00 | N-12
 offhours                    | window   | 18:00/08:00 | N-14
 note.cutoff                 | time     | 23:00 | N-15
@@ -95,6 +97,15 @@ class Key:
     default: Value
     rules: tuple[str, ...]
 
+    @property
+    def text(self) -> str:
+        """Its default as a policy file writes it."""
+        return _written(self.default)
+
+
+def _written(value: Value) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
 
 def _read(table: str) -> dict[str, Key]:
     keys: dict[str, Key] = {}
@@ -105,6 +116,8 @@ def _read(table: str) -> dict[str, Key]:
             value = int(default)
         elif kind in ("amount", "share"):
             value = float(default) if "." in default else int(default)
+        elif kind == "switch":
+            value = default == "true"
         keys[name] = Key(name, kind, value, tuple(rules.split()))
     return keys
 
@@ -149,6 +162,10 @@ def parse_value(name: str, value: Any) -> Any:
             most = 1 if key.kind == "share" else 1e12
             if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= most:
                 raise Invalid(f"{problem} must be a number from 0 to {most:g}")
+            return value
+        case "switch":
+            if not isinstance(value, bool):
+                raise Invalid(f"{problem} must be true or false")
             return value
         case _:
             if not isinstance(value, str) or value not in key.kind.split("/"):
@@ -230,9 +247,13 @@ class Resolved:
         """One of the words that the key takes."""
         return self._meant[key]
 
+    def switch(self, key: str) -> bool:
+        """Whether it is on."""
+        return self._meant[key]
+
     def rule(self, *keys: str) -> str:
         """Keys with their values as they stand in the policy: `accept.limit=PT10M`."""
-        return ", ".join(f"{key}={self.values[key]}" for key in keys)
+        return ", ".join(f"{key}={_written(self.values[key])}" for key in keys)
 
     def limits(self) -> Policy:
         """The limits that the fold of the orders needs."""

@@ -158,4 +158,4 @@ def within(policy: Resolved, key: str) -> Limit:
 
 def until(due: int, *step: Any) -> Span:
     """A limit that nothing moves: not done before `due` (UTC ms) is late."""
-    return Span(due, due, 0, [step])
+    return Span(due, due, 0, [list(step)])

@@ -70,14 +70,22 @@ OTHER_START: Pair = ("开始", "it began")
 # Steps; the fields are filled in by `explain`.
 STEP: Mapping[str, Pair] = {
     "deferred": (
+        "不在 {window} 之内,顺延至 {start} 起算(N-03)",
+        "that is outside {window}, so the clock starts at {start} (N-03)",
+    ),
+    "deferred_at": (
         "{at} 不在 {window} 之内,顺延至 {start} 起算(N-03)",
-        "{at} lies outside {window}, so the clock starts at {start} (N-03)",
+        "{at} is outside {window}, so the clock starts at {start} (N-03)",
     ),
     "not_before": ("取货时间自 {at} 起(N-24)", "pickups begin at {at} (N-24)"),
     "within": ("{length}内", "within {length}"),
     "cutoff_day": ("当天 {time} 之前", "before {time} of that day"),
     "cutoff_business_day": ("订单日 {day} 的 {time} 之前", "before {time} of its business day {day}"),
     "cutoff_days": ("{day} 之后第 {n} 天 24:00 之前", "before the end of day {n} after {day}"),
+    "follow_pickup": (
+        "{day} 的 {time} 之前,取货时限更晚的,以取货时限 {at} 为准",
+        "before {time} of {day}, or by the limit of the pickup when that is later: {at}",
+    ),
     "days": ("自订单日起最多延期 {n} 天,至 {day}", "at most {n} days after its business day: until {day}"),
     "days_after": ("之后第 {n} 天 24:00 之前", "before the end of day {n} after it"),
     "longer": ("暂停 {length},相应顺延", "held for {length}, and longer by that"),
@@ -108,6 +116,7 @@ VERDICT: Mapping[str, Pair] = {
     "early": ("{end} 完成,早于约定", "done {end}, before the window"),
     "late_end": ("{end} 完成,超时 {by}", "done {end}, {by} late"),
     "late": ("自 {late} 起超时", "late since {late}"),
+    "late_after": ("{late} 之后即超时", "late after {late}"),
     "excused": ("超时,经核实免责", "late, excused by a verified cause"),
     "excusable": ("可说明原因", "excusable"),
     "lapsed": ("期内未发生,不评价", "not done, so nothing to judge"),

@@ -4,10 +4,13 @@ from typing import Any
 
 import pytest
 
+from milepost.clocks.explain import explain
 from milepost.clocks.model import CALL_CENTRE
+from milepost.clocks.policy import parse_policy
 
 Tale = Any
 requirement = pytest.mark.requirement
+DAY5 = "2024-03-05"
 
 
 @requirement("G-01", "N-01")
@@ -214,6 +217,52 @@ def test_N11_is_excusable_while_the_pickup_may_still_come(tale: Tale) -> None:
     assert tale.clock("N-11").excusable
     tale.say("goods.handed_in", "18:30", branch="A", pieces=1)
     assert tale.verdict("N-11") == "late" and not tale.clock("N-11").excusable
+
+
+@requirement("N-11")
+def test_N11_may_follow_the_pickup_where_the_policy_says_so(tale: Tale) -> None:
+    tale.policies = parse_policy({"unbilled.follow_pickup": True})
+    tale.submit("18:00", pickup="asap")  # hard limit: noon of the next day
+    tale.accept("18:05")
+    clock = tale.clock("N-11")
+    assert (clock.due, clock.inclusive, clock.late_from) == (tale.ms(f"{DAY5} 12:00"), False, clock.due)
+    assert clock.rule == "day.cancel_cutoff=24:00, unbilled.follow_pickup=true"
+    assert "by the limit of the pickup when that is later: 12:00" in explain(clock, "en")
+    tale.agree(f"{DAY5} 09:00", f"{DAY5} 15:00")
+    assert tale.clock("N-11").due == tale.ms(f"{DAY5} 16:00"), "agreed before it was due"
+    tale.agree(f"{DAY5} 16:00", f"{DAY5} 18:00")
+    assert tale.clock("N-11").due == tale.ms(f"{DAY5} 16:00"), "agreed when it was over"
+
+
+@requirement("N-11")
+@pytest.mark.parametrize(("brought", "due"), [("23:59:59.999", "24:00"), (f"{DAY5} 09:00", f"{DAY5} 12:00")])
+def test_N11_a_pickup_set_aside_by_midnight_moves_nothing(tale: Tale, brought: str, due: str) -> None:
+    tale.policies = parse_policy({"unbilled.follow_pickup": True})
+    tale.submit("18:00", pickup="asap")
+    tale.accept("18:05")
+    tale.say("goods.handed_in", brought, branch="A", pieces=1)
+    assert tale.clock("N-11").due == tale.ms(due)
+
+
+@requirement("N-11")
+def test_N11_a_limit_of_the_same_day_leaves_it_at_midnight(tale: Tale) -> None:
+    tale.policies = parse_policy({"unbilled.follow_pickup": True})
+    tale.submit("10:00", pickup="asap")
+    tale.accept("10:05")
+    assert tale.clock("N-11").due == tale.ms("24:00") and not tale.clock("N-11").excusable
+
+
+@requirement("N-05", "N-09", "N-11", "N-15")
+@pytest.mark.parametrize("name", ["N-05", "N-09", "N-11", "N-15"])
+def test_whoever_takes_an_order_to_another_branch_sets_aside_what_the_first_had_to_do(tale: Tale, name: str) -> None:
+    tale.submit("10:00")
+    tale.accept("10:03")
+    tale.say("order.assigned", "10:05", branch="B")
+    tale.accept("10:20", branch="B")
+    tale.say("order.rerouted", "10:24", to_branch="C")
+    first, second = tale.clocks(name)
+    assert (first.owner, first.verdict, first.end) == ("A", "void", tale.ms("10:05"))
+    assert (second.owner, second.verdict) == ("B", "met" if name == "N-05" else "void")
 
 
 @requirement("N-11")

@@ -17,22 +17,24 @@ def test_a_deferred_acceptance_in_both_languages(tale: Tale) -> None:
     tale.submit("23:59")
     clock = tale.clock("N-01", "2024-03-05 00:00")
     assert explain(clock, "en") == (
-        "accept the order: due 2024-03-05 08:10: the order came in at 2024-03-04 23:59; 2024-03-04 23:59 lies outside "
-        "08:00–20:00, so the clock starts at 2024-03-05 08:00 (N-03); within 10 min (rule N-01, accept.limit=PT10M)"
+        "accept the order: due 2024-03-05 08:10: the order came in at 2024-03-04 23:59; that is outside 08:00–20:00, "
+        "so the clock starts at 08:00 (N-03); within 10 min (rule N-01, accept.limit=PT10M)"
     )
     assert explain(clock, "zh") == (
-        "应于 2024-03-05 08:10 或之前受理订单:2024-03-04 23:59 下单;2024-03-04 23:59 不在 08:00–20:00 之内,"
-        "顺延至 2024-03-05 08:00 起算(N-03);10 分钟内。规则 N-01, accept.limit=PT10M"
+        "应于 2024-03-05 08:10 或之前受理订单:2024-03-04 23:59 下单;不在 08:00–20:00 之内,顺延至 08:00 起算(N-03);"
+        "10 分钟内。规则 N-01, accept.limit=PT10M"
     )
 
 
 @pytest.mark.parametrize(
     ("accepted", "en", "zh"),
     [
-        ("10:09", "done 2024-03-04 10:09, in time", "2024-03-04 10:09 完成,按时"),
-        ("10:10:00.001", "done 2024-03-04 10:10:00.001, 1 ms late", "2024-03-04 10:10:00.001 完成,超时 1 毫秒"),
-        ("11:25:30", "done 2024-03-04 11:25:30, 1 h 15 min 30 s late", "超时 1 小时 15 分钟 30 秒"),
-        (None, "late since 2024-03-04 10:10:00.001", "自 2024-03-04 10:10:00.001 起超时"),
+        ("10:09", "; done 10:09, in time", "。10:09 完成,按时"),
+        ("10:09:41.250", "; done 10:09:41, in time", "。10:09:41 完成,按时"),
+        ("10:10:00.001", "; done 10:10:00.001, 1 ms late", "。10:10:00.001 完成,超时 1 毫秒"),
+        ("11:25:30.5", "; done 11:25:30, 1 h 15 min 30 s late", "。11:25:30 完成,超时 1 小时 15 分钟 30 秒"),
+        ("2024-03-05 09:00", "; done 2024-03-05 09:00, 22 h 50 min late", "。2024-03-05 09:00 完成"),
+        (None, "; late after 10:10", "。10:10 之后即超时"),
     ],
 )
 def test_how_it_went(tale: Tale, accepted: str | None, en: str, zh: str) -> None:
@@ -51,7 +53,7 @@ def test_the_other_verdicts(tale: Tale) -> None:
     assert explain(tale.clock("N-01"), "en").endswith("; excusable")
     assert "before the window" in explain(tale.clock("N-25"), "en")
     assert "nothing to judge" in explain(tale.clock("N-05"), "en")
-    assert "set aside 2024-03-05 08:00" in explain(tale.clock("N-28"), "en")
+    assert "; set aside 08:00: the reason is gone" in explain(tale.clock("N-28"), "en")
     tale.say("exempt.verified", "18:50", cause="x")
     assert "免责" in explain(tale.clock("N-01"), "zh")
 
@@ -61,7 +63,7 @@ def test_a_paused_clock_says_so(tale: Tale) -> None:
     tale.accept("10:03")
     tale.say("hold.set", "10:10", hold="h", reason="r")
     clock = tale.clock("N-09", "10:20")
-    assert "paused, no due time" in explain(clock, "en") and "自 2024-03-04 10:10 起暂停" in explain(clock, "zh")
+    assert "paused, no due time" in explain(clock, "en") and "自 10:10 起暂停" in explain(clock, "zh")
     tale.say("hold.released", "10:30", hold="h", reason="r")
     assert "held for 20 min, and longer by that" in explain(tale.clock("N-09", "10:31"), "en")
 
@@ -70,6 +72,29 @@ def test_the_midnight_before_which_something_is_due_ends_its_day(tale: Tale) -> 
     tale.submit("10:00")
     tale.accept("10:03")
     assert "due before 2024-03-04 24:00" in explain(tale.clock("N-11", "11:00"), "en")
+
+
+def test_milliseconds_are_told_only_where_they_decide(tale: Tale) -> None:
+    tale.submit("10:00:07.417")
+    other = type(tale)()
+    other.facts = list(tale.facts)
+    assert "due 2024-03-04 10:10:07: the order came in at 10:00:07;" in explain(tale.clock("N-01", "10:01"), "en")
+    tale.accept("10:10:07.416")
+    other.accept("10:10:07.418")
+    assert "10:10:07.417" in explain(tale.clock("N-01"), "en") and "done 10:10:07.416, in time" in explain(
+        tale.clock("N-01"), "en"
+    )
+    assert "done 10:10:07.418, 1 ms late" in explain(other.clock("N-01"), "en")
+
+
+def test_a_limit_that_one_may_not_reach_is_late_since_it(tale: Tale) -> None:
+    tale.submit("10:00")
+    assert explain(tale.clock("N-10"), "en").endswith("; late since 23:00")
+
+
+def test_a_start_just_behind_a_limit_keeps_its_milliseconds(tale: Tale) -> None:
+    tale.submit("20:00:00.001")
+    assert "came in at 2024-03-04 20:00:00.001; that is outside 08:00–20:00" in explain(tale.clock("N-01"), "en")
 
 
 def test_another_zone_may_be_asked_for(tale: Tale) -> None:
@@ -121,6 +146,7 @@ def test_every_clock_of_a_long_way_can_be_shown_as_json(tale: Tale) -> None:
     clocks = [c for t in (tale, other, goods, late, small) for c in t.judged("2024-03-20 00:00").clocks]
     for clock in clocks:
         given = json.loads(json.dumps(shown(clock), allow_nan=False))
+        assert given == shown(clock) and json.loads(json.dumps(clock.as_dict())) == clock.as_dict()
         assert given["key"] == clock.key and given["start"].endswith("Z")
         for text in given["explanation"].values():
             assert clock.clock in text and "{" not in text

@@ -220,3 +220,70 @@ def test_N21_a_hold_after_its_hour_leaves_that_over_and_only_moves_the_target(ta
     hold(other, "13:10")
     clock = other.clock("N-21", "13:20")
     assert (clock.verdict, clock.due, clock.late_from) == ("late", tale.ms("14:00"), tale.ms("12:00:00.001"))
+
+
+@requirement("N-21")
+def test_N21_that_was_late_before_a_hold_is_not_lengthened_by_it(tale: Tale) -> None:
+    tale.submit("10:00", pickup="asap", branch=None)
+    tale.say("order.assigned", "20:00", branch="A")  # N-21 begins at 08:00 of the 5th; late since noon of the 4th
+    hold(tale, "2024-03-05 00:30", "2024-03-05 20:00")
+    clock = tale.clock("N-21")
+    assert (clock.verdict, clock.due, clock.late_from) == (
+        "late", tale.ms("2024-03-05 09:00"), tale.ms("12:00:00.001"),
+    )  # fmt: skip
+
+
+@requirement("N-09", "N-11")
+def test_what_ends_at_the_instant_of_a_hold_but_before_it_was_never_paused(tale: Tale) -> None:
+    accepted(tale)
+    tale.say("order.rerouted", "10:20", to_branch="B")
+    hold(tale, "10:20")
+    assert (tale.clock("N-09").end, tale.clock("N-09").due) == (tale.ms("10:20"), tale.ms("10:33"))
+    assert tale.clock("N-11").due == tale.ms("24:00")
+
+
+@requirement("N-09")
+def test_what_ends_at_the_instant_of_a_release_but_before_it_was_paused(tale: Tale) -> None:
+    accepted(tale)
+    hold(tale, "10:10", "10:20")
+    tale.say("order.rerouted", "10:20", to_branch="B")
+    assert (tale.clock("N-09").end, tale.clock("N-09").due) == (tale.ms("10:20"), None)
+
+
+@requirement("G-11", "N-05", "N-09", "N-11", "N-15")
+def test_while_it_is_postponed_an_acceptance_starts_nothing(tale: Tale) -> None:
+    tale.submit("10:00")
+    put_off = tale.postpone("10:01", "2024-03-05")
+    tale.accept("10:03")
+    assert tale.verdict("N-01") == "met", "it ends what waited for it all the same"
+    assert not any(tale.clocks(name, "2024-03-05 07:59:59.999") for name in ("N-05", "N-09", "N-11", "N-15"))
+    assert not any(tale.clocks(name) for name in ("N-05", "N-09"))
+    for name, due in (("N-11", "24:00"), ("N-15", "23:00")):
+        (clock,) = tale.clocks(name)
+        assert (clock.start_fact, clock.start, clock.due) == (
+            put_off.id, tale.ms("2024-03-05 08:00"), tale.ms(f"2024-03-05 {due}"),
+        )  # fmt: skip
+
+
+@requirement("N-11", "N-15", "N-79")
+def test_taken_up_again_before_the_wake_it_gets_nothing_back(tale: Tale) -> None:
+    accepted(tale, pickup="asap")
+    tale.postpone("10:30", "2024-03-06")
+    tale.say("order.confirmed", "11:00", checked=True)
+    assert [len(tale.clocks(name)) for name in ("N-11", "N-15", "N-20", "N-22")] == [1, 1, 1, 1]
+    assert tale.verdict("N-11") == tale.verdict("N-22") == "void"
+
+
+@requirement("N-11", "N-15")
+def test_a_wake_before_its_postponement_is_ended_only_by_what_follows_the_postponement(tale: Tale) -> None:
+    accepted(tale)
+    tale.say("remark.added", "10:05", remark="track", text="x")
+    tale.postpone("10:30", "2024-03-04")
+    clock = tale.clock("N-11", n=0)
+    assert (clock.start, clock.due, clock.verdict) == (tale.ms("08:00"), tale.ms("24:00"), "late")
+    other = type(tale)()
+    other.facts = list(tale.facts)
+    tale.waybill("10:29")
+    assert len(tale.clocks("N-11")) == 1
+    other.waybill("10:31")
+    assert (other.verdict("N-11", n=0), other.clock("N-11", n=0).end) == ("met", tale.ms("10:31"))

@@ -252,3 +252,56 @@ def test_what_was_picked_up_before_it_was_ordered_needs_no_pickup(tale: Tale) ->
     tale.pick_up("09:00")
     tale.submit("10:00", pickup="asap")
     assert not any(tale.clocks(name) for name in PICKUP)
+
+
+@requirement("N-21")
+def test_N21_what_is_agreed_after_it_was_set_aside_has_nothing_to_do_with_it(tale: Tale) -> None:
+    tale.submit("10:00", pickup="asap")
+    tale.cancel("10:20")
+    tale.agree("11:30", "15:00")
+    clock = tale.clock("N-21")
+    assert (clock.verdict, clock.end, clock.late_from) == ("void", tale.ms("10:20"), tale.ms("12:00:00.001"))
+
+
+def test_after_a_cancellation_no_pickup_begins(tale: Tale) -> None:
+    tale.submit("10:00", pickup="none")
+    tale.cancel("10:20")
+    tale.agree("11:30", "15:00")
+    assert not any(tale.clocks(name) for name in PICKUP)
+
+
+def test_a_waybill_ends_the_pickup_unless_it_was_picked_up_before(tale: Tale) -> None:
+    tale.submit("10:00", pickup="asap")
+    tale.waybill("11:30")
+    tale.pick_up("11:40")
+    assert tale.clock("N-20").end == tale.ms("11:30"), "a pickup written later does not undo it"
+    other = type(tale)()
+    other.submit("10:00", pickup="asap")
+    other.pick_up("11:20")
+    other.waybill("11:30")
+    assert other.clock("N-20").end == tale.ms("11:20")
+
+
+@requirement("N-20", "N-21", "N-22", "N-25", "N-27", "N-28")
+@pytest.mark.parametrize("named", [{}, {"units": ["u1", "u2"]}])
+def test_what_is_lost_altogether_is_not_waited_for(tale: Tale, named: dict[str, Any]) -> None:
+    tale.submit("10:00", pickup="asap", class_="project")
+    tale.say("order.units", "10:01", units=[{"unit": "u1"}, {"unit": "u2"}])
+    other = type(tale)()
+    other.facts = list(tale.facts)
+    tale.say("disposition.decided", "10:30", decision="lost", **named)
+    assert {tale.verdict(name) for name in ("N-20", "N-21", "N-22")} == {"void"}
+    tale.agree("10:40", "15:00")
+    assert tale.clocks("N-25") == []
+    other.agree("10:10", "15:00")
+    other.say("disposition.decided", "10:30", decision="lost", **named)
+    assert {other.verdict(name) for name in ("N-25", "N-27", "N-28")} == {"void"}
+    assert other.clock("N-25").end == tale.ms("10:30")
+
+
+@requirement("N-22")
+def test_the_loss_of_a_part_leaves_the_rest_to_be_picked_up(tale: Tale) -> None:
+    tale.submit("10:00", pickup="asap")
+    tale.say("order.units", "10:01", units=[{"unit": "u1"}, {"unit": "u2"}])
+    tale.say("disposition.decided", "10:30", decision="lost", units=["u1"])
+    assert tale.verdict("N-22", "11:00") == "open"

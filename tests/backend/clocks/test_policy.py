@@ -168,7 +168,7 @@ def test_the_docs_list_every_key_with_its_default() -> None:
     page = (Path(__file__).parents[3] / "docs" / "clocks.md").read_text()
     for key in KEYS.values():
         kind = key.kind.replace("/", " / ")
-        assert f"| `{key.name}` | {kind} | {key.default} | {', '.join(key.rules)} |" in page
+        assert f"| `{key.name}` | {kind} | {key.text} | {', '.join(key.rules)} |" in page
 
 
 def test_every_key_names_its_rules() -> None:

@@ -297,3 +297,91 @@ def test_N30_a_unit_left_behind_by_leave_is_not_lost(tale: Tale) -> None:
     tale.say("load.overridden", f"{DAY5} 08:00", by="dispatcher", trip="t1", units=["u2"], reason="damaged")
     tale.sign(f"{DAY5} 10:00", units=["u1"])
     assert len(tale.clocks("N-30", f"{DAY6} 10:00")) == 3
+
+
+@requirement("N-30")
+@pytest.mark.parametrize("named", [{}, {"units": ["u1", "u2"]}])
+def test_N30_a_loss_ends_the_series_and_its_day(tale: Tale, named: dict[str, Any]) -> None:
+    under_way(tale, "handout")
+    hand_out(tale, "22:00")
+    tale.say("disposition.decided", f"{DAY5} 00:00", decision="lost", **named)
+    verdicts = {clock.subject: (clock.verdict, clock.end) for clock in tale.clocks("N-30")}
+    assert verdicts == {
+        "2024-03-04": ("met", tale.ms("22:00")),
+        "2024-03-05": ("met", tale.ms(f"{DAY5} 00:00")),
+    }
+
+
+@requirement("N-30")
+def test_N30_the_loss_of_one_unit_is_an_entry_of_its_day(tale: Tale) -> None:
+    under_way(tale, "handout")
+    hand_out(tale, "22:00")
+    tale.say("disposition.decided", f"{DAY5} 10:00", decision="lost", units=["u1"])
+    verdicts = {clock.subject: clock.verdict for clock in tale.clocks("N-30", f"{DAY6} 12:00")}
+    assert verdicts == {"2024-03-04": "met", "2024-03-05": "met", "2024-03-06": "open"}
+
+
+@requirement("N-33", "N-34", "N-38")
+def test_what_is_lost_altogether_is_neither_delivered_nor_waited_with(tale: Tale) -> None:
+    under_way(tale)
+    unload(tale, "10:00")
+    out_for_delivery(tale, "13:00")
+    tale.say("vehicle.stopped", "14:00", vehicle="v2", site="shop")
+    tale.say("disposition.decided", "14:10", decision="lost")
+    for name in ("N-34", "N-38"):
+        assert (tale.verdict(name), tale.clock(name).end) == ("void", tale.ms("14:10"))
+    tale.say("vehicle.stopped", "14:20", vehicle="v2", site="shop")
+    tale.say("delivery.failed", "14:30", by="driver", cause="absent", contact="phoned")
+    tale.say("delivery.agreed", "15:00", from_=tale.ms(f"{DAY5} 09:00"), to=tale.ms(f"{DAY5} 11:00"))
+    assert [len(tale.clocks(name)) for name in ("N-34", "N-35", "N-38")] == [1, 0, 1], "nor does any start"
+    project = type(tale)()
+    under_way(project, "handout", class_="project")
+    unload(project, "10:00", site="hub")
+    project.say("disposition.decided", "14:10", decision="lost")
+    assert (project.verdict("N-33"), project.clock("N-33").end) == ("void", tale.ms("14:10"))
+    hand_out(project, "15:00")
+    assert project.clocks("N-30") == []
+
+
+@requirement("N-34")
+def test_N34_does_not_start_with_an_arrival_after_the_loss(tale: Tale) -> None:
+    under_way(tale)
+    unload(tale, "10:00", "u1")
+    tale.say("disposition.decided", "10:30", decision="lost")
+    unload(tale, "11:00", "u2")
+    assert tale.clocks("N-34") == []
+
+
+@requirement("N-33")
+def test_N33_goods_that_leave_aboard_are_no_longer_to_be_handed_out(tale: Tale) -> None:
+    under_way(tale, "handout", class_="project")
+    tale.say("site.defined", "2024-03-03 08:00", site="hub", role="hub")
+    tale.say("vehicle.entered", "10:00", vehicle="v1", site="hub")
+    assert tale.clock("N-33", "11:00").start == tale.ms("10:00")
+    tale.say("vehicle.left", "12:00", vehicle="v1", site="hub")
+    assert (tale.verdict("N-33"), tale.clock("N-33").end) == ("void", tale.ms("12:00"))
+
+
+@requirement("N-34")
+def test_N34_a_unit_that_left_for_delivery_still_counts_as_come_in(tale: Tale) -> None:
+    under_way(tale)
+    unload(tale, "10:00", "u1")
+    tale.say("trip.planned", "10:30", trip="t2", kind="delivery", stops=[])
+    tale.say("trip.vehicle", "10:30", trip="t2", vehicle="v2", from_=tale.ms("10:30"))
+    tale.say("trip.expected", "10:30", trip="t2")
+    tale.say("unit.loaded", "10:30", unit="u1", vehicle="v2", site="term")
+    tale.say("vehicle.left", "10:40", vehicle="v2", site="term")
+    unload(tale, "11:00", "u2")
+    assert tale.clock("N-34").start == tale.ms("11:00")
+
+
+@requirement("N-34")
+def test_N34_counts_the_units_of_now_and_the_way_before_the_arrival(tale: Tale) -> None:
+    under_way(tale)
+    unload(tale, "10:00", "u1")
+    unload(tale, "12:30", "u2")
+    assert tale.clock("N-35").start == tale.ms("12:30")
+    tale.say("order.routed", "13:00", mode="direct")
+    assert tale.verdict("N-35", "14:00") == "open", "another way decided later changes nothing"
+    tale.say("disposition.decided", "15:00", decision="lost", units=["u2"])
+    assert tale.clock("N-34").start == tale.ms("10:00") and tale.clocks("N-35") == []

@@ -49,7 +49,7 @@ def test_every_clock_is_started_and_ended_by_some_kind():
 
 def test_the_table_of_policy_keys_is_the_policy():
     for key in KEYS.values():
-        assert f"| `{key.name}` | {key.default} | {' '.join(key.rules)} |" in PAGE, key.name
+        assert f"| `{key.name}` | {key.text} | {' '.join(key.rules)} |" in PAGE, key.name
     assert PAGE.count("\n| `") >= len(KEYS)
 
 

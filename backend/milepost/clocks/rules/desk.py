@@ -1,6 +1,6 @@
 """The desk: acceptance, assignment, re-routing, printing, the cut-offs of the day, picking (N-01…N-17, N-44, N-79)."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -68,11 +68,11 @@ RULES = (
 )  # fmt: skip
 
 
-def clocks(case: Case, pickup_limits: list[int]) -> Iterator[ClockState]:
-    """Every clock of the desk. `pickup_limits`: due instants (UTC ms) of the pickup clocks that stand (N-11)."""
+def clocks(case: Case, pickups: Sequence[ClockState]) -> Iterator[ClockState]:
+    """Every clock of the desk. `pickups`: the hard limits of the pickup (N-11)."""
     for rule in RULES:
         if rule.only is None or rule.only == case.type:
-            yield from _usual(case, rule, pickup_limits)
+            yield from _usual(case, rule, pickups)
     yield from _assign(case)
     yield from _success(case)
     if case.d0 is not None:
@@ -108,7 +108,7 @@ def cutoff(case: Case, policy: Resolved, key: str, days: bool = False) -> Limit:
     return limit
 
 
-def _usual(case: Case, rule: Rule, pickup_limits: list[int]) -> Iterator[ClockState]:
+def _usual(case: Case, rule: Rule, pickups: Sequence[ClockState]) -> Iterator[ClockState]:
     starts = [event for event in case.of(rule.starts) if rule.starts != "accepted" or event.n not in case.asleep]
     if rule.again:
         starts = [*starts, *rearmed(case, rule.starts)]
@@ -118,13 +118,16 @@ def _usual(case: Case, rule: Rule, pickup_limits: list[int]) -> Iterator[ClockSt
         start, steps = case.opened(event.at) if rule.deferred else (event.at, [])
         policy = case.policy(start)
         limit = cutoff(case, policy, rule.key, rule.cutoff == "days") if rule.cutoff else within(policy, rule.key)
+        keys = (rule.key,)
+        if rule.clock == "N-11" and policy.switch("unbilled.follow_pickup"):
+            keys, limit = (*keys, "unbilled.follow_pickup"), _following(limit, pickups)
         yield settle(
             case,
             Draft(
                 rule.clock,
                 rule.klass,
                 event,
-                (rule.key,),
+                keys,
                 case.after(event.n, *rule.ends),
                 case.after(event.n, *rule.voids),
                 limit,
@@ -132,16 +135,33 @@ def _usual(case: Case, rule: Rule, pickup_limits: list[int]) -> Iterator[ClockSt
                 owner=rule.owner,
                 inclusive=not rule.cutoff,
                 pause=rule.pause,
-                excusable=_excuse(case, rule, policy, pickup_limits),
+                excusable=_excuse(case, rule, policy, pickups),
                 steps=steps,
             ),
         )
 
 
-def _excuse(case: Case, rule: Rule, policy: Resolved, pickup_limits: list[int]) -> Callable[[int], bool] | None:
+def _following(limit: Limit, pickups: Sequence[ClockState]) -> Limit:
+    """N-11 where the bill may wait for the pickup: a hard limit that is in force at the due instant moves it there.
+
+    One that was set aside before it, or that began at it or later, comes too late for that.
+    """
+
+    def later(at: int) -> tuple[int, list[Any]]:
+        due, step = limit(at)
+        for clock in pickups:
+            aside = clock.verdict == "void" and clock.end is not None and clock.end < due
+            if clock.due is not None and clock.start < due < clock.due and not aside:
+                due, step = clock.due, ["follow_pickup", *step[1:4], clock.due]
+        return due, step
+
+    return later
+
+
+def _excuse(case: Case, rule: Rule, policy: Resolved, pickups: Sequence[ClockState]) -> Callable[[int], bool] | None:
     """N-14: late out of office hours, with a remark that was filed. N-11: the pickup may still come."""
     if rule.clock == "N-11":
-        return lambda due: any(limit > due for limit in pickup_limits)
+        return lambda due: any(c.due is not None and c.due > due for c in pickups if c.verdict != "void")
     if rule.clock != "N-01":
         return None
 

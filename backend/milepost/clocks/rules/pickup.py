@@ -180,7 +180,6 @@ def _appointment(case: Case, event: Event, agreed: tuple[int, int], arrivals: li
     yield settle(case, Draft("N-28", "conditional", event, keys, contacts, [*arrivals, *voids], span=span))
 
 
-def limits(clocks: list[ClockState]) -> list[int]:
-    """Due instants (UTC ms) of the pickup's hard limits that stand (N-11)."""
-    hard = ("N-22", "N-23", "N-25")
-    return [c.due for c in clocks if c.clock in hard and c.verdict != "void" and c.due is not None]
+def hard_limits(clocks: list[ClockState]) -> list[ClockState]:
+    """Those of the pickup clocks that are its hard limit, by their start (N-11)."""
+    return sorted((c for c in clocks if c.clock in ("N-22", "N-23", "N-25")), key=lambda c: (c.start, c.key))
