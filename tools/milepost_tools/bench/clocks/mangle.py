@@ -32,15 +32,16 @@ def mangle(pen: Pen, start: int) -> tuple[list[Fact], int]:
 
 
 def _shaken(pen: Pen, fact: Fact) -> Fact:
-    """A fact at another time; nothing comes before the submission, nothing of the road before the units are listed."""
-    if fact.kind in _STEADY:
+    """A fact of the desk, or something said, at another time after the submission.
+
+    The goods keep their way: what becomes of impossible journeys is the fold's affair, and is proved there.
+    """
+    if fact.kind in _STEADY or fact.kind.startswith(_ROAD):
         return fact
     at = fact.at + pen.rng.randrange(-DAY, DAY)
     if fact.kind == "pickup.agreed":
         at = min(at, fact.body["to"])
-    road = fact.kind.startswith(_ROAD)
-    floor = max(f.at for f in pen.facts if f.kind == "order.submitted" or (road and f.kind == "order.units"))
-    return _at(fact, at if at >= floor else floor + pen.rng.randrange(HOUR))
+    return _at(fact, at if at >= _submitted(pen) else _submitted(pen) + pen.rng.randrange(HOUR))
 
 
 def _at(fact: Fact, at: int) -> Fact:

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from milepost.evidence.model import Fact
 from milepost.orders.vocabulary import RANK
 from milepost_tools.bench.clocks.oracle_diary import STEPS, Diary, Unit, kind_of_trip, trip_of
-from milepost_tools.bench.clocks.oracle_facts import instant
+from milepost_tools.bench.clocks.oracle_facts import instant, place
 from milepost_tools.bench.clocks.oracle_goods import move
 
 POSTPONE_MAX_DAYS = 3
@@ -82,9 +82,14 @@ def _assign(diary: Diary, fact: Fact) -> None:
     if diary.no_further_than("submitted"):
         _reach(diary, fact, "submitted")
         _arrive(diary, fact, branch)
-    elif diary.desk in ("assigned", "accepted") and diary.branch not in (None, branch):
+    elif diary.desk != "postponed" and branch != diary.branch and (diary.desk == "assigned" or _told(diary, fact)):
         _arrive(diary, fact, branch)
     diary.branch = branch
+
+
+def _told(diary: Diary, fact: Fact) -> bool:
+    """A branch has said that it accepted; what a confirmation inferred may still be told."""
+    return any(place(f) < place(fact) for f in diary.about("order.accepted"))
 
 
 def _arrive(diary: Diary, fact: Fact, branch: str | None) -> None:
