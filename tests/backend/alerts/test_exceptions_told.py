@@ -363,7 +363,8 @@ def test_US27_messages_and_items_speak_of_plates_places_and_branches_by_name(sta
         conn.execute(insert(vehicle).values(id="v1", plate="沪A·12345", plate_key="沪A12345", kind="van", created_at=0))
         conn.execute(
             insert(site).values(
-                id="shop", code="SHOP", name_zh="人民路店", name_en="Renmin Road", kind="consignee", shape="{}",
+                id="shop", code="SHOP", name_zh="人民路店", name_en="Renmin Road", kind="consignee",
+                shape='{"type":"circle","lat":31.0,"lon":121.0,"radius_m":100}',
                 dwell_s=60, time_zone="Asia/Shanghai", created_at=0,
             )
         )  # fmt: skip

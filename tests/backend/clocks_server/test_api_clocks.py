@@ -1,11 +1,21 @@
 """HTTP of the clocks: who sees what, what is answered, and what is refused how."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+
+from milepost.access import service as access
+from milepost.access.model import Grant
+from milepost.app import create_api
+from milepost.clocks import service
+from milepost.db import Database, metadata
+from milepost.orders import projector
+from milepost.schema import load_tables
+from milepost.settings import Settings
+from milepost.times import now_ms
 
 Clients = Callable[..., TestClient]
 V1 = "/api/v1"
@@ -15,6 +25,31 @@ def get(client: TestClient, path: str, status: int = 200) -> Any:
     answer = client.get(V1 + path)
     assert answer.status_code == status, answer.text
     return answer.json()
+
+
+@pytest.fixture(scope="module")
+def callers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, TestClient]]:
+    """An administrator, a customer and somebody without an account before one installation; for what is refused, which
+    changes nothing in it."""
+    folder = tmp_path_factory.mktemp("callers")
+    load_tables()
+    db = Database(f"sqlite:///{folder / 'milepost.db'}")
+    metadata.create_all(db.engine)
+    with pytest.MonkeyPatch.context() as patch:
+        for module, name in ((projector, "_listeners"), (service, "_listeners")):
+            patch.setattr(module, name, [])
+        patch.setattr(projector, "_limits", projector._limits)
+        api = create_api(db, Settings(data_dir=folder))  # pyright: ignore[reportCallIssue]
+        clients = {name: TestClient(api) for name in ("admin", "customer", "nobody")}
+        for name, grant in (("admin", Grant("admin")), ("customer", Grant("customer", "customer", "c9"))):
+            stored = access.hash_password("correct horse battery")
+            with db.tx() as conn:
+                access.create_person(conn, login=name, name=name, password_hash=stored, grants=[grant], now=now_ms())
+            login = {"login": name, "password": "correct horse battery"}
+            token = clients[name].post(f"{V1}/auth/login", json=login).json()["token"]
+            clients[name].headers["Authorization"] = f"Bearer {token}"
+        yield clients
+    db.close()
 
 
 @pytest.fixture
@@ -194,12 +229,11 @@ def test_calendars_over_http(company: Any, client_of: Clients):
     ],
 )
 def test_what_is_wrong_is_refused_and_named(
-    company: Any, client_of: Clients, method: str, path: str, body: Any, says: str | None
+    callers: dict[str, TestClient], method: str, path: str, body: Any, says: str | None
 ):
     content = None if body is None else json.dumps(body)
-    answer = client_of("admin").request(
-        method, V1 + path, content=content, headers={"content-type": "application/json"}
-    )
+    headers = {"content-type": "application/json"}
+    answer = callers["admin"].request(method, V1 + path, content=content, headers=headers)
     assert answer.status_code in (404, 405, 422), answer.text
     assert answer.headers["content-type"] == "application/problem+json"
     if says is not None:
@@ -212,12 +246,12 @@ DAYS = "/calendars/A/days?from=2026-03-02&to=2026-03-02"
 @pytest.mark.parametrize("path", ["/desk", "/desk/figures", "/policies", "/policies/effective", "/calendars",
                                   "/calendars/A", "/calendars/A/versions", "/orders/o1/clocks",
                                   "/orders/o1/clocks/audit", DAYS])  # fmt: skip
-def test_nobody_in_particular_sees_nothing_and_a_customer_no_desk(company: Any, client_of: Clients, path: str):
-    assert get(client_of(), path, 401)["code"] == "unauthorized"
-    outsider = client_of(("customer", "customer", "c9")).get(V1 + path)
+def test_nobody_in_particular_sees_nothing_and_a_customer_no_desk(callers: dict[str, TestClient], path: str):
+    assert get(callers["nobody"], path, 401)["code"] == "unauthorized"
+    outsider = callers["customer"].get(V1 + path)
     assert outsider.status_code in (403, 404)
 
 
-def test_ten_megabytes_are_refused(company: Any, client_of: Clients):
-    answer = client_of("admin").post(f"{V1}/policies", content=b"[" * 10_000_000)
+def test_ten_megabytes_are_refused(callers: dict[str, TestClient]):
+    answer = callers["admin"].post(f"{V1}/policies", content=b"[" * 10_000_000)
     assert answer.status_code == 413

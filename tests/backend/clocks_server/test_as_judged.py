@@ -58,7 +58,7 @@ def test_the_rows_are_what_the_judge_says_without_a_last_look(company: Any, seed
                 "name_zh": name,
                 "name_en": name,
                 "kind": kind,
-                "shape": "{}",
+                "shape": '{"type":"circle","lat":31.0,"lon":121.0,"radius_m":100}',
                 "dwell_s": 60,
                 "time_zone": "Asia/Shanghai",
                 "created_at": 0,

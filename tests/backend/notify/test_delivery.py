@@ -195,12 +195,13 @@ def test_a_worker_killed_in_the_middle_loses_nothing_and_doubles_only_what_was_i
     ids = put(outbox, 80)
     got = tmp_path / "received"
     got.touch()
-    context = multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("fork")  # it has read all modules and works at once
     victim = context.Process(target=_worker, args=(outbox.url, got, NOW))
     victim.start()
     deadline = time.monotonic() + 30
     while got.read_text().count("\n") < 20 and time.monotonic() < deadline:
         time.sleep(0.005)
+    assert 20 <= got.read_text().count("\n") < len(ids)  # it is in the middle of its work
     assert victim.pid is not None
     os.kill(victim.pid, signal.SIGKILL)
     victim.join()
