@@ -48,16 +48,18 @@ def load(conn: Connection, order_id: str) -> tuple[list[Fact], list[Link]]:
     of_units = log.of_subjects(conn, [("unit", unit) for unit in sorted(units)])
     trips = {f.subjects["trip"] for f in own if "trip" in f.subjects}
     of_trips = log.of_subjects(conn, [("trip", trip) for trip in sorted(trips)])
-    end = max((f.at + _DAY for f in own if f.kind in ("order.archived", "order.cancelled")), default=FOREVER)
+    # What was cancelled is planned no more, but goods aboard travel on until they are off.
+    filed = max((f.at + _DAY for f in own if f.kind == "order.archived"), default=FOREVER)
+    planned = min(filed, max((f.at + _DAY for f in own if f.kind == "order.cancelled"), default=FOREVER))
 
-    spans = _spans_of_units(of_units, end)
+    spans = _spans_of_units(of_units, filed)
     strangers = _trip_vehicles(conn, spans)
     more = {f.subjects["trip"] for f in strangers if "trip" in f.subjects} - trips
     of_trips += log.of_subjects(conn, [("trip", trip) for trip in sorted(more)])
     for fact in of_trips:
         if fact.kind == "trip.vehicle" and (vehicle := field_of(fact, "vehicle")):
             start, to = fact.body.get("from", fact.at), fact.body.get("to")
-            spans.append((str(vehicle), start - _MARGIN, min(end, FOREVER if to is None else to + _MARGIN)))
+            spans.append((str(vehicle), start - _MARGIN, min(planned, FOREVER if to is None else to + _MARGIN)))
     windows = _merge(spans)
     of_vehicles = _vehicle_facts(conn, windows)
 

@@ -94,6 +94,30 @@ def test_a_new_rev_of_a_fact_is_a_correction_with_both_kept(rows: Any, story: An
         assert len(conn.execute(fact_table.select().where(fact_table.c.id == stop.id)).all()) == 2
 
 
+def test_goods_of_a_cancelled_order_are_followed_until_they_are_off(rows: Any, story: Any):
+    units = story.to_waybilled("o1", qty=2)
+    story.trip("t1", "v1", "o1")
+    story.load(units, "v1")
+    story.say("load.signed", trip="t1", pieces=2, cautions=[])
+    story.say("vehicle.left", vehicle="v1", site="yard")
+    story.say("order.cancelled", order="o1", asked_by="customer", reason="sold out")
+    days = 24 * 60  # minutes
+    news = [("vehicle.stopped", {"vehicle": "v1", "site": "shop"}), ("vehicle.left", {"vehicle": "v1", "site": "shop"})]
+    for kind, fields in news:
+        story.minute += 3 * days
+        story.say(kind, **fields)
+    with rows.tx() as conn:
+        service.on_facts(conn, log.append(conn, story.facts))
+        loaded = {fact.id for fact in world.load(conn, "o1")[0]}
+        assert {fact.id for fact in story.facts if fact.kind.startswith("vehicle.")} <= loaded
+        for unit in units:
+            story.say("unit.unloaded", unit=unit, vehicle="v1", site="yard")
+        story.minute += 3 * days
+        gone = story.say("vehicle.left", vehicle="v1", site="yard")
+        service.on_facts(conn, log.append(conn, story.facts[-3:]))
+        assert gone.id not in {fact.id for fact in world.load(conn, "o1")[0]}
+
+
 def test_a_postponed_order_wakes_when_its_hour_comes(rows: Any, story: Any):
     story.to_confirmed("o3")
     said = story.say("order.postponed", order="o3", to="2026-03-03", asked_by="customer")
