@@ -61,7 +61,7 @@ def judge_facts(facts: Iterable[Fact], policies: PolicySet, calendars: Calendars
         story = trace(some, policies, calendars.company, at).get(order)
         if story is None:
             return []
-        about = _by_waybill(facts, at) if asked else {}
+        about = _by_waybill(some, at) if asked else {}
         return judge(story, policies, calendars, at, about.get(story.state.waybill or "", ()))
 
     result: dict[str, Judged] = {}

@@ -7,32 +7,44 @@ from milepost.clocks.case import received
 from milepost.clocks.model import ClockState
 from milepost.evidence.model import Fact
 from milepost.orders.fold.values import fields, objects
+from milepost.orders.vocabulary import field_of
 
 _AMENDS = ("fact.retracted", "fact.corrected")
 _SUBJECTS = ("order", "unit", "trip", "vehicle")
+_ENQUIRIES = ("location.requested", "location.answered")
 
 
 class Worlds:
-    """All facts of a set by what they speak of, to find those that bear on one order."""
+    """All facts of a set by what they speak of, to find those that bear on one order.
+
+    What an order's goods share with others (trips, vehicles) is indexed without the others' own facts, so that finding
+    one order's world takes no longer because thousands travel with it.
+    """
 
     def __init__(self, facts: Iterable[Fact]) -> None:
         self._by: dict[tuple[str, str], list[Fact]] = {}
         self._common: list[Fact] = []
-        moved: dict[str, str] = {}  # fact -> the order that a correction gives it
+        self._amends: dict[str, list[Fact]] = {}
         every = list(facts)
         for fact in every:
             if fact.kind in _AMENDS:
-                if isinstance(order := fields(fact.body.get("fields")).get("order"), str):
-                    moved[str(fact.body.get("target"))] = order
-                self._common.append(fact)
-            elif fact.kind in ("site.defined", "branch.defined") or not any(key in fact.subjects for key in _SUBJECTS):
-                self._common.append(fact)
+                self._amends.setdefault(str(fact.body.get("target")), []).append(fact)
+        lists: dict[str, list[Fact]] = {}
         for fact in every:
-            for key in _SUBJECTS:
-                if key in fact.subjects:
-                    self._by.setdefault((key, fact.subjects[key]), []).append(fact)
-            if fact.id in moved:
-                self._by.setdefault(("order", moved[fact.id]), []).append(fact)
+            if fact.kind in _AMENDS:
+                continue
+            keys = (*_SUBJECTS, "waybill") if fact.kind in _ENQUIRIES else _SUBJECTS
+            names = [(key, name) for key in keys for name in self._said(fact, key)]
+            if fact.kind == "trip.expected":
+                for trip in self._said(fact, "trip"):
+                    lists.setdefault(trip, []).append(fact)
+            if not names:
+                self._common.append(fact)
+            for name in names:
+                if name[0] == "order" or not _of_another(name[0], fact):
+                    self._by.setdefault(name, []).append(fact)
+        for trip, listed in lists.items():
+            self._by.setdefault(("trip", trip), []).extend(self._since_when(listed))
 
     def around(self, order: str) -> list[Fact]:
         """The facts of an order, of its units, of their trips and vehicles, and what concerns everybody."""
@@ -43,11 +55,49 @@ class Worlds:
         vehicles = _named([*of_units, *self._of("trip", trips)], "vehicle")
         of_vehicles = self._of("vehicle", vehicles)
         of_trips = self._of("trip", dict.fromkeys([*trips, *_named(of_vehicles, "trip")]))
-        mine = [f for f in of_vehicles if "unit" not in f.subjects]
-        return list({id(f): f for f in (*self._common, *own, *of_units, *of_trips, *mine)}.values())
+        bills = [bill for f in own if f.kind == "waybill.issued" for bill in self._said(f, "waybill")]
+        asked = self._of("waybill", dict.fromkeys(bills))
+        found = {id(f): f for f in (*self._common, *own, *of_units, *of_trips, *of_vehicles, *asked)}
+        amends = {id(a): a for f in found.values() for a in self._amends.get(f.id, ())} if self._amends else {}
+        return [*found.values(), *amends.values()]
+
+    def _said(self, fact: Fact, name: str) -> set[str]:
+        """What a fact says in one field, as it was told and as it was corrected."""
+        said = [field_of(fact, name), *(fields(a.body.get("fields")).get(name) for a in self._amends.get(fact.id, ()))]
+        return {value for value in said if isinstance(value, str)}
 
     def _of(self, kind: str, names: Iterable[str]) -> list[Fact]:
         return [fact for name in names for fact in self._by.get((kind, name), ())]
+
+    def _since_when(self, listed: list[Fact]) -> list[Fact]:
+        """Of the lists of a trip, those that tell since when anything stood on it: a unit that is not listed is on the
+        wrong vehicle only if something is (`wrong_truck`)."""
+        taken_off = {f.subjects.get("order") for f in listed if f.body.get("remove")}
+        plain: list[Fact] = []
+        kept: list[Fact] = []
+        for fact in listed:
+            moved = fact.rev or fact.id in self._amends or fact.subjects.get("order") in taken_off
+            (kept if moved else plain).append(fact)
+        plain.sort(key=lambda f: (f.at, received(f)))
+        first = _earliest(plain)
+        orders = {f.subjects.get("order") for f in first}
+        return [*kept, *first, *_earliest([f for f in plain if f.subjects.get("order") not in orders])]
+
+
+def _of_another(key: str, fact: Fact) -> bool:
+    """True when a fact about a trip or a vehicle is about the goods of one order, or one unit, and is found by that."""
+    if key == "trip":
+        return fact.kind == "trip.expected"
+    return key == "vehicle" and "unit" in fact.subjects
+
+
+def _earliest(facts: Iterable[Fact]) -> list[Fact]:
+    """Of facts sorted by their time: each that was known sooner than all before it."""
+    found: list[Fact] = []
+    for fact in facts:
+        if not found or received(fact) < received(found[-1]):
+            found.append(fact)
+    return found
 
 
 def _named(facts: Iterable[Fact], subject: str) -> list[str]:
