@@ -20,6 +20,7 @@ from milepost.web.pages import (
     reports,
     trips,
 )
+from milepost.web.pages.settings import calendars, index, people, policies, registers, texts
 
 router = APIRouter(include_in_schema=False)
 router.include_router(house.router)
@@ -37,4 +38,6 @@ router.include_router(inbox.router)
 router.include_router(messages.router)
 router.include_router(reports.router)
 router.include_router(proposals.router)
+for part in (index, policies, calendars, texts, people, registers):  # registers last: they take any other part
+    router.include_router(part.router)
 router.include_router(desk.router)

@@ -10,6 +10,7 @@ from milepost.web.texts_forms import FORM_TEXTS
 from milepost.web.texts_inbox import INBOX_TEXTS
 from milepost.web.texts_orders import ORDER_TEXTS
 from milepost.web.texts_reports import REPORT_TEXTS
+from milepost.web.texts_settings import SETTINGS_TEXTS
 from milepost.web.texts_trips import TRIP_TEXTS
 
 TEXTS: dict[str, tuple[str, str]] = {
@@ -239,6 +240,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     **TRIP_TEXTS,
     **INBOX_TEXTS,
     **REPORT_TEXTS,
+    **SETTINGS_TEXTS,
 }
 # Exceptions without words of the pages' own are called as in what people are told of them.
 TEXTS |= {key: rule.title for rule in RULES.values() if (key := f"ex.{rule.id}") not in TEXTS}

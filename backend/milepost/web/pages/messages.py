@@ -26,7 +26,9 @@ _PAGE = 50
 
 
 @router.get("/messages", response_class=HTMLResponse)
-def messages(request: Request, me: Me, conn: Reader, which: str = "unread", after: str = "", done: str = "") -> Response:
+def messages(
+    request: Request, me: Me, conn: Reader, which: str = "unread", after: str = "", done: str = ""
+) -> Response:
     """What I was told, the newest first; at first only what I have not read."""
     t = translator(language_of(request))
     which = which if which in ("unread", "all") else "unread"
