@@ -14,15 +14,18 @@ _MOST_ROWS = 40
 _JUDGED = ("met", "early", "late", "excused")
 
 
-def show(result: dict[str, Any], language: str, names: Callable[[str], str], console: Console | None = None) -> None:
+def show(
+    result: dict[str, Any], language: str, names: Callable[[str], str], until: str, console: Console | None = None
+) -> None:
     """Print what `judge_all` found: orders, broken promises, figures, proposals.
 
-    `names`: the words of states and stages in that language, by key (`ostate.signed`, `stage.signed`).
+    `names`: the words of states and stages in that language, by key (`ostate.signed`, `stage.signed`);
+    `until`: the instant of judging in the company's zone.
     """
     out = console or Console(highlight=False)
     policy = ", ".join(result["policy"]["versions"])
     out.print(
-        escape(text("until", language, until=result["until"], orders=len(result["orders"]), policy=policy)),
+        escape(text("until", language, until=until, orders=len(result["orders"]), policy=policy)),
         style="bold",
     )
     _orders(out, result["orders"], language, names)

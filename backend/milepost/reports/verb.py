@@ -62,7 +62,8 @@ def judge(
         return
     _warn(found.refused, found.refused_count)
     language = lang or _language()
-    show(result, language, translator(language))
+    local = calendars.company.local(end)
+    show(result, language, translator(language), f"{local:%Y-%m-%d %H:%M:%S} {local:%Z}")
 
 
 def _until(text: str | None) -> int | None:

@@ -151,6 +151,6 @@ def test_the_summary_shows_markup_as_typed_and_long_lists_in_part(examples: Path
     found = json.loads(run("--facts", file, "--json").stdout)
     found["orders"] = [{**found["orders"][0], "order": f"[red]{n}"} for n in range(60)]
     out = io.StringIO()
-    show(found, language, translator(language), Console(file=out, width=160))
+    show(found, language, translator(language), "2024-03-09 10:00:00", Console(file=out, width=160))
     assert "[red]0" in out.getvalue()
     assert ("… 20 more" if language == "en" else "另有 20 条") in out.getvalue()
