@@ -97,11 +97,13 @@ def audit_of(conn: Connection, order_id: str) -> list[Row]:
 
 
 def due_orders(conn: Connection, now: int, limit: int) -> list[str]:
-    """Orders of which a clock runs out or that wake by themselves, at most `limit` of each, the longest due first."""
+    """Orders of which a clock runs out or that wake by themselves, at most `limit` of each, the longest due first.
+
+    The rows are taken as the index gives them, several of an order too: grouping them would read every clock there is.
+    """
     clocks = readable(SYSTEM, clock, clock.c.order_id).where(clock.c.next_at <= now)
-    clocks = clocks.group_by(clock.c.order_id).order_by(func.min(clock.c.next_at), clock.c.order_id).limit(limit)
-    own = readable(SYSTEM, order, order.c.id).where(order.c.next_due <= now)
-    own = own.order_by(order.c.next_due, order.c.id).limit(limit)
+    clocks = clocks.order_by(clock.c.next_at).limit(limit)
+    own = readable(SYSTEM, order, order.c.id).where(order.c.next_due <= now).order_by(order.c.next_due).limit(limit)
     return list(dict.fromkeys([*conn.execute(clocks).scalars(), *conn.execute(own).scalars()]))
 
 
