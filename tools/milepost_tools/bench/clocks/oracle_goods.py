@@ -77,7 +77,7 @@ def _check_load(diary: Diary, fact: Fact) -> None:
         return
     bound = [f for f in diary.facts if f.kind == "trip.vehicle" and f.subjects["trip"] == trip]
     bound = [f for f in bound if f.body["from"] <= fact.at and (f.body.get("to") is None or fact.at < f.body["to"])]
-    if unit.state in ("at_hub", "at_terminal"):
+    if unit.state == "at_terminal":
         unit.vehicles.clear()
     if bound:
         _load(diary, fact, unit, bound[-1].subjects["vehicle"])
@@ -125,7 +125,7 @@ def concerned(diary: Diary) -> list[Unit]:
     """Whom an outcome concerns that names no unit: what is at the consignee, else all ever loaded, else all."""
     unsettled = [u for u in diary.counting if u.state not in ("signed", "signed_abnormal")]
     free = [u for u in unsettled if not u.frozen]
-    there = [u for u in free if u.there]
+    there = [u for u in unsettled if u.there]
     return there or [u for u in free if u.moved or u.vehicles or u.state != "open"] or unsettled
 
 
@@ -141,6 +141,8 @@ def _tell(diary: Diary, fact: Fact) -> None:
                     diary.tell(fact, "handed_out", unit=unit.name)
         case "order.signed" | "order.signed_abnormal" | "order.refused":
             for unit in _named(diary, fact) or concerned(diary):
+                # Whoever signs or refuses what was still aboard stands before it: it had come to the consignee.
+                unit.there |= bool(unit.vehicles) and unit.state in ("loaded", "in_transit", "out")
                 unit.state = _OUTCOMES[fact.kind]
                 diary.tell(fact, unit.state, unit=unit.name)
         case "delivery.agreed":

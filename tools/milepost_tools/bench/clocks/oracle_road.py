@@ -45,7 +45,8 @@ def _tracking(diary: Diary, until: int) -> Iterator[Answer]:
         last = max((day_of(recorded(f)) for f in ended), default=day_of(until))
         told = [handout, *_facts_of(diary.all(*_DONE)), *_losses(diary), *diary.about("track.entered", "handout.done")]
         day = day_of(handout.at)
-        while day <= min(last, day_of(until)):
+        last = min(last, day_of(until), day + timedelta(days=400))
+        while day <= last:
             start = max(handout.at, instant(day, 0))
             ends = [recorded_mark(f) for f in told if day_of(recorded(f)) == day and recorded(f) >= start]
             yield settle(
@@ -81,8 +82,11 @@ def _entries(diary: Diary, until: int) -> Iterator[Answer]:
         yield settle(diary, until, clock, _start(fact), due, inclusive=False, ends=[recorded_mark(fact)])
 
 
-def _gatherings(diary: Diary, *places: str) -> list[tuple[int, Fact]]:
-    """When the last counting unit had come in: place in the diary, and the arrival fact of that last unit."""
+def _gatherings(diary: Diary, *places: str, ends: tuple[str, ...] = ()) -> list[tuple[int, Fact]]:
+    """When the last counting unit had come in: place in the diary, and the arrival fact of that last unit.
+
+    A stay ends by leaving on a line trip; `ends`: by what else.
+    """
     inside: dict[str, Fact] = {}
     short = {e.unit for e in diary.all("released") if e.data == "short"}
     counting = {u.name for u in diary.counting} or set(diary.units) - short
@@ -91,7 +95,7 @@ def _gatherings(diary: Diary, *places: str) -> list[tuple[int, Fact]]:
     for i, entry in enumerate(diary.entries):
         if entry.what in places and entry.fact:
             inside.setdefault(entry.unit, entry.fact)
-        elif entry.what in ("at_hub", "at_terminal") or (entry.what == "departed" and entry.data != "out"):
+        elif entry.what in ("at_hub", "at_terminal", *ends) or (entry.what == "departed" and entry.data != "out"):
             inside.pop(entry.unit, None)
         if i + 1 < len(diary.entries) and diary.entries[i + 1].fact is entry.fact:
             continue  # all that one fact does happens at once
@@ -119,7 +123,7 @@ def _all_done(diary: Diary, place: int) -> list[Mark]:
 def _terminals(diary: Diary, until: int) -> Iterator[Answer]:
     """N-33, N-34, N-35."""
     project = diary.submitted is not None and diary.submitted.body["class"] == "project"
-    for place, fact in _gatherings(diary, "at_hub", "at_terminal") if project else []:
+    for place, fact in _gatherings(diary, "at_hub", "at_terminal", ends=("loaded", "reloaded")) if project else []:
         if _mode(diary, fact) == "handout":
             due = instant(day_of(fact.at) + timedelta(days=1), 24)
             ends, voids = (

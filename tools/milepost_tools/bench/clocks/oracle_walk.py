@@ -88,8 +88,10 @@ def _assign(diary: Diary, fact: Fact) -> None:
 
 
 def _told(diary: Diary, fact: Fact) -> bool:
-    """A branch has said that it accepted; what a confirmation inferred may still be told."""
-    return any(place(f) < place(fact) for f in diary.about("order.accepted"))
+    """The branch itself has said that it accepted; what a confirmation inferred may still be told."""
+    came = [e.fact for e in diary.all("assigned") if e.fact]
+    since = place(came[-1]) if came else (0, 0, "")
+    return any(since <= place(f) < place(fact) for f in diary.about("order.accepted"))
 
 
 def _arrive(diary: Diary, fact: Fact, branch: str | None) -> None:
