@@ -42,8 +42,9 @@ from milepost.masterdata import api as masterdata_api
 from milepost.notify import api as notify_api
 from milepost.notify import service as notify
 from milepost.orders import api as orders_api
-from milepost.orders import history, keys
+from milepost.orders import history, keys, projector
 from milepost.orders import service as orders
+from milepost.orders.model import Calendar
 from milepost.periodic import Periodic
 from milepost.plan import api as plan_api
 from milepost.reports import api as reports_api
@@ -90,6 +91,7 @@ def create_api(db: Database, settings: Settings) -> FastAPI:
     api.state.settings = settings
     install_guard(db.engine)
     history.install()  # first of those who listen: what comes of a change is told after the change
+    projector.use_calendar(Calendar(settings.time_zone))
     clocks.use()
     clocks.install()
     notify.install()

@@ -4,8 +4,9 @@ import os
 import tempfile
 from datetime import timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -37,8 +38,19 @@ class Settings(BaseSettings):
     ingest_parts: str = Field("0-f", description="topic parts this process ingests, as hex digits: 0-7,a")
     spool_sync_ms: int = Field(20, ge=1, le=1000, description="longest wait of a message for its sync")
     session_hours: timedelta = Field(timedelta(hours=12), description="life of a browser session")
-    time_zone: str = Field("Asia/Shanghai", description="IANA zone in which people of the company read times")
+    time_zone: str = Field(
+        "Asia/Shanghai", description="IANA zone of the company: of its rules and of what people read"
+    )
     company: str = Field("Milepost", description="name shown on pages and papers")
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (LookupError, ValueError, OSError):
+            raise ValueError(f"time_zone {name!r} is not known; use a name like Asia/Shanghai") from None
+        return name
 
     @property
     def sql_url(self) -> str:

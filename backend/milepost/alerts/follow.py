@@ -15,7 +15,8 @@ from milepost.evidence.model import Fact
 from milepost.ids import new_id
 from milepost.notify.model import Opening, openings
 from milepost.notify.rules import URGENCIES, due_at
-from milepost.orders.projector import CALENDAR, Change
+from milepost.orders import projector
+from milepost.orders.projector import Change
 from milepost.orders.vocabulary import RANK
 
 Row = dict[str, Any]
@@ -141,7 +142,7 @@ def _open(conn: Connection, order_id: str, number: str, key: str, each: Opening,
         "state": "open",
         "version": 1,
         "raised_at": now,
-        "due_at": due_at(each.rule, each.opened_at, CALENDAR),
+        "due_at": due_at(each.rule, each.opened_at, projector.calendar()),
         **told,
     }
     conn.execute(_ADD, values)

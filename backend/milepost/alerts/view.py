@@ -14,7 +14,7 @@ from milepost.notify.names import fill
 from milepost.notify.repository import names_of
 from milepost.notify.rules import RULES, URGENCIES, Both
 from milepost.notify.templates import LANGUAGES, render
-from milepost.orders.projector import CALENDAR
+from milepost.orders import projector
 from milepost.times import to_rfc3339
 
 Row = dict[str, Any]
@@ -50,7 +50,7 @@ def _item(row: Mapping[str, Any], fields: Row, told: list[Row], people: Mapping[
     rule = RULES.get(row["rule"], RULES["raised"])
     state = state_of(row, now)
     detail = {
-        language: render(rule.detail[n], fields, language, CALENDAR.zone).lstrip("，,：: ")
+        language: render(rule.detail[n], fields, language, projector.calendar().zone).lstrip("，,：: ")
         for n, language in enumerate(LANGUAGES)
     }
     return {

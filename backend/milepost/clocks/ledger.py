@@ -52,7 +52,7 @@ def _judged(change: Change, force: InForce) -> dict[Key, ClockState]:
     order_id, policies, calendars = change.order_id, force.policies, force.calendars
 
     def then(known: list[Fact], at: int) -> list[ClockState]:
-        story = trace(known, policies, projector.CALENDAR, at).get(order_id)
+        story = trace(known, policies, projector.calendar(), at).get(order_id)
         return [] if story is None else engine.judge(story, policies, calendars, at)
 
     clocks = engine.judge(change.story, policies, calendars, change.at)

@@ -15,6 +15,7 @@ from milepost.clocks.calendar import SEEDED_YEARS, Calendars, parse_calendars
 from milepost.clocks.policy import PolicySet, PolicyVersion
 from milepost.clocks.repository import Row
 from milepost.masterdata import service as masterdata
+from milepost.orders import projector
 from milepost.orders.model import Limits
 
 SEED = "seeded"  # the calendars as they come, before anybody has edited one
@@ -52,7 +53,7 @@ def in_force(conn: Connection) -> InForce:
         kept = _kept.get(conn.engine)
     if known is not None:
         return known
-    stamp = repository.stamp(conn)
+    stamp = (*repository.stamp(conn), projector.calendar().zone)
     if kept is None or kept.stamp != stamp:
         calendar = stamp[1] or SEED
         force = InForce(policy_set(repository.policies(conn)), calendars_of(conn, calendar), calendar)
@@ -88,7 +89,7 @@ def calendars_of(conn: Connection, version: str) -> Calendars:
     named: dict[str, object] = {}
     if version != SEED:
         named = {row["name"]: json.loads(row["days"]) for row in repository.calendars(conn, version)}
-    return parse_calendars({"calendars": named}).with_branches(kept_by(conn))
+    return parse_calendars({"zone": projector.calendar().zone, "calendars": named}).with_branches(kept_by(conn))
 
 
 def check_calendar(name: str, days: Mapping[str, object]) -> None:

@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from milepost.notify import repository
 from milepost.notify.templates import DEFAULTS, LANGUAGES, UNKNOWN, render
-from milepost.orders.projector import CALENDAR
+from milepost.orders import projector
 
 
 class Texts:
@@ -20,6 +20,8 @@ class Texts:
         """A message in every language: {"zh": …, "en": …}. A template that is gone reads as its name."""
         house = DEFAULTS.get(template, (f"{template} {UNKNOWN} {{order}}",) * 2)
         return {
-            language: render(self._own.get((template, language), house[number]), fields, language, CALENDAR.zone)
+            language: render(
+                self._own.get((template, language), house[number]), fields, language, projector.calendar().zone
+            )
             for number, language in enumerate(LANGUAGES)
         }

@@ -13,8 +13,6 @@ from milepost.orders.fold import Story, trace
 from milepost.orders.model import Calendar, Limits, OrderState, Policy
 from milepost.times import now_ms
 
-CALENDAR = Calendar()
-
 
 @dataclass(frozen=True, slots=True)
 class Change:
@@ -54,6 +52,18 @@ def _no_versions(conn: Connection) -> Limits:
 
 
 _limits: Callable[[Connection], Limits] = _no_versions
+_calendar = Calendar()
+
+
+def use_calendar(calendar: Calendar) -> None:
+    """Let the company's days be those of this zone (wired by the composition root)."""
+    global _calendar  # noqa: PLW0603  (one installation serves one company)
+    _calendar = calendar
+
+
+def calendar() -> Calendar:
+    """The company's local days: those of the fold, the clocks, the reports and every message."""
+    return _calendar
 
 
 def use_limits(limits: Callable[[Connection], Limits]) -> None:
@@ -94,7 +104,7 @@ def refold(conn: Connection, order_id: str, news: Iterable[Fact], now: int | Non
         return False
     facts, links = world.load(conn, order_id)
     repository.set_links(conn, order_id, links)
-    story = trace(facts, _limits(conn), CALENDAR, at).get(order_id)
+    story = trace(facts, _limits(conn), _calendar, at).get(order_id)
     if story is None:
         return False
     ahead = [t for f in facts if (t := max(f.at, f.received_at or f.at)) > at]

@@ -17,7 +17,7 @@ from milepost.orders import guards, projector, repository, transitions, trips, w
 from milepost.orders.authority import author_role, roles_over
 from milepost.orders.guards import Case
 from milepost.orders.listing import Filter, listing
-from milepost.orders.projector import CALENDAR, on_facts, refold, subscribe, wake
+from milepost.orders.projector import calendar, on_facts, refold, subscribe, wake
 from milepost.orders.spelling import SCANNED, complete, spelled
 from milepost.orders.view import detail, evidence
 from milepost.orders.vocabulary import KINDS, validate
@@ -125,7 +125,7 @@ def case_of(
     """What a guard looks at, for a command upon this row."""
     projection = repository.projection(row)
     limits = projector.limits(conn).limits(projection.get("channel"), projection.get("customer_class"), at)
-    return Case(row["state"], projection, roles, at, me.id, fields, limits, CALENDAR)
+    return Case(row["state"], projection, roles, at, me.id, fields, limits, calendar())
 
 
 def check_version(row: Mapping[str, Any], name: str, asked: Asked) -> None:
@@ -235,5 +235,5 @@ def _missing(ref: str) -> str:
 
 
 def _number(conn: Connection, now: int) -> str:
-    day = CALENDAR.local(now).strftime("%y%m%d")
+    day = calendar().local(now).strftime("%y%m%d")
     return f"SO-{day}-{repository.next_number(conn, day):04d}"

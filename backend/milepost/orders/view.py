@@ -54,7 +54,7 @@ def _case(conn: Connection, row: Mapping[str, Any], projection: Mapping[str, Any
     """What is allowed is asked now, of the order as it is stored."""
     now = now_ms()
     limits = projector.limits(conn).limits(projection.get("channel"), projection.get("customer_class"), now)
-    return Case(row["state"], projection, roles, now, limits=limits, calendar=projector.CALENDAR)
+    return Case(row["state"], projection, roles, now, limits=limits, calendar=projector.calendar())
 
 
 def summary(row: Mapping[str, Any]) -> dict[str, Any]:

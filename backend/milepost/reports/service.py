@@ -18,7 +18,7 @@ from milepost.masterdata import service as masterdata
 from milepost.orders import projector
 from milepost.orders import service as orders
 from milepost.orders.authority import author_role
-from milepost.orders.projector import CALENDAR, Change
+from milepost.orders.projector import Change
 from milepost.orders.vocabulary import KINDS
 from milepost.reports import repository
 from milepost.reports.kpi import CLOCKS, GROUPS, Group, kpi
@@ -59,7 +59,7 @@ def on_change(conn: Connection, change: Change) -> None:
     """Keep what the order brings to the figures now; what its clocks bring is read from their table."""
     if change.by_clock:
         return
-    repository.save(conn, deeds_of(change.story, projector.limits(conn), CALENDAR, change.number))
+    repository.save(conn, deeds_of(change.story, projector.limits(conn), projector.calendar(), change.number))
 
 
 def groups(names: Iterable[str]) -> tuple[Group, ...]:
@@ -98,11 +98,11 @@ def proposals(
     Raises Invalid for a period that is no month.
     """
     at = now_ms() if now is None else now
-    period = period or CALENDAR.local(at).strftime("%Y-%m")
+    period = period or projector.calendar().local(at).strftime("%Y-%m")
     from_ms, to_ms = _month(period)
     force, places = versions.in_force(conn), _places(conn)
     known = repository.figures_of_month(conn, from_ms, to_ms, PROPOSED_CLOCKS)
-    found = propose(known, at, places=places, calendar=CALENDAR, policies=force.policies)
+    found = propose(known, at, places=places, calendar=projector.calendar(), policies=force.policies)
     found = [each for each in found if each.period == period and _sees(who, each, places)]
     decided = repository.decisions(conn, {each.id for each in found})
     shown = [
@@ -193,4 +193,5 @@ def _month(period: str) -> tuple[int, int]:
         raise Invalid(f"period {period!r} is no month; write it like 2026-03")
     year, month = int(found[1]), int(found[2])
     following = date(year + month // 12, month % 12 + 1, 1)
-    return CALENDAR.instant(date(year, month, 1), time()), CALENDAR.instant(following, time())
+    calendar = projector.calendar()
+    return calendar.instant(date(year, month, 1), time()), calendar.instant(following, time())
