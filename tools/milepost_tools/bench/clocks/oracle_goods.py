@@ -157,7 +157,9 @@ def _tell(diary: Diary, fact: Fact) -> None:
             if waiting and fact.body["can_receive_at"] > since + WAIT:
                 _fail(diary, fact, waiting)
         case "load.overridden":
-            _release(diary, fact, [u for u in _named(diary, fact) if not u.vehicles], "short")
+            closed = (*_OUTCOMES.values(), "delivery_failed")
+            left = [u for u in _named(diary, fact) if not u.vehicles and u.state not in closed]
+            _release(diary, fact, left, "short")
         case "disposition.decided" if fact.body["decision"] == "lost":
             if not fact.body.get("units"):
                 diary.tell(fact, "lost")

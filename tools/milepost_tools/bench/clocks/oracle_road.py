@@ -11,6 +11,7 @@ from milepost_tools.bench.clocks.oracle_judge import Answer, Mark, Start, mark, 
 _SIGNED = ("signed", "signed_abnormal")
 _DONE = (*_SIGNED, "refused")
 _COMPLAINTS = {"mail": ("N-53", 1), "change": ("N-53", 1), "1": ("N-54", 15), "2": ("N-57", 3)}
+_AWAY = ("loaded", "reloaded", "departed", "lost")
 _INSURED = ("accident", "theft", "wetting")
 
 
@@ -124,12 +125,11 @@ def _terminals(diary: Diary, until: int) -> Iterator[Answer]:
     """N-33, N-34, N-35."""
     project = diary.submitted is not None and diary.submitted.body["class"] == "project"
     for place, fact in _gatherings(diary, "at_hub", "at_terminal", ends=("loaded", "reloaded")) if project else []:
-        if _mode(diary, fact) == "handout":
+        decided = _decided(diary, place, fact)
+        if decided is not None:
             due = instant(day_of(fact.at) + timedelta(days=1), 24)
-            ends, voids = (
-                _after(diary, place, "handed_out"),
-                _after(diary, place, "loaded", "reloaded", "departed", "lost"),
-            )
+            ends = [m for m in _after(diary, place, "handed_out") if m > decided]
+            voids = [m for m in _after(diary, place, *_AWAY) if m > decided]
             yield settle(diary, until, "N-33", _start(fact), due, inclusive=False, ends=ends, voids=voids)
     names: list[tuple[Mark, str]] = []
     for place, fact in _gatherings(diary, "at_terminal"):
@@ -143,6 +143,15 @@ def _terminals(diary: Diary, until: int) -> Iterator[Answer]:
         voids = line + _after(diary, place, "delivery_failed", "handed_out", "lost")
         yield settle(diary, until, clock, _start(fact), due, inclusive=False, ends=_all_done(diary, place), voids=voids)
     yield from _appointments(diary, until, names)
+
+
+def _decided(diary: Diary, place: int, arrival: Fact) -> Mark | None:
+    """When it was known that what came in is to be handed out: at the arrival, or by a routing while it is there."""
+    if _mode(diary, arrival) == "handout":
+        return mark(arrival)
+    gone = min(_after(diary, place, "handed_out", *_AWAY), default=None)
+    routed = [mark(f) for f in diary.about("order.routed") if f.body["mode"] == "handout" and mark(f) > mark(arrival)]
+    return next((m for m in routed if gone is None or m < gone), None)
 
 
 def _mode(diary: Diary, arrival: Fact) -> str | None:
