@@ -264,3 +264,18 @@ def test_fetching_goods_is_no_delivery(story: Any):
     story.load(units, "van")
     story.say("vehicle.left", vehicle="van", site="yard")
     assert (story.state().state, story.state().deliveries) == ("picked_up", [])
+
+
+def test_F3_4_a_unit_that_stands_at_the_consignee_and_is_read_elsewhere_contradicts(story: Any):
+    """Settled once it is seen where it should be."""
+    units = story.to_waybilled(qty=1)
+    story.trip()
+    story.load(units)
+    story.say("load.signed", trip="t1", pieces=1, cautions=[])
+    story.say("vehicle.left", vehicle="v1", site="yard")
+    story.say("vehicle.stopped", vehicle="v1", site="shop")
+    story.say("unit.seen", unit=units[0], site="yard")
+    assert open_kinds(story) == {"seen_elsewhere": None}
+    assert story.state().state == "at_consignee"
+    story.say("unit.seen", unit=units[0], site="shop")
+    assert open_kinds(story) == {}
