@@ -57,7 +57,7 @@ _SETTLES: Mapping[str, tuple[str, ...]] = {
     "waybill_differs": ("correct", "waybill"),
     "rerouted": ("accept", "contact"),
 }
-_ANY = ("contact", "close-exception", "correct")
+_ANY = ("contact", "correct")
 # What ends a clock, by the key that the desk calls it (clocks/todo.py), as a command of the order's page.
 _BY_TO_DO: Mapping[str, str] = {
     "accept": "accept", "assign": "assign", "postpone": "postpone", "reroute": "reroute", "print": "note-printed",
@@ -127,8 +127,6 @@ def settling(item: Mapping[str, Any], allowed: Sequence[str]) -> list[str]:
     else:
         first = _SETTLES.get(item["kind"], ())
     wanted = dict.fromkeys((*first, *_ANY))
-    if "resolve" not in item["can"]:
-        wanted.pop("close-exception", None)  # this one is closed by facts alone
     return [command for command in wanted if command in allowed][:3]
 
 

@@ -75,7 +75,7 @@ INBOX_TEXTS: dict[str, tuple[str, str]] = {
     "inbox.task": ("要做", "Task"),
     "inbox.due": ("期限", "Due"),
     "inbox.next": ("之后", "What follows"),
-    "inbox.pieces": ("两条证据，必有一条错", "Two pieces of evidence, one is wrong"),
+    "inbox.pieces": ("两条证据，必有一条错", "One of these is wrong"),
     "inbox.pieces.help": ("两条都保留，更正另写一条", "both stay; a correction is added"),
     "inbox.piece.rssi": ("信号 dBm", "Signal, dBm"),
     "inbox.piece.none": ("没有读数曲线", "no trace of reads"),

@@ -37,8 +37,7 @@ def inbox(client: TestClient, query: str = "", lang: str = "en") -> Page:
     return opened(client, f"/inbox?lang={lang}&{query}")
 
 
-@pytest.mark.requirement("EO-19")
-def test_EO19_an_item_says_cause_task_who_was_told_and_what_follows(client_of: Clients, ask: Ask) -> None:
+def test_an_item_says_cause_task_who_was_told_and_what_follows(client_of: Clients, ask: Ask) -> None:
     desk = client_of(*ALL)
     item = troubled(desk, number := ask())
     shown = desk.get(f"/api/v1/alerts/{item}").json()
@@ -108,8 +107,7 @@ def test_pressing_twice_takes_once(client_of: Clients, ask: Ask) -> None:
     assert desk.get(f"/api/v1/alerts/{item}").json()["version"] == 2
 
 
-@pytest.mark.requirement("OD-9")
-def test_OD9_a_branch_sees_its_own_items_and_a_customer_gets_no_such_page(client_of: Clients, ask: Ask) -> None:
+def test_a_branch_sees_its_own_items_and_a_customer_gets_no_such_page(client_of: Clients, ask: Ask) -> None:
     all_seeing = client_of(*ALL)
     mine = troubled(all_seeing, own := ask(branch="ZJ"))
     other = troubled(all_seeing, foreign := ask(branch="BC"))
@@ -155,7 +153,6 @@ def test_the_way_to_settle_it_is_a_command_that_the_order_allows_now(client_of: 
     assert linked and linked <= allowed
 
 
-@pytest.mark.requirement("X-22")
 def test_W01_hostile_words_stay_words(client_of: Clients, ask: Ask) -> None:
     desk = client_of(*ALL)
     item = troubled(desk, ask(customer=BAD[:64], contact={"name": BAD, "phone": "1"}), text=BAD)

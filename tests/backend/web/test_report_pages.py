@@ -69,6 +69,7 @@ def test_X21_the_sources_figure_and_the_one_that_counts_all_stand_side_by_side(m
         assert 0 < page.text.index(honest) - page.text.index(source) < 200
 
 
+@pytest.mark.requirement("KP-1")
 @pytest.mark.parametrize("by", ["branch", "region", "big_region", "channel", "class", "period", "product"])
 def test_the_table_has_a_row_per_group_and_the_files_ask_for_the_same(march: None, client_of: Clients, by: str) -> None:
     boss = client_of("regional_manager")
@@ -86,8 +87,7 @@ def test_a_month_without_orders_says_what_to_do(client_of: Clients) -> None:
     assert "No orders in this span" in page.text and "all time" in page.text
 
 
-@pytest.mark.requirement("OD-9")
-def test_OD9_a_branch_sees_its_share_others_none_and_a_customer_no_such_page(march: None, client_of: Clients) -> None:
+def test_a_branch_sees_its_share_others_none_and_a_customer_no_such_page(march: None, client_of: Clients) -> None:
     first = client_of(("branch_manager", "branch", "SH1"))
     page = opened(first, f"/reports?lang=en&{MARCH}")
     assert "Branch SH1" in page.text and "Branch SH2" not in page.text
@@ -101,7 +101,7 @@ def test_OD9_a_branch_sees_its_share_others_none_and_a_customer_no_such_page(mar
     assert "/reports/proposals" not in opened(desk, "/reports").html
 
 
-@pytest.mark.requirement("PN-2", "PN-3")
+@pytest.mark.requirement("PN-3")
 def test_PN3_a_proposal_shows_its_article_and_evidence_and_is_decided_once(march: None, client_of: Clients) -> None:
     boss, admin = client_of(("regional_manager", "branch", "SH2")), client_of("admin")
     period = "/reports/proposals?period=2024-03&lang=en"
