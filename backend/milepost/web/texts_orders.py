@@ -214,6 +214,7 @@ ORDER_TEXTS: dict[str, tuple[str, str]] = {
     "ex.departed_incomplete": ("没装齐就走了", "Left incomplete"),
     "ex.unsigned_load": ("司机没签就走了", "Left without the driver's signature"),
     "ex.left_without_outcome": ("离开时没有结果", "Left without an outcome"),
+    "ex.tracker_silent": ("路上没有位置", "Tracker silent on the road"),
     "ex.short": ("少件", "Short"),
     "ex.line_short": ("缺货", "Out of stock"),
     "ex.over": ("多件", "Over"),

@@ -253,6 +253,18 @@ def test_EX25_an_enquiry_not_answered_within_fifteen_minutes(staffed: Any):
     assert not [i for i in staffed.inbox() if i["clock"] == "N-50"]
 
 
+@pytest.mark.requirement("EX-31")
+def test_EX31_a_tracker_that_falls_silent_on_the_road_until_it_is_heard(staffed: Any):
+    to_shop(staffed)
+    staffed.say("vehicle.silent", "09:00", vehicle="v1")
+    told = told_of(staffed, "tracker_silent:v1")
+    assert set(told) == {"dispatcher", "engineer"} and "v1" in told["dispatcher"]["text"]["en"]
+    assert item_of(staffed, "tracker_silent:v1")["ex"] == "EX-31"
+    heard = staffed.say("vehicle.heard", "09:30", vehicle="v1")
+    [gone] = [i for i in staffed.inbox(state="resolved") if i["kind"] == "tracker_silent"]
+    assert gone["resolved"]["fact"] == heard.id
+
+
 @pytest.mark.requirement("N-30")
 def test_EX30_each_day_without_a_track_is_an_item_of_its_own(staffed: Any):
     to_shop(staffed)

@@ -185,8 +185,33 @@ def test_with_a_silent_tracker_suspicion_waits_a_day(loaded):
     sign = loaded.say("order.signed", by="driver", order="o1", signer="her", pieces=1)
     day = 24 * 60 * loaded.MINUTE
     early = loaded.state(until=sign.at + day - 1)
-    assert (early.exceptions, early.next_due) == ([], sign.at + day)
-    assert [t["kind"] for t in loaded.state(until=sign.at + day).exceptions] == ["signed_without_presence"]
+    assert (troubles(loaded, until=sign.at + day - 1), early.next_due) == ({"tracker_silent": False}, sign.at + day)
+    assert troubles(loaded, until=sign.at + day) == {"tracker_silent": False, "signed_without_presence": True}
+
+
+@pytest.mark.requirement("EX-31")
+def test_EX31_a_silent_tracker_is_trouble_of_the_goods_on_the_road(loaded):
+    loaded.say("vehicle.silent", vehicle="v1")
+    assert troubles(loaded) == {}  # the truck stands in the yard
+    gone = loaded.say("vehicle.left", vehicle="v1", site="yard")
+    (trouble,) = loaded.state().exceptions
+    assert (trouble["kind"], trouble["ex"], trouble["opened_at"]) == ("tracker_silent", "EX-31", gone.at)
+    heard = loaded.say("vehicle.heard", vehicle="v1")
+    (trouble,) = loaded.state().exceptions
+    assert (trouble["closed_at"], loaded.state().flags) == (heard.at, [])
+    loaded.say("vehicle.silent", vehicle="v1")
+    assert [t["closed_at"] is None for t in loaded.state().exceptions] == [False, True]
+
+
+@pytest.mark.requirement("EX-31")
+def test_EX31_it_is_no_trouble_of_goods_that_are_off(loaded):
+    loaded.say("vehicle.left", vehicle="v1", site="yard")
+    loaded.say("vehicle.silent", vehicle="v1")
+    assert troubles(loaded) == {"tracker_silent": True}
+    unit = loaded.state().units[0]["id"]
+    off = loaded.say("unit.unloaded", unit=unit, vehicle="v1", site="hub")
+    (trouble,) = [t for t in loaded.state().exceptions if t["kind"] == "tracker_silent"]
+    assert trouble["closed_at"] == off.at
 
 
 def test_signed_and_signed_abnormal_both_abnormal_holds(delivered):

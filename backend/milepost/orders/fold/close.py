@@ -20,7 +20,7 @@ def handed_out(w: World, fact: Fact, order: Order) -> None:
     for unit in order.counting():
         if unit.close is None:
             _infer_road(order, unit, fact)
-            leave_vehicle(w, unit)
+            leave_vehicle(w, unit, fact.at)
             unit.phys = "handed_out"
             order.note("handed_out", fact, unit.id)
 
@@ -53,7 +53,7 @@ def signed(w: World, fact: Fact, order: Order) -> None:
         unit.close, unit.close_at = outcome, fact.at
         order.note(outcome, fact, unit.id)
         unit.marks["signed"] = Mark(fact, grade="C" if handed and fact.source == "partner" else None)
-        leave_vehicle(w, unit)
+        leave_vehicle(w, unit, fact.at)
     order.signs.append((fact, tuple(unit.id for unit in covered)))
     pieces = fact.body.get("pieces")
     ought = sum(unit.pieces for unit in covered) if order.units else order.pieces

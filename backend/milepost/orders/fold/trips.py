@@ -134,7 +134,7 @@ def transferred(w: World, fact: Fact, trip: Trip) -> None:
         if unit is None or unit.aboard is None or unit.frozen is not None:
             continue
         departed = unit.departed
-        leave_vehicle(w, unit)
+        leave_vehicle(w, unit, fact.at)
         load(w, unit, fact, to, None, trip)
         unit.departed = departed
 

@@ -45,7 +45,7 @@ def loaded(w: World, fact: Fact, unit: Unit) -> None:
         if fact.source not in ("scan", "person"):
             _two_trucks(w, fact, unit, vehicle)
             return
-        leave_vehicle(w, unit)  # a person looked: it lies where the scan says
+        leave_vehicle(w, unit, fact.at)  # a person looked: it lies where the scan says
     if unit.frozen is not None:
         if fact.source not in ("scan", "person"):
             return
@@ -185,6 +185,8 @@ def seen(w: World, fact: Fact, unit: Unit) -> None:
         here = any(visit.site == site and visit.left is None for visit in w.visits.get(unit.aboard, ()))
         if not here:
             order.trouble("seen_elsewhere", unit.id, fact, unit=unit.id, site=site)
+    elif unit.phys == "at_consignee" and unit.close is None and w.role(site, order) != "consignee":
+        order.trouble("seen_elsewhere", unit.id, fact, unit=unit.id, site=site)
     else:
         unit.site = site
         order.settle("seen_elsewhere", fact.at, unit.id)
@@ -225,10 +227,13 @@ def infer_picked(order: Order, unit: Unit, fact: Fact) -> None:
         unit.marks["picked"] = Mark(fact, inferred=True)
 
 
-def leave_vehicle(w: World, unit: Unit) -> None:
-    """The unit is off its vehicle."""
+def leave_vehicle(w: World, unit: Unit, at: int) -> None:
+    """The unit is off its vehicle (`at`, UTC ms); with the last one of its order a silent tracker is no trouble of it."""
     if unit.aboard is not None:
-        w.aboard.get(unit.aboard, {}).pop(unit.id, None)
+        there = w.aboard.get(unit.aboard, {})
+        there.pop(unit.id, None)
+        if unit.order is not None and not any(other.order == unit.order for other in there.values()):
+            w.order(unit.order).settle("tracker_silent", at, unit.aboard)
     unit.aboard, unit.departed, unit.loaded_by = None, False, None
 
 
@@ -268,7 +273,7 @@ def _off(w: World, fact: Fact, unit: Unit) -> bool:
             return True
     elif fact.kind == "unit.passed_back" and off is not None and unit.aboard not in (None, off):
         return True
-    leave_vehicle(w, unit)
+    leave_vehicle(w, unit, fact.at)
     if unit.wrong:
         unit.wrong = False
         if unit.order is not None:

@@ -19,6 +19,8 @@ def left(w: World, fact: Fact, vehicle: str) -> None:
     trips = w.trips_of(vehicle, fact.at)
     for unit in _aboard(w, vehicle):
         _leave(w, unit, fact, site)
+    if vehicle in w.silent:
+        _miss(w, fact, vehicle)
     for trip in trips:
         if trip.kind != "pickup":
             _check_departure(w, trip, fact, site)
@@ -60,13 +62,23 @@ def stopped(w: World, fact: Fact, vehicle: str) -> None:
 
 
 def silent(w: World, fact: Fact, vehicle: str) -> None:
-    """No word from the tracker: a flag on the orders aboard."""
+    """No word from the tracker: a flag on the orders aboard, and trouble on the road (EX-31)."""
     w.silent.setdefault(vehicle, fact.at)
+    _miss(w, fact, vehicle)
 
 
 def heard(w: World, fact: Fact, vehicle: str) -> None:
     """It speaks again."""
     w.silent.pop(vehicle, None)
+    for order_id in {unit.order for unit in _aboard(w, vehicle)}:
+        w.order(order_id or "").settle("tracker_silent", fact.at, vehicle)
+
+
+def _miss(w: World, fact: Fact, vehicle: str) -> None:
+    """Nobody can say where the goods are that are under way aboard this vehicle."""
+    for unit in _aboard(w, vehicle):
+        if unit.departed and unit.close is None:
+            w.order(unit.order or "").trouble("tracker_silent", vehicle, fact, "EX-31", vehicle=vehicle)
 
 
 def _aboard(w: World, vehicle: str) -> list[Unit]:
