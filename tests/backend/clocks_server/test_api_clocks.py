@@ -13,6 +13,7 @@ from milepost.app import create_api
 from milepost.clocks import service
 from milepost.db import Database, metadata
 from milepost.orders import projector
+from milepost.orders import service as orders
 from milepost.schema import load_tables
 from milepost.settings import Settings
 from milepost.times import now_ms
@@ -125,6 +126,26 @@ def test_EO10_the_six_milestones_are_countdowns_on_each_order(company: Any, clie
     assert shown["N-09"]["waiting"] and not shown["N-05"]["waiting"] and not shown["N-10"]["waiting"]
     assert all(each["explanation"]["zh"] and each["explanation"]["en"] for each in shown.values())
     assert shown["N-09"]["to_do"] == "print"
+
+
+@pytest.mark.requirement("N-50")
+def test_N50_a_question_about_an_order_is_to_be_answered_within_a_quarter_of_an_hour(
+    company: Any, client_of: Clients, monkeypatch: pytest.MonkeyPatch
+):
+    """Asked and answered by the commands: their facts name the order."""
+    company.order(when="08:00")
+    monkeypatch.setattr(orders, "now_ms", lambda: company.now)
+    customer, desk = client_of(("customer", "customer", "c1")), client_of("desk")
+    asked = customer.post(f"{V1}/orders/o1/location-request", json={})
+    assert asked.status_code == 200, asked.text
+    [clock] = [each for each in get(desk, "/orders/o1/clocks") if each["clock"] == "N-50"]
+    assert (clock["verdict"], clock["due"]) == ("open", "2026-03-02T00:15:00.000Z")
+    company.wake("08:15:00.001")
+    assert [each["clock"] for each in company.breaches("N-50")] == ["N-50"]
+    answered = desk.post(f"{V1}/orders/o1/location-answer", json={"answer": "in the yard"})
+    assert answered.status_code == 200, answered.text
+    [clock] = [each for each in get(desk, "/orders/o1/clocks") if each["clock"] == "N-50"]
+    assert (clock["verdict"], clock["end"]) == ("late", "2026-03-02T00:15:00.001Z")
 
 
 def test_the_audit_shows_both_values(company: Any, client_of: Clients):
