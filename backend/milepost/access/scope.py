@@ -5,7 +5,7 @@ clause. During an HTTP request a guard on the engine refuses every SELECT that t
 come through `readable`, so a query that goes around it fails in the first test that runs it, and fails closed.
 """
 
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -15,7 +15,9 @@ from sqlalchemy.sql import visitors
 
 from milepost.access.model import SCOPE_KINDS, Principal
 
-_tables: dict[Table, dict[str, ColumnElement[Any]]] = {}
+# A column that holds a scope's id, or what is true of a row that lies in one of several.
+Within = ColumnElement[Any] | Callable[[list[str]], ColumnElement[bool]]
+_tables: dict[Table, dict[str, Within]] = {}
 _in_request: ContextVar[bool] = ContextVar("milepost_in_request", default=False)
 _MARK = "milepost_scoped"
 
@@ -24,9 +26,10 @@ class UnscopedQuery(RuntimeError):
     """A query read a scoped table without going through `readable`: a defect, never a person's mistake."""
 
 
-def scoped(table: Table, **columns: ColumnElement[Any]) -> Table:
+def scoped(table: Table, **columns: Within) -> Table:
     """Put `table` under scopes. `columns` maps a kind of scope (branch, site, carrier, customer, vehicle) to the
-    column, or the expression over the table's columns, that holds its id; kinds left out see nothing of it."""
+    column, or the expression over the table's columns, that holds its id; or, where a row lies in several of them, to a
+    function from ids to the condition. Kinds left out see nothing of it."""
     unknown = set(columns) - set(SCOPE_KINDS)
     if unknown:
         raise ValueError(f"unknown kinds of scope: {sorted(unknown)}")
@@ -53,8 +56,12 @@ def readable(
 def _within(principal: Principal, table: Table) -> ColumnElement[bool] | None:
     if principal.sees_all:
         return None
-    parts = [column.in_(sorted(ids)) for kind, column in _tables[table].items() if (ids := principal.scope_ids(kind))]
+    parts = [_in(column, sorted(ids)) for kind, column in _tables[table].items() if (ids := principal.scope_ids(kind))]
     return or_(*parts) if parts else false()
+
+
+def _in(column: Within, ids: list[str]) -> ColumnElement[bool]:
+    return column.in_(ids) if isinstance(column, ColumnElement) else column(ids)
 
 
 @contextmanager

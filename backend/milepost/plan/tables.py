@@ -1,6 +1,6 @@
 """Tables of the plan. Times are UTC ms; intervals are half-open, an open end is NULL."""
 
-from sqlalchemy import BigInteger, Column, Float, ForeignKey, Index, Integer, String, Table, UniqueConstraint
+from sqlalchemy import BigInteger, Column, Float, ForeignKey, Index, Integer, String, Table, UniqueConstraint, select
 
 from milepost.access.scope import scoped
 from milepost.db import metadata
@@ -89,4 +89,11 @@ appointment = Table(
 )
 
 scoped(unit, customer=unit.c.customer, branch=unit.c.branch)
-scoped(trip, branch=trip.c.branch, carrier=trip.c.carrier, vehicle=trip.c.vehicle_id)
+scoped(
+    trip,
+    branch=trip.c.branch,
+    carrier=trip.c.carrier,
+    vehicle=trip.c.vehicle_id,
+    # The keepers of a site load and unload what stops there.
+    site=lambda ids: trip.c.id.in_(select(trip_stop.c.trip_id).where(trip_stop.c.site_id.in_(ids))),
+)
