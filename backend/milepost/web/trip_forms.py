@@ -76,7 +76,7 @@ def plan_inputs(rows: int) -> tuple[Input, ...]:
 
 def rows_of(given: Texts) -> int:
     """How many rows of stops a form had."""
-    return next((n for n in range(MOST_ROWS) if not given.getlist(f"stops.{n}.site")), MOST_ROWS) or ROWS
+    return next((n for n in range(MOST_ROWS) if not given.getlist(f"stops.{n}.planned_from")), MOST_ROWS) or ROWS
 
 
 def planned(given: Texts, zone: ZoneInfo, ids: Mapping[str, Mapping[str, str]]) -> tuple[NewTrip, NewVehicle | None]:

@@ -219,8 +219,7 @@ def _cautions(row: Row) -> list[tuple[str, str]]:
     counters = said.get("counters") or {}
     if counters.get("escorts") == 2:
         found.append(("escorts", f"{counters['max_piece_kg']:g}"))
-    words = [asked.get("remark"), (asked.get("contact") or {}).get("remark")]
-    words += [line.get("remark") for line in said["lines"]]
+    words = [(asked.get("contact") or {}).get("remark"), *(line.get("remark") for line in said["lines"])]
     found += [("words", str(text)) for text in dict.fromkeys(words) if text]
     return found
 

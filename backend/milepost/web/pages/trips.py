@@ -38,12 +38,14 @@ _READY_FOR = ("confirmed", "picking", "ready", "pickup_due", "picked_up", "waybi
 
 @router.get("/trips", response_class=HTMLResponse)
 def trips(
-    request: Request, me: Staff, conn: Reader, day: str = "", vehicle: str = "", state: str = "", site: str = "",
+    request: Request, me: Staff, conn: Reader, vehicle: str = "", state: str = "", site: str = "",
     q: str = "",
 ) -> Response:  # fmt: skip
     """Trips of a day (default: today; `all`: of any day); the filter is the address."""
     language, now, zone = language_of(request), now_ms(), trip_acts.zone_of(request)
     today = trip_list.today(now, zone)
+    # The form says `all` ahead of its empty date, so that another filter leaves the days alone.
+    day = next((each for each in reversed(request.query_params.getlist("day")) if each), "")
     chosen = None if day == "all" else _day(day) or today
     wanted = trip_list.Filter(
         day=chosen,
@@ -142,7 +144,7 @@ def show(
         branch=offers.branch_name(branch, language) if branch else row["branch"],
         planner=planner, aboard=len(aboard), candidates=_candidates(conn, me, found.id, t) if planner else [],
         vehicle_form=trip_acts.described("trip-vehicle", trip_forms.VEHICLE, choices, t, start=start, back=back),
-        expect=_typed(back, "trip-expected"), sign=trip_forms.sign_form(t, load, back) if me.has("driver") else None,
+        expect=_typed(back, t), sign=trip_forms.sign_form(t, load, back) if me.has("driver") else None,
         cautions=trip_forms.cautions(load, t), typed=back.given.getlist("cautions") if back else [],
         key=new_id(), done=done, problem=trip_acts.told(back, t), back=f"/trips/{quote(row['ref'], safe='')}",
         **bar(conn, me),
@@ -271,12 +273,13 @@ def _choices(request: Request, conn: Connection, me: Principal) -> dict[str, lis
     return _offers(request, conn, me).choices | {"driver": drivers}
 
 
-def _typed(back: Back | None, name: str) -> dict[str, Any]:
-    if back is None or back.name != name:
+def _typed(back: Back | None, t: Any) -> dict[str, Any]:
+    """What the form of the list shows: as it was typed, with what was wrong."""
+    if back is None or back.name != "trip-expected":
         return {"open": False, "orders": "", "picked": [], "faults": []}
-    texts = [values.get("text", "") if kind == "other" else kind for _, kind, values in
-             (back.wrong.faults if back.wrong else ())]  # fmt: skip
-    return {"open": True, "orders": first(back.given, "orders"), "picked": back.given.getlist("order"), "faults": texts}
+    faults = [t(f"fault.{kind}", **values) for _, kind, values in (back.wrong.faults if back.wrong else ())]
+    return {"open": True, "orders": first(back.given, "orders"), "picked": back.given.getlist("order"),
+            "faults": faults}  # fmt: skip
 
 
 def _day(text: str) -> date | None:
