@@ -4,11 +4,10 @@ import json
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from sqlalchemy import Connection, func, or_
+from sqlalchemy import Connection, or_
 
 from milepost.access.model import Principal
 from milepost.access.scope import readable
-from milepost.alerts.tables import alert
 from milepost.orders.tables import order
 from milepost.plan.tables import unit
 from milepost.web.texts import TEXTS
@@ -141,8 +140,3 @@ def troubles_of_vehicles(conn: Connection, me: Principal, t: Translate) -> dict[
             if trouble["kind"] in _OF_THE_TRUCK and vehicle_id:
                 found.setdefault(vehicle_id, []).append(need)
     return found
-
-
-def open_alerts(conn: Connection, me: Principal) -> int:
-    """How many items of the inbox are unresolved: the number above it."""
-    return conn.execute(readable(me, alert, func.count()).where(alert.c.state != "resolved")).scalar_one()
