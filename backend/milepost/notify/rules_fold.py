@@ -47,6 +47,12 @@ unsigned_load | EX-22 | 6 | now | dispatcher@branch driver@vehicle | dispatcher 
 请司机补签装车单 | Have the driver sign for the load
 补签后了结 | Closed by the signature
 
+tracker_silent | EX-31 | 6 | shift | dispatcher@branch engineer@company | dispatcher | facts
+在途时设备静默 | Tracker silent on the road
+[{plate}] | [{plate}]
+打电话给司机 | Phone the driver
+设备恢复或货已卸下后了结 | Closed when it is heard again, or the goods are off
+
 left_without_outcome | - | 7 | now | dispatcher@branch driver@vehicle desk@branch | dispatcher | facts
 离开收货方时没有结果 | Left the consignee without an outcome
 [{plate}] | [{plate}]

@@ -27,7 +27,8 @@ def measure_latency(
     """Seconds between the instant at which a clock is late and the moment when another process can read its breach,
     at the 99th percentile; infinite when one never came.
 
-    On SQLite with one worker, as `milepost serve` runs it. `deadlines`: open clocks that are not due; `burst`: orders
+    On SQLite with one worker, as `milepost serve` runs it, with every part listening: each of those orders breaks three
+    clocks at once, and with its breaches its messages, its item of the inbox and its rows are written. `deadlines`: open clocks that are not due; `burst`: orders
     that become late within a minute, of which `at_once` at the same instant.
     """
     with tempfile.TemporaryDirectory() as folder:
