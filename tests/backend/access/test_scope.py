@@ -56,6 +56,17 @@ def test_a_person_sees_the_union_of_their_scopes(guarded):
     }
 
 
+def test_a_row_may_lie_in_several_scopes_of_a_kind(guarded):
+    # A function from ids to the condition: here every parcel lies at its own site and at the one of parcel 3.
+    scoped(parcel, site=lambda ids: parcel.c.site.in_(ids) if "s2" not in ids else parcel.c.id != "")
+    try:
+        assert seen(guarded, person(Grant("keeper", "site", "s1"))) == {"1", "2"}
+        assert seen(guarded, person(Grant("keeper", "site", "s2"))) == {"1", "2", "3"}
+        assert seen(guarded, person(Grant("desk", "branch", "north"))) == set()
+    finally:
+        scoped(parcel, branch=parcel.c.branch, site=parcel.c.site)
+
+
 def test_a_scope_that_the_table_does_not_know_sees_nothing(guarded):
     assert seen(guarded, person(Grant("driver", "vehicle", "v1"))) == set()
     assert seen(guarded, person()) == set()

@@ -408,6 +408,17 @@ def test_a_piece_of_another_order_goes_back(yard: Yard, staff: TestClient) -> No
     assert "Put it back: SO-2 #1 is of another order" in page.text and "0 / 3" in page.text
 
 
+def test_the_order_leads_to_its_pick_list_and_its_trip(
+    yard: Yard, staff: TestClient, client_of: Callable[..., TestClient]
+) -> None:
+    order = yard.order("SO-1", till="pick-list")
+    trip = yard.trip(carries=(order,))
+    html = opened(staff, "/orders/SO-1").html
+    assert 'href="/orders/SO-1/pick"' in html and f'href="/trips/{trip}"' in html
+    html = opened(client_of(("customer", "customer", "C-1")), "/orders/SO-1").html
+    assert "/pick" not in html and "/trips/" not in html and "T-1" in html
+
+
 def test_nothing_to_pick_says_where_orders_come_from(yard: Yard, staff: TestClient) -> None:
     page = opened(staff, "/picking")
     assert "Nothing to pick" in page.text and "To the desk" in page.text
