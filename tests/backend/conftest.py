@@ -1,6 +1,8 @@
 """Fixtures of the backend's tests: a database with the whole schema, people, a client."""
 
+import os
 import secrets
+import signal
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -45,6 +47,8 @@ def postgres_server() -> Iterator[str]:
             conn.exec_driver_sql("SELECT pg_reload_conf()")
         admin.dispose()
         yield url
+        if (pid := server.get_pid()) is not None:
+            os.kill(pid, signal.SIGQUIT)  # at once: its last checkpoint would write what nobody reads
         server.cleanup()
 
 
