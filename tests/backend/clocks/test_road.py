@@ -385,3 +385,15 @@ def test_N34_counts_the_units_of_now_and_the_way_before_the_arrival(tale: Tale) 
     assert tale.verdict("N-35", "14:00") == "open", "another way decided later changes nothing"
     tale.say("disposition.decided", "15:00", decision="lost", units=["u2"])
     assert tale.clock("N-34").start == tale.ms("10:00") and tale.clocks("N-35") == []
+
+
+@requirement("N-34")
+def test_N34_a_loss_sets_aside_the_appointment_after_a_failure(tale: Tale) -> None:
+    under_way(tale)
+    unload(tale, "10:00")
+    out_for_delivery(tale, "13:00")
+    tale.say("vehicle.stopped", "14:00", vehicle="v2", site="shop")
+    tale.say("delivery.failed", "14:10", by="driver", cause="absent", contact="phoned")
+    tale.say("delivery.agreed", "15:00", from_=tale.ms(f"{DAY5} 09:00"), to=tale.ms(f"{DAY5} 11:00"))
+    tale.say("disposition.decided", "16:00", decision="lost")
+    assert (tale.verdict("N-34"), tale.clock("N-34").end) == ("void", tale.ms("16:00"))
