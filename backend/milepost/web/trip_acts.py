@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from milepost.access.deps import require
 from milepost.access.model import Principal
 from milepost.db import Database
-from milepost.errors import Conflict, DuplicateKey, IllegalStep, Invalid, MilepostError
+from milepost.errors import Conflict, DuplicateKey, IllegalStep, MilepostError
 from milepost.orders import service as orders
 from milepost.orders.bodies import Command
 from milepost.web import orders_view
@@ -159,11 +159,6 @@ def read(model: Any, **values: Any) -> Any:
         return model.model_validate(values)
     except ValidationError as error:
         raise Wrong([(str(each["loc"][0]), "other", {"text": each["msg"]}) for each in error.errors()]) from None
-
-
-def valid(error: Invalid) -> Wrong:
-    """A fault that the service found, as one of the form."""
-    return Wrong([("", "other", {"text": error.message})])
 
 
 def zone_of(request: Request) -> ZoneInfo:

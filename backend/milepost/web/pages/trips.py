@@ -142,7 +142,7 @@ def show(
         request, me, "trip.html", section="trips", status=back.status if back else 200,
         trip=row, load=load, sites=trip_list.site_names(conn, language),
         branch=offers.branch_name(branch, language) if branch else row["branch"],
-        planner=planner, aboard=len(aboard), candidates=_candidates(conn, me, found.id, t) if planner else [],
+        planner=planner, aboard=len(aboard), candidates=_candidates(conn, me) if planner else [],
         vehicle_form=trip_acts.described("trip-vehicle", trip_forms.VEHICLE, choices, t, start=start, back=back),
         expect=_typed(back, t), sign=trip_forms.sign_form(t, load, back) if me.has("driver") else None,
         cautions=trip_forms.cautions(load, t), typed=back.given.getlist("cautions") if back else [],
@@ -254,7 +254,7 @@ def _sign(request: Request, me: Principal, found: plan.Trip, given: Texts, key: 
 _ACTS = {"trip-expected": _expected, "trip-vehicle": _vehicle, "trip-end": _end, "load-sign": _sign}
 
 
-def _candidates(conn: Connection, me: Principal, trip_id: str, t: Any) -> list[dict[str, Any]]:
+def _candidates(conn: Connection, me: Principal) -> list[dict[str, Any]]:
     """Orders that could come along, priority first (PC-3): those of no trip's list."""
     found = orders.listing(conn, me, orders.Filter(states=_READY_FOR), sort="-created", cursor=None, limit=200)
     listed = trip_forms.listed(conn, {row["id"] for row in found["items"]})
