@@ -5,6 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# Machines that run tests are shared: how long one example takes says nothing about the rule it proves.
+settings.register_profile("milepost", deadline=None)
+settings.load_profile("milepost")
 
 ROOT = Path(__file__).parent.parent
 
