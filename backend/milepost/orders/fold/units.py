@@ -228,7 +228,7 @@ def infer_picked(order: Order, unit: Unit, fact: Fact) -> None:
 
 
 def leave_vehicle(w: World, unit: Unit, at: int) -> None:
-    """The unit is off its vehicle (`at`, UTC ms); with the last one of its order a silent tracker is no trouble of it."""
+    """The unit is off its vehicle (`at`, UTC ms); with the last of its order a silent tracker troubles it no longer."""
     if unit.aboard is not None:
         there = w.aboard.get(unit.aboard, {})
         there.pop(unit.id, None)
