@@ -9,10 +9,8 @@ from fastapi import Path as InPath
 from pydantic import AfterValidator
 
 from milepost.access.deps import Me, Reader, database
-from milepost.access.model import Principal
 from milepost.db import Database
-from milepost.errors import Conflict, IllegalStep
-from milepost.orders import derive, history_api, service
+from milepost.orders import carry, derive, history_api, service
 from milepost.orders.answers import FactOut, OrderOut, Page, SplitOut, TripStep
 from milepost.orders.bodies import BODIES, TRIP_BODIES, Append, Command, Plain, Request, Split
 from milepost.orders.fields import storable
@@ -114,70 +112,27 @@ router.include_router(history_api.router)
 
 def _step(name: str, body_type: type[Command]) -> Callable[..., Any]:
     def step(ref: Ref, body: body_type, db: Db, me: Me, key: Key = None, version: Version = None) -> OrderOut:  # type: ignore[valid-type]
-        asked = Asked(body.fields(), body.at, key, body.source, version)
-        answer = _carry_out(
-            db, me, key, f"POST /orders/{ref}/{name}", body,
-            lambda conn: service.command(conn, me, ref, name, asked),
-            lambda conn, problem: service.record_refusal(conn, me, ref, name, asked, problem),
-        )  # fmt: skip
-        return OrderOut(**answer)
+        return OrderOut(**carry.on_order(db, me, ref, name, body, key, version))
 
     return step
 
 
 def _trip_step(name: str, body_type: type[Command]) -> Callable[..., Any]:
     def step(trip: Annotated[str, InPath(max_length=64)], body: body_type, db: Db, me: Me, key: Key = None) -> TripStep:  # type: ignore[valid-type]
-        asked = Asked(body.fields(), body.at, key, body.source)
-        answer = _carry_out(
-            db, me, key, f"POST /trips/{trip}/{name}", body,
-            lambda conn: service.trip_command(conn, me, trip, name, asked),
-            lambda conn, problem: service.record_trip_refusal(conn, me, trip, name, asked, problem),
-        )  # fmt: skip
-        return TripStep(**answer)
+        return TripStep(**carry.on_trip(db, me, trip, name, body, key))
 
     return step
-
-
-def _carry_out(
-    db: Database,
-    me: Principal,
-    key: str | None,
-    what: str,
-    body: Command,
-    do: Callable[..., dict[str, Any]],
-    refused: Callable[..., None],
-) -> dict[str, Any]:
-    """One command, one transaction; what was refused is kept in one of its own, for the first is rolled back."""
-    try:
-        with db.tx() as conn:
-            return service.once(conn, me, key, what, body.model_dump(mode="json"), lambda: do(conn))
-    except (IllegalStep, Conflict) as error:
-        with db.tx() as conn:
-            refused(conn, error.problem())
-        raise
 
 
 @router.post("/orders/{ref}/split", status_code=201)
 def split_order(ref: Ref, body: Split, db: Db, me: Me, key: Key = None, version: Version = None) -> SplitOut:
     """Decompose an order into several, before it is locked (LI-7)."""
-    asked = Asked(body.fields(), body.at, key, body.source, version)
-    answer = _carry_out(
-        db, me, key, f"POST /orders/{ref}/split", body,
-        lambda conn: derive.split(conn, me, ref, asked),
-        lambda conn, problem: service.record_refusal(conn, me, ref, "split", asked, problem),
-    )  # fmt: skip
-    return SplitOut(**answer)
+    return SplitOut(**carry.on_order(db, me, ref, "split", body, key, version, derive.split))
 
 
 def _derived(name: str, body_type: type[Command], make: Callable[..., dict[str, Any]]) -> Callable[..., Any]:
     def step(ref: Ref, body: body_type, db: Db, me: Me, key: Key = None, version: Version = None) -> OrderOut:  # type: ignore[valid-type]
-        asked = Asked(body.fields(), body.at, key, body.source, version)
-        answer = _carry_out(
-            db, me, key, f"POST /orders/{ref}/{name}", body,
-            lambda conn: make(conn, me, ref, asked),
-            lambda conn, problem: service.record_refusal(conn, me, ref, name, asked, problem),
-        )  # fmt: skip
-        return OrderOut(**answer)
+        return OrderOut(**carry.on_order(db, me, ref, name, body, key, version, make))
 
     return step
 

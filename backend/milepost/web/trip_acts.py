@@ -6,14 +6,10 @@ from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 from fastapi import Depends, Request
-from sqlalchemy import Connection
 
 from milepost.access.deps import require
 from milepost.access.model import Principal
-from milepost.db import Database
-from milepost.errors import Conflict, DuplicateKey, IllegalStep, MilepostError
-from milepost.orders import service as orders
-from milepost.orders.bodies import Command
+from milepost.errors import DuplicateKey, IllegalStep, MilepostError
 from milepost.web import orders_view
 from milepost.web.forms.describe import Input
 from milepost.web.forms.reading import Texts, Wrong, first
@@ -40,66 +36,6 @@ class Back:
     def status(self) -> int:
         """The HTTP status of the page on which it stands."""
         return self.error.status if self.error else 422
-
-
-def on_trip(
-    db: Database,
-    me: Principal,
-    trip_id: str,
-    name: str,
-    body: Command,
-    key: str | None,
-    before: Callable[[Connection], object] | None = None,
-) -> Row:
-    """A command on a trip (`load-sign`, `load-check`, `transfer`) in one transaction, once per key.
-
-    `before`: what is done in the same transaction ahead of it. What was refused is kept by its orders, as the API does.
-    Raises what `orders.service.trip_command` raises.
-    """
-    asked = orders.Asked(body.fields(), body.at, key, body.source)
-    what = f"POST /trips/{trip_id}/{name}"
-    try:
-        with db.tx() as conn:
-            if before:
-                before(conn)
-            return orders.once(
-                conn, me, key, what, body.model_dump(mode="json"),
-                lambda: orders.trip_command(conn, me, trip_id, name, asked),
-            )  # fmt: skip
-    except (IllegalStep, Conflict) as error:
-        with db.tx() as conn:
-            orders.record_trip_refusal(conn, me, trip_id, name, asked, error.problem())
-        raise
-
-
-def on_orders(db: Database, me: Principal, name: str, bodies: Mapping[str, Command], key: str | None) -> list[Row]:
-    """The same command on several orders (id → body): all of them, or none when one is refused.
-
-    Raises what `orders.service.command` raises.
-    """
-    last: tuple[str, orders.Asked] | None = None
-    made = []
-    try:
-        with db.tx() as conn:
-            for n, (order_id, body) in enumerate(sorted(bodies.items())):
-                own = f"{key}-{n}" if key else None
-                asked = orders.Asked(body.fields(), body.at, own, body.source)
-                last = order_id, asked
-                made.append(_once(conn, me, order_id, name, body, asked))
-    except (IllegalStep, Conflict) as error:
-        if last:
-            with db.tx() as conn:
-                orders.record_refusal(conn, me, last[0], name, last[1], error.problem())
-        raise
-    return made
-
-
-def _once(conn: Connection, me: Principal, order_id: str, name: str, body: Command, asked: orders.Asked) -> Row:
-    what = f"POST /orders/{order_id}/{name}"
-    return orders.once(
-        conn, me, asked.key, what, body.model_dump(mode="json"),
-        lambda: orders.command(conn, me, order_id, name, asked),
-    )  # fmt: skip
 
 
 def described(

@@ -14,6 +14,7 @@ from milepost.errors import Invalid, MilepostError
 from milepost.evidence import repository as evidence_rows
 from milepost.fleet import repository as fleet_rows
 from milepost.ids import new_id
+from milepost.orders import carry
 from milepost.orders.bodies import BODIES, TRIP_BODIES, Command
 from milepost.plan import service as plan
 from milepost.times import now_ms
@@ -123,7 +124,7 @@ def _scan(request: Request, me: Principal, ref: str, given: Texts) -> Response:
         if not row["on"]:
             raise Invalid(t("trip.no_vehicle.load"))
         body = trip_acts.read(BODIES[name], unit=unit.id, vehicle=row["on"]["vehicle_id"], site=site, source="scan")
-        trip_acts.on_orders(db, me, name, {order_id: body}, key_of(given))
+        carry.on_orders(db, me, name, [(order_id, body)], key_of(given))
         return _seen(found, given, "off" if off else "aboard", unit.id)
     except MilepostError as error:
         with db.read() as conn:
@@ -169,7 +170,7 @@ def _act(request: Request, me: Principal, ref: str, name: str, given: Texts) -> 
 
 def _counted(request: Request, me: Principal, found: plan.Trip, given: Texts) -> list[Any]:
     body = trip_acts.read(TRIP_BODIES["load-check"], pieces=first(given, "pieces"), order=first(given, "order"))
-    return trip_acts.on_trip(database(request), me, found.id, "load-check", body, key_of(given))["warnings"]
+    return carry.on_trip(database(request), me, found.id, "load-check", body, key_of(given))["warnings"]
 
 
 def _apart(request: Request, me: Principal, found: plan.Trip, name: str, given: Texts) -> list[Any]:
@@ -189,7 +190,7 @@ def _apart(request: Request, me: Principal, found: plan.Trip, name: str, given: 
     for order_id, units in by_order.items():
         named = {"trip": found.id} if name == "load-override" else {}
         bodies[order_id] = trip_acts.read(BODIES[name], units=units, reason=first(given, "reason"), **named)
-    made = trip_acts.on_orders(database(request), me, name, bodies, key_of(given))
+    made = carry.on_orders(database(request), me, name, sorted(bodies.items()), key_of(given))
     return [warned for each in made for warned in each["warnings"]]
 
 

@@ -1,7 +1,6 @@
 """Commands given from a page: read the form, carry the command out as the API does, come back with what was typed."""
 
 import re
-from typing import Any
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
@@ -12,7 +11,8 @@ from starlette.concurrency import run_in_threadpool
 from milepost.access.deps import Me, database
 from milepost.access.model import Principal
 from milepost.db import Database
-from milepost.errors import Conflict, IllegalStep, Invalid, MilepostError, NotFound
+from milepost.errors import Invalid, MilepostError, NotFound
+from milepost.orders import carry
 from milepost.orders import service as orders
 from milepost.orders.bodies import BODIES, Command
 from milepost.web import orders_view
@@ -42,7 +42,7 @@ def _act(request: Request, me: Principal, number: str, command: str, given: Text
         raise NotFound(f"no command {command!r} on this page")
     try:
         body = _body(request, db, me, number, command, given)
-        answer = carry_out(db, me, number, command, body, key_of(given), version_of(given))
+        answer = carry.on_order(db, me, number, command, body, key_of(given), version_of(given))
     except Wrong as wrong:
         returned = Returned(command, given, wrong=wrong)
     except MilepostError as error:
@@ -80,26 +80,6 @@ def _body(request: Request, db: Database, me: Principal, number: str, command: s
     except Invalid as error:
         raise Wrong([("", "other", {"text": error.message})]) from None
     return body
-
-
-def carry_out(
-    db: Database, me: Principal, ref: str, name: str, body: Command, key: str | None, version: int | None
-) -> dict[str, Any]:
-    """One command in one transaction, once per key; what was refused is kept in a transaction of its own.
-
-    Raises what `orders.service.command` raises.
-    """
-    asked = orders.Asked(body.fields(), body.at, key, body.source, version)
-    what = f"POST /orders/{ref}/{name}"
-    try:
-        with db.tx() as conn:
-            return orders.once(
-                conn, me, key, what, body.model_dump(mode="json"), lambda: orders.command(conn, me, ref, name, asked)
-            )
-    except (IllegalStep, Conflict) as error:
-        with db.tx() as conn:
-            orders.record_refusal(conn, me, ref, name, asked, error.problem())
-        raise
 
 
 def key_of(given: Texts) -> str | None:

@@ -12,9 +12,9 @@ from milepost.access.deps import Reader, database, require
 from milepost.access.model import SYSTEM, Principal
 from milepost.access.scope import readable
 from milepost.clocks.tables import clock
-from milepost.db import Database
-from milepost.errors import Conflict, IllegalStep, MilepostError, NotFound
+from milepost.errors import MilepostError, NotFound
 from milepost.ids import new_id
+from milepost.orders import carry
 from milepost.orders import service as orders
 from milepost.orders.bodies import BODIES, Command
 from milepost.orders.model import LEVEL
@@ -151,7 +151,7 @@ def _pick(request: Request, me: Principal, number: str, given: Texts) -> Respons
             if any(each["id"] == unit.id and _picked(each) for each in row["units"]):
                 return _to(row, f"did=again&u={unit.id}")
         bodies = _bodies(did, line, row, unit.id if unit else "", given)
-        _give(db, me, row["id"], name, bodies, key_of(given))
+        carry.on_orders(db, me, name, [(row["id"], body) for body in bodies], key_of(given))
     except Wrong as wrong:
         back = Back(name, given, wrong=wrong)
     except MilepostError as error:
@@ -187,24 +187,6 @@ def _bodies(did: str, line: str, row: Row, unit: str, given: Texts) -> list[Comm
             if not units:
                 raise Wrong([("unit", "missing", {})])
             return [trip_acts.read(BODIES["picked"], unit=each) for each in units]
-
-
-def _give(db: Database, me: Principal, order_id: str, name: str, bodies: list[Command], key: str | None) -> None:
-    """The same command several times on one order, all or none."""
-    asked = orders.Asked()
-    try:
-        with db.tx() as conn:
-            for n, body in enumerate(bodies):
-                own = f"{key}-{n}" if key else None
-                asked = orders.Asked(body.fields(), body.at, own, body.source)
-                orders.once(
-                    conn, me, own, f"POST /orders/{order_id}/{name}", body.model_dump(mode="json"),
-                    lambda asked=asked: orders.command(conn, me, order_id, name, asked),
-                )  # fmt: skip
-    except (IllegalStep, Conflict) as error:
-        with db.tx() as conn:
-            orders.record_refusal(conn, me, order_id, name, asked, error.problem())
-        raise
 
 
 def _to(row: Row, query: str) -> Response:

@@ -14,6 +14,7 @@ from milepost.access.model import Principal
 from milepost.errors import Forbidden, MilepostError
 from milepost.ids import new_id
 from milepost.masterdata import service as masterdata
+from milepost.orders import carry
 from milepost.orders import service as orders
 from milepost.orders.bodies import TRIP_BODIES
 from milepost.plan import api as plan_api
@@ -234,7 +235,7 @@ def _vehicle(request: Request, me: Principal, found: plan.Trip, given: Texts, ke
         return []
     moved = trip_acts.read(TRIP_BODIES["transfer"], **{"from": row["on"]["vehicle_id"], "to": body.vehicle},
                            units=units, at=body.from_)  # fmt: skip
-    answer = trip_acts.on_trip(db, me, found.id, "transfer", moved, f"{key}-t" if key else None, before=change)
+    answer = carry.on_trip(db, me, found.id, "transfer", moved, f"{key}-t" if key else None, before=change)
     return answer["warnings"]
 
 
@@ -248,7 +249,7 @@ def _sign(request: Request, me: Principal, found: plan.Trip, given: Texts, key: 
     if not me.has("driver"):
         raise Forbidden(translator(language_of(request))("trip.sign.driver"))
     body = trip_forms.signed(given)
-    return trip_acts.on_trip(database(request), me, found.id, "load-sign", body, key)["warnings"]
+    return carry.on_trip(database(request), me, found.id, "load-sign", body, key)["warnings"]
 
 
 _ACTS = {"trip-expected": _expected, "trip-vehicle": _vehicle, "trip-end": _end, "load-sign": _sign}

@@ -169,7 +169,7 @@ def _months(conn: Connection, row: Row, year: int) -> list[list[list[Row | None]
         if day.month != month:
             return None
         text = day.isoformat()
-        plain = day.weekday() < 5  # noqa: PLR2004  (Monday to Friday)
+        plain = day.weekday() < 5
         return {"date": text, "n": day.day, "worked": worked[text], "own": own.get(text),
                 "special": worked[text] != plain}  # fmt: skip
 
