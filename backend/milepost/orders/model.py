@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from functools import cache
 from typing import Any, NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
@@ -104,6 +105,9 @@ class Limits(Protocol):
         ...
 
 
+_zone = cache(ZoneInfo)  # by name, without the look at the disk's cache that ZoneInfo takes each time
+
+
 @dataclass(frozen=True, slots=True)
 class Calendar:
     """The local days of the company (business calendars of branches come with the clocks)."""
@@ -113,11 +117,11 @@ class Calendar:
     def local(self, at_ms: int) -> datetime:
         """Local time of an instant (UTC ms), floored to the second; clamped to years 1…9999."""
         seconds = min(max(at_ms // 1000, -62_135_500_000), 253_402_200_000)
-        return datetime.fromtimestamp(seconds, ZoneInfo(self.zone))
+        return datetime.fromtimestamp(seconds, _zone(self.zone))
 
     def instant(self, day: date, at: time) -> int:
         """UTC ms of a local time of day."""
-        local = datetime.combine(day, at, ZoneInfo(self.zone))
+        local = datetime.combine(day, at, _zone(self.zone))
         return int(local.timestamp()) * 1000
 
 

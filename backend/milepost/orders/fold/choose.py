@@ -10,7 +10,7 @@ from milepost.orders.vocabulary import RANK, SUBJECT_KEYS
 
 _LAST = len(RANK)
 _TIMES = ("at", "recorded_at")
-_AMENDMENTS = ("fact.retracted", "fact.corrected")
+_AMENDMENTS = frozenset({"fact.retracted", "fact.corrected"})
 
 
 def chosen(facts: Iterable[Fact], until: int) -> list[Fact]:
@@ -18,20 +18,24 @@ def chosen(facts: Iterable[Fact], until: int) -> list[Fact]:
 
     `until`: UTC ms; a fact is visible when neither its own time nor its receipt lies after it.
     """
-    best: dict[str, Fact] = {}
-    amended = False
-    for fact in facts:
-        if fact.at > until or (fact.received_at or 0) > until:
-            continue
-        known = best.get(fact.id)
-        if known is None or (known is not fact and _better(fact, known)):
-            best[fact.id] = fact
-        if fact.kind in _AMENDMENTS:
-            amended = True
-    if amended:
+    visible = [fact for fact in facts if fact.at <= until and (fact.received_at or 0) <= until]
+    best = {fact.id: fact for fact in visible}
+    if len(best) < len(visible):
+        best = _best(visible)
+    if not _AMENDMENTS.isdisjoint([fact.kind for fact in visible]):
         best = _amend(best, until)
     rank = RANK.get
     return sorted(best.values(), key=lambda fact: (fact.at, rank(fact.kind, _LAST), fact.id))
+
+
+def _best(facts: Iterable[Fact]) -> dict[str, Fact]:
+    """One fact per id: the greatest rev, then the earliest receipt, then the least bytes (ORDERS.md §1.4)."""
+    best: dict[str, Fact] = {}
+    for fact in facts:
+        known = best.get(fact.id)
+        if known is None or (known is not fact and _better(fact, known)):
+            best[fact.id] = fact
+    return best
 
 
 def _better(new: Fact, old: Fact) -> bool:

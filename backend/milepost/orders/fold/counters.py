@@ -10,7 +10,7 @@ _TRIED = ("out_for_delivery", "at_consignee")
 def counters(w: World, order: Order, units: list[Unit]) -> dict[str, Any]:
     """The counters of an order over its counting `units`, as plain values."""
     limits = w.limits(order, w.until)
-    attempts = max(unit.attempt if _tried(unit) else unit.attempt - 1 for unit in units)
+    attempts = max([unit.attempt if _tried(unit) else unit.attempt - 1 for unit in units])
     heaviest = order.max_piece_kg
     # Who carries it upstairs: asked only where somebody weighed it and nobody said that it stays below (DL-2).
     escorts = None if heaviest is None or order.upstairs is False else 2 if heaviest >= limits.escort_kg else 1

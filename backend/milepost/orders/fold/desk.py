@@ -7,7 +7,7 @@ from datetime import date
 from milepost.evidence.model import Fact
 from milepost.orders.fold.changes import after_loading, contradicts_outcome, count_edit, describe
 from milepost.orders.fold.grades import Mark
-from milepost.orders.fold.registers import DESK_LEVEL, Moment, Order, World
+from milepost.orders.fold.registers import DESK_LEVEL, Order, World
 from milepost.orders.fold.values import fields, texts
 from milepost.orders.model import d0, too_late
 
@@ -121,7 +121,7 @@ def wake(order: Order, at: int) -> None:
     """The wait of a postponed order is over: back to where it came from."""
     if order.desk == "postponed" and order.wake_at is not None and order.wake_at <= at:
         order.desk, order.wake_at = order.resume, None
-        order.chronicle.append(Moment(at, "woken", None))
+        order.noted.append((at, "woken", None, None, None))
         if order.desk == "confirmed":
             order.settle("out_of_sequence", at, "physical")
 

@@ -50,7 +50,7 @@ def fold(facts: Iterable[Fact], policy: Limits, calendar: Calendar, until: int) 
 def trace(facts: Iterable[Fact], policy: Limits, calendar: Calendar, until: int) -> dict[str, Story]:
     """The same walk, with each order's chronicle beside its state: what the clocks read."""
     w = walked(facts, policy, calendar, until)
-    return {order.id: Story(project(w, order), order.chronicle) for order in w.orders.values() if order.own}
+    return {order.id: Story(project(w, order), order.chronicle()) for order in w.orders.values() if order.own}
 
 
 def walked(facts: Iterable[Fact], policy: Limits, calendar: Calendar, until: int) -> World:
@@ -74,7 +74,7 @@ def apply(w: World, fact: Fact) -> None:
         if order_id is not None:
             order = w.orders.get(order_id) or w.order(order_id)
             order.own = True
-            order.note("", fact)
+            order.noted.append((fact.at, "", fact, None, None))
             of_order(w, fact, order)
     elif of_other := _OF_OTHERS.get(kind):
         of_other(w, fact)

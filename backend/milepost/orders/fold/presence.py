@@ -17,7 +17,7 @@ def check(w: World, order: Order) -> int | None:
     due: int | None = None
     for fact, unit_ids in order.signs:
         units = [u for u in order.all_units() if u.id in unit_ids]
-        if not units or any(u.phys == "handed_out" for u in units):
+        if not units or "handed_out" in [u.phys for u in units]:
             continue  # T25: an outside carrier's report
         witness = _witness(w, order, fact, units)
         if witness is not None or _phone_there(w, order, fact):

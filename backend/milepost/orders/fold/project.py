@@ -102,8 +102,8 @@ def _state(order: Order, states: list[str], outcome: str | None) -> str:
         return "requested" if order.desk == "new" else order.desk
     if order.archived:
         return "archived"
-    least = min(states, key=LEVEL.__getitem__)
-    if outcome is not None and all(state in SIGNED for state in states):
+    least = states[0] if len(states) == 1 else min(states, key=LEVEL.__getitem__)
+    if outcome in SIGNED and least in SIGNED:
         return "receipt_returned" if order.receipt else "receipt_due"
     if least == "open":
         return "pickup_due" if order.type == "consignment" else "confirmed"
@@ -252,7 +252,7 @@ def _deliveries(w: World, counting: list[Unit]) -> list[dict[str, Any]]:
         if trip is not None or unit.close is not None:
             groups.setdefault((trip or "", unit.attempt), []).append(unit)
     shown: list[dict[str, Any]] = []
-    for (trip, attempt), units in sorted(groups.items()):
+    for (trip, attempt), units in sorted(groups.items()) if len(groups) > 1 else groups.items():
         closes = [unit.close for unit in units]
         whole = None not in closes
         worst = next((c for c in ("delivery_failed", "refused", "signed_abnormal", "signed") if c in closes), None)
@@ -272,7 +272,9 @@ def _troubles(order: Order) -> list[Trouble]:
     if not order.open and not order.closed:
         return []
     found = [*order.closed, *(trouble for of_kind in order.open.values() for trouble in of_kind.values())]
-    return sorted(found, key=lambda t: (t.opened_at, t.kind, t.key, t.closed_at is None, t.closed_at or 0))
+    if len(found) > 1:
+        found.sort(key=lambda t: (t.opened_at, t.kind, t.key, t.closed_at is None, t.closed_at or 0))
+    return found
 
 
 def _trouble(trouble: Trouble) -> dict[str, Any]:
@@ -289,10 +291,12 @@ def _trouble(trouble: Trouble) -> dict[str, Any]:
 
 
 def _flags(w: World, order: Order, counting: list[Unit]) -> list[str]:
+    if not (order.holds or order.open or w.silent):
+        return []
     flags = {f"hold:{hold}" for hold in order.holds}
     if "short" in order.open or "line_short" in order.open:
         flags.add("short")
-    if any(key.startswith(("EX-26:", "EX-36:")) for key in order.open.get("raised", ())):
+    if "raised" in order.open and any(key.startswith(("EX-26:", "EX-36:")) for key in order.open["raised"]):
         flags.add("delayed")
     if w.silent and any(unit.moves and unit.aboard in w.silent and unit.close is None for unit in counting):
         flags.add("stale_position")
@@ -301,7 +305,7 @@ def _flags(w: World, order: Order, counting: list[Unit]) -> list[str]:
 
 def _site(order: Order, counting: list[Unit], states: dict[str, str]) -> str | None:
     """Where the order is handled now: whose keepers must see it."""
-    least = min(counting, key=lambda unit: LEVEL[states[unit.id]])
+    least = counting[0] if len(counting) == 1 else min(counting, key=lambda unit: LEVEL[states[unit.id]])
     if states[least.id] in ("at_hub", "at_terminal"):
         return least.site or order.terminal or order.from_site
     return order.to_site or order.from_site if states[least.id] in _AWAY else order.from_site

@@ -1,9 +1,7 @@
 """What the fold remembers while it walks through the facts: orders, units, trips, vehicles."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from milepost.evidence.model import Fact
 from milepost.orders.fold.grades import Mark
@@ -25,8 +23,8 @@ class Moment(NamedTuple):
     data: Any = None
 
 
-# Half the time of Moment(…); some twenty are made per order.
-_moment = cast(Callable[[tuple[Any, ...]], Moment], partial(tuple[Any, ...].__new__, Moment))
+# A moment before it has its names: only who reads the chronicle pays for them.
+Noted = tuple[int, str, Fact | None, str | None, Any]
 
 
 @dataclass(slots=True)
@@ -131,11 +129,15 @@ class Order:
     marks: dict[str, Mark] = field(default_factory=dict)
     open: dict[str, dict[str, Trouble]] = field(default_factory=dict)  # kind -> key -> exception
     closed: list[Trouble] = field(default_factory=list)
-    chronicle: list[Moment] = field(default_factory=list)  # in the order of the walk
+    noted: list[Noted] = field(default_factory=list)  # the chronicle, in the order of the walk
 
     def note(self, what: str, fact: Fact, unit: str | None = None, data: Any = None) -> None:
         """Write down what a fact did; the clocks read it."""
-        self.chronicle.append(_moment((fact.at, what, fact, unit, data)))
+        self.noted.append((fact.at, what, fact, unit, data))
+
+    def chronicle(self) -> list[Moment]:
+        """What was written down so far."""
+        return list(map(Moment._make, self.noted))
 
     def all_units(self) -> list[Unit]:
         """Its units, or the one pseudo-unit that stands for its pieces."""

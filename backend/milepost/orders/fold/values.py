@@ -5,19 +5,19 @@ from typing import Any, cast
 
 def texts(value: Any) -> list[str]:
     """The texts of a list; empty for anything else."""
-    return [each for each in cast(list[Any], value) if isinstance(each, str)] if isinstance(value, list) else []
+    return [each for each in cast("list[Any]", value) if isinstance(each, str)] if isinstance(value, list) else []
 
 
 def objects(value: Any) -> list[dict[str, Any]]:
     """The objects of a list; empty for anything else."""
     if not isinstance(value, list):
         return []
-    return [cast(dict[str, Any], each) for each in cast(list[Any], value) if isinstance(each, dict)]
+    return [cast("dict[str, Any]", each) for each in cast("list[Any]", value) if isinstance(each, dict)]
 
 
 def fields(value: Any) -> dict[str, Any]:
     """An object; empty for anything else."""
-    return cast(dict[str, Any], value) if isinstance(value, dict) else {}
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
 
 
 def number(value: Any) -> float | None:

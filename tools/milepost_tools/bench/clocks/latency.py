@@ -28,8 +28,9 @@ def measure_latency(
     at the 99th percentile; infinite when one never came.
 
     On SQLite with one worker, as `milepost serve` runs it, with every part listening: each of those orders breaks three
-    clocks at once, and with its breaches its messages, its item of the inbox and its rows are written. `deadlines`: open clocks that are not due; `burst`: orders
-    that become late within a minute, of which `at_once` at the same instant.
+    clocks at once, and with its breaches its messages, its item of the inbox and its rows are written. `deadlines`:
+    open clocks that are not due; `burst`: orders that become late within a minute, of which `at_once` at the same
+    instant.
     """
     with tempfile.TemporaryDirectory() as folder:
         url = f"sqlite:///{Path(folder) / 'bench.db'}"
