@@ -5,6 +5,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from milepost.numbers import Number
 from milepost.times import to_rfc3339
 
 
@@ -23,8 +24,8 @@ Name80 = Annotated[_Plain, Field(max_length=80)]
 Name120 = Annotated[_Plain, Field(max_length=120)]
 Note = Annotated[_Plain, Field(max_length=1000)]
 Currency = Annotated[str, StringConstraints(pattern="^[A-Z]{3}$")]
-Latitude = Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False)]
-Longitude = Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False)]
+Latitude = Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False), Number]
+Longitude = Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False), Number]
 
 
 class Strict(BaseModel):
@@ -107,7 +108,7 @@ class GoodsChanges(Changes):
     name_en: Name120 | None = None
     unit: Code32 | None = None
     aliases: list[Name120] | None = Field(None, max_length=100, description="regional names (方言)")
-    price: float | None = Field(None, ge=0, le=1e9, allow_inf_nan=False)
+    price: Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False), Number] | None = None
     currency: Currency | None = None
     remark: Note | None = None
     active: bool | None = None

@@ -1,10 +1,11 @@
 """What the commands of the desk take: asking, accepting, changing, cancelling, complaining."""
 
 from datetime import date
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
+from milepost.numbers import Number
 from milepost.orders.fields import (
     Amount,
     Command,
@@ -166,7 +167,7 @@ class LinkTo(Command):
 
 class PartLine(Strict):
     line: Id = Field(description="`line` of the order's own line")
-    qty: float = Field(gt=0, le=1e9, allow_inf_nan=False)
+    qty: Annotated[float, Field(gt=0, le=1e9, allow_inf_nan=False), Number]
 
 
 class Part(Strict):

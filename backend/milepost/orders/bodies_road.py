@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints
 
+from milepost.numbers import Number
 from milepost.orders.fields import Amount, Command, Id, Instant, Pieces, Short, Strict, Text, Units, storable
 from milepost.times import parse_rfc3339
 
@@ -17,9 +18,9 @@ class UnitIn(Strict):
     epcs: list[Annotated[str, StringConstraints(min_length=4, max_length=124)]] = Field(
         default_factory=list, max_length=8
     )
-    line: int | None = Field(None, ge=1, le=1000)
+    line: Annotated[int, Field(ge=1, le=1000), Number] | None = None
     sku: Short | None = None
-    pieces: int = Field(1, ge=1, le=1_000_000)
+    pieces: Annotated[int, Field(ge=1, le=1_000_000), Number] = 1
     kg: Amount | None = None
 
 
@@ -129,8 +130,8 @@ class Track(Command):
 
 
 class Position(Strict):
-    lat: float = Field(ge=-90, le=90, allow_inf_nan=False)
-    lng: float = Field(ge=-180, le=180, allow_inf_nan=False)
+    lat: Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False), Number]
+    lng: Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False), Number]
     accuracy_m: Amount | None = None
 
 

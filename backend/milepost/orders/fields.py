@@ -15,6 +15,7 @@ from pydantic import (
 )
 
 from milepost.errors import Invalid
+from milepost.numbers import Number
 from milepost.times import parse_rfc3339
 
 
@@ -30,8 +31,8 @@ def storable(text: str) -> str:
 Id = Annotated[str, StringConstraints(min_length=1, max_length=64), AfterValidator(storable)]
 Short = Annotated[str, StringConstraints(min_length=1, max_length=80), AfterValidator(storable)]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=1000), AfterValidator(storable)]
-Amount = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
-Pieces = Annotated[int, Field(ge=0, le=1_000_000)]
+Amount = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False), Number]
+Pieces = Annotated[int, Field(ge=0, le=1_000_000), Number]
 Instant = Annotated[str, Field(description="RFC 3339 with an offset", max_length=40)]
 Currency = Annotated[str, StringConstraints(pattern="^[A-Z]{3}$")]
 Units = Annotated[list[Id], Field(min_length=1, max_length=5000)]
@@ -69,7 +70,7 @@ class Line(Strict):
     sku: Short | None = None
     item: Short | None = None
     name: Short | None = None
-    qty: float = Field(gt=0, le=1e9, allow_inf_nan=False)
+    qty: Annotated[float, Field(gt=0, le=1e9, allow_inf_nan=False), Number]
     unit: Short | None = None
     unit_price: Amount | None = None
     batch: Short | None = None
@@ -86,8 +87,8 @@ class Place(Strict):
     site: Id | None = None
     name: Short | None = None
     address: Text | None = None
-    lat: float | None = Field(None, ge=-90, le=90, allow_inf_nan=False)
-    lng: float | None = Field(None, ge=-180, le=180, allow_inf_nan=False)
+    lat: Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False), Number] | None = None
+    lng: Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False), Number] | None = None
     phone: Short | None = None
 
 

@@ -10,6 +10,7 @@ from fastapi import Depends, Request
 from milepost.access.deps import require
 from milepost.access.model import Principal
 from milepost.errors import DuplicateKey, IllegalStep, MilepostError
+from milepost.numbers import FORM
 from milepost.web import orders_view
 from milepost.web.forms.describe import Input
 from milepost.web.forms.reading import Texts, Wrong, first
@@ -92,7 +93,7 @@ def read(model: Any, **values: Any) -> Any:
     from pydantic import ValidationError  # noqa: PLC0415  (only a wrong form needs it)
 
     try:
-        return model.model_validate(values)
+        return model.model_validate(values, context=FORM)
     except ValidationError as error:
         raise Wrong([(str(each["loc"][0]), "other", {"text": each["msg"]}) for each in error.errors()]) from None
 

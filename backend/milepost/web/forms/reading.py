@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ValidationError
 
+from milepost.numbers import FORM
 from milepost.web.forms.describe import Input, line_columns
 
 MOST_LINES = 200
@@ -58,7 +59,7 @@ def body_of(
         if value is not None:
             _put(tree, each.path, value)
     try:
-        body = model.model_validate(tree)
+        body = model.model_validate(tree, context=FORM)
     except ValidationError as error:
         known = {where for where, _, _ in faults}
         faults += [fault for fault in map(_fault, error.errors()) if fault[0] not in known]
