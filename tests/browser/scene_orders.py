@@ -114,7 +114,11 @@ class Orders:
             self.post(
                 f"/trips/{made['trip']}/load-sign", pieces=len(made["units"]), cautions=[], at=to_rfc3339(at - MINUTE)
             )
-        self._append([self._fence("vehicle.left", vehicle, "DC1", at)])
+        self.leave(vehicle, "DC1", at)
+
+    def leave(self, vehicle: int, site: str, at: int) -> None:
+        """The truck's tracker tells that it left a site."""
+        self._append([self._fence("vehicle.left", vehicle, site, at)])
 
     def arrive(self, vehicle: int, site: str, since_min: float) -> None:
         """The truck enters a site and stops there."""
