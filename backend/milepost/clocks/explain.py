@@ -29,15 +29,15 @@ def explain(state: "ClockState", language: str, zone: str | None = None) -> str:
     told = [f"{at(since)} {begun}" if n == 0 else f"{begun} at {at(since)}"]
     for step in state.why["steps"]:
         told += _step(step, n, at, since)
-    rule = f"{state.clock}, {state.rule}" if state.rule else state.clock
+    rule = state.clock + (f"{('，', ', ')[n]}{state.rule}" if state.rule else "")
     if n == 0:
-        return f"{head}:{';'.join(told)}。规则 {rule}" + "".join(f"。{each}" for each in _outcome(state, n, at))
+        return f"{head}：{'；'.join(told)}。规则 {rule}" + "".join(f"。{each}" for each in _outcome(state, n, at))
     return f"{head}: {'; '.join(told)} (rule {rule})" + "".join(f"; {each}" for each in _outcome(state, n, at))
 
 
 def _due_zh(state: "ClockState", at: "_Clock", duty: str) -> str:
     if state.due is None:
-        return f"{duty}:已暂停,暂无时限"
+        return f"{duty}：已暂停，暂无时限"
     due = _due(state, at)
     if state.klass == "limit":
         return f"{duty}最迟 {due}"
