@@ -209,7 +209,7 @@ FIELD_TEXTS: dict[str, tuple[str, str]] = {
     "fault.unchanged": ("没有改动。改了再提交。", "Nothing differs from the order. Change something first."),
     "fault.pair": ("“{text}”里没有等号，写成“字段 = 值”。", "“{text}” has no equals sign; write “field = value”."),
     "fault.other": ("{text}", "{text}"),
-    "fault.some": ("有 {n} 处要改，内容都还在。", "{n} places need a look; what you typed is still here."),
+    "fault.some": ("有 {n} 处要改，内容都还在。", "To correct: {n}; what you typed is still here."),
     # refusals
     "refused.illegal": ("订单现在是“{state}”，做不了“{act}”。", "The order is {state} now; “{act}” is not possible."),
     "refused.guard": ("现在做不了“{act}”：{why}。", "“{act}” is not possible now: {why}."),
