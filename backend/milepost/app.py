@@ -90,7 +90,7 @@ def create_api(db: Database, settings: Settings) -> FastAPI:
     api.state.db = db
     api.state.settings = settings
     install_guard(db.engine)
-    history.install()  # first of those who listen: what comes of a change is told after the change
+    history.install()
     projector.use_calendar(Calendar(settings.time_zone))
     clocks.use()
     clocks.install()

@@ -26,13 +26,13 @@ OFFICE = ("desk", "call_centre", "branch_manager", "keeper", "dispatcher")
 DAYS = {
     "zh": {
         "customer": "客户子", "contact": "林", "goods": ("冷藏奶 24 盒", "水果箱 8 kg"), "to": "S22", "vehicle": 13,
-        "driver": 5, "talk": ("林", "今天能否发货", "可以，三件下午发"), "reason": "三件都已配齐", "late": "下周再发",
+        "driver": 5, "talk": ("林", "今天能否发货", "可以，三件下午发"), "caution": "冷藏，勿压",
         "office": "调度 07", "cockpit": "司机 06",
     },
     "en": {
         "customer": "Customer A", "contact": "Lin", "goods": ("Chilled milk, 24 packs", "Fruit, 8 kg box"),
         "to": "S05", "vehicle": 14, "driver": 6, "talk": ("Lin", "Can it go today?", "Yes, three units this afternoon"),
-        "reason": "All three are there", "late": "Next week", "office": "Dispatcher 08", "cockpit": "Driver 07",
+        "caution": "Keep cold, do not stack", "office": "Dispatcher 08", "cockpit": "Driver 07",
     },
 }  # fmt: skip
 
@@ -81,7 +81,11 @@ class Shots:
         if self.folder:
             self.taken += 1
             Path(self.folder).mkdir(parents=True, exist_ok=True)
-            page.screenshot(path=Path(self.folder) / f"{self.lang}-{self.taken:02d}-{name}.png", full_page=True)
+            page.screenshot(
+                path=Path(self.folder) / f"{self.lang}-{self.taken:02d}-{name}.png",
+                full_page=True,
+                animations="disabled",
+            )
 
 
 @pytest.fixture(scope="module")
@@ -140,7 +144,7 @@ def enter(day: Day) -> str:
     for name, choice in (("type", "goods"), ("channel", "phone"), ("from.site", "DC1"), ("to.site", said["to"])):
         page.locator(f"select[name='{name}']").select_option(choice)
     for name, text in (("customer", said["customer"]), ("contact.name", said["contact"]),
-                       ("contact.phone", "000-0000")):  # fmt: skip
+                       ("contact.phone", "000-0000"), ("contact.remark", said["caution"])):  # fmt: skip
         page.locator(f"[name='{name}']").fill(text)
     for row, (name, qty) in enumerate(zip(said["goods"], ("two", "1"), strict=True)):
         page.locator(f"[name='lines.{row}.name']").fill(name)
@@ -283,8 +287,9 @@ def sign(day: Day, trip: str) -> None:
     if page.locator("#sign").get_attribute("open") is None:
         page.locator("#sign > summary").click()
     cautions = page.locator("#sign input[name=cautions]")
-    for caution in cautions.all():
-        caution.check()
+    expect(cautions).to_have_count(1)
+    expect(page.locator("#sign fieldset")).to_contain_text(day.said["caution"])
+    cautions.check()
     page.locator("#sign [name=pieces]").fill("3")
     day.shot("sign-form")
     page.locator("#sign > form > .btn").click()

@@ -99,6 +99,7 @@ def test_locate_gives_a_fresh_fix(engineer: Client, board_of: Callable[..., Virt
         asked = len(drive.said)
         done = _answered(engineer, board.mac, _command(engineer, board.mac, "locate"))
     assert done["state"] == "done" and done["sent_count"] == 1
+    until(lambda: len(readings(engineer, board.mac, "fix")) >= 2, 10)  # the store may be a moment behind the event
     fixes = readings(engineer, board.mac, "fix")
     assert len(fixes) == 2
     assert told(fixes)[1] in as_told(drive.said)[asked - 1 :]

@@ -61,18 +61,20 @@ def desk(
     customer_class: str | None = None,
     clock: str | None = None,
     limit: int = 200,
+    language: str = "zh",
 ) -> list[Row]:
     """Orders that somebody has to act upon, one row each with its most pressing clock: the longest late first, then
     by what runs out next (EO-10, EO-22). Times are UTC ms.
 
     `clock`: only orders where this one waits, and that one shown. `more`: how many more clocks of the order wait.
+    `language`: zh or en, of the names of sites.
     """
     equal = {"branch": branch, "channel": channel, "customer_class": customer_class, "clock": clock}
     given = {name: value for name, value in equal.items() if value is not None}
     rows = repository.pressing(conn, who, given, _branches(conn, region), limit)
     counts = repository.waiting_counts(conn, who, [row["order_id"] for row in rows]) if rows else {}
     requests = [json.loads(row["request"]) for row in rows]
-    sites = _site_names(conn, requests)
+    sites = _site_names(conn, requests, language)
     return [
         {
             "order_id": row["order_id"],
@@ -196,14 +198,14 @@ def _branches(conn: Connection, region: str | None) -> list[str] | None:
             if region in (row["region"], row["big_region"])]  # fmt: skip
 
 
-def _site_names(conn: Connection, requests: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+def _site_names(conn: Connection, requests: Sequence[Mapping[str, Any]], language: str) -> dict[str, str]:
     places = [request.get(end) for request in requests for end in ("from", "to")]
     ids = {place["site"] for place in places if isinstance(place, dict) and place.get("site")}
     if not ids:
         return {}
-    statement = readable(SYSTEM, site_table, site_table.c.id, site_table.c.name_zh)
+    statement = readable(SYSTEM, site_table, site_table.c.id, site_table.c[f"name_{language}"].label("name"))
     found = conn.execute(statement.where(site_table.c.id.in_(sorted(ids))))
-    return {row.id: row.name_zh for row in found}
+    return {row.id: row.name for row in found}
 
 
 def _place(place: Any, sites: Mapping[str, str]) -> str | None:

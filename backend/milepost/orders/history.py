@@ -35,7 +35,7 @@ _savepoints: WeakKeyDictionary[Connection, list[int]] = WeakKeyDictionary()
 
 def install() -> None:
     """Keep the history of every order from every refold on (twice is once)."""
-    projector.subscribe(on_change)
+    projector.subscribe(on_change, first=True)  # what comes of a change is told after the change
 
 
 def on_change(conn: Connection, change: Change) -> None:

@@ -77,9 +77,14 @@ def limits(conn: Connection) -> Limits:
     return _limits(conn)
 
 
-def subscribe(listener: Listener) -> None:
-    """Call `listener` in the transaction of every refold (wired by the composition root; twice is once)."""
-    if listener not in _listeners:
+def subscribe(listener: Listener, first: bool = False) -> None:
+    """Call `listener` in the transaction of every refold (wired by the composition root; twice is once).
+
+    `first`: ahead of all others, whenever they came.
+    """
+    if first:
+        _listeners[:] = [listener, *(each for each in _listeners if each != listener)]
+    elif listener not in _listeners:
         _listeners.append(listener)
 
 

@@ -80,7 +80,7 @@ def near_branches(conn: Connection, me: Principal, order_id: str, allowed: Seque
 
 def _forms(row: Row, detail: Row, me: Principal, choices: offers.Offers, near: list[Row], t: Any) -> Row:
     """The forms at the foot of the panel: what comes next, then what else the desk does; the log has its own."""
-    first, _ = acts.arranged(row["state"], detail["allowed"])
+    first, _ = acts.arranged(row["state"], detail["allowed"], row["type"])
     shown = [command for command in first if command != "contact"]
     shown += [command for command in _ALSO if command in detail["allowed"] and command not in shown]
 

@@ -24,8 +24,11 @@ _GIST = (
 _LONG = 80
 
 
-def gist(kind: str, body: Mapping[str, Any], t: Translate) -> str:
-    """What a person's fact says, in a few words; empty for facts that speak through their subjects."""
+def gist(kind: str, body: Mapping[str, Any], t: Translate, branches: Mapping[str, str] | None = None) -> str:
+    """What a person's fact says, in a few words; empty for facts that speak through their subjects.
+
+    `branches`: their names by id; one that is not there keeps its id.
+    """
     if kind.startswith(("unit.", "vehicle.", "trip.")):
         return ""
     told: list[str] = []
@@ -37,6 +40,11 @@ def gist(kind: str, body: Mapping[str, Any], t: Translate) -> str:
                 text = f"{text} kg"
             elif name == "command":
                 text = word(t, "act", text)
+            elif name in ("branch", "to_branch"):
+                text = (branches or {}).get(text, text)
+            elif kind == "notice.sent" and name == "to":
+                role, _, who = text.partition(":")
+                text = f"{word(t, 'role', role)} {who}".rstrip()
             told.append(text if len(text) <= _LONG else text[: _LONG - 1] + "…")
     return " · ".join(told[:3])
 

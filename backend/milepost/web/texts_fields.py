@@ -123,7 +123,7 @@ FIELD_TEXTS: dict[str, tuple[str, str]] = {
     "col.warehouse": ("发货仓库", "Ships from"),
     "col.remark": ("备注", "Remark"),
     # choices
-    "opt.type.goods": ("商品订单（从仓库发）", "Goods, from the warehouse"),
+    "opt.type.goods": ("商品订单（从仓库发）", "Goods, from stock"),
     "opt.type.consignment": ("托运（取客户的货）", "Consignment, the customer's own goods"),
     "opt.pickup.none": ("客户送来", "The customer brings it"),
     "opt.pickup.asap": ("尽快上门", "As soon as possible"),

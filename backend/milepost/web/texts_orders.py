@@ -60,6 +60,8 @@ ORDER_TEXTS: dict[str, tuple[str, str]] = {
     "order.ordered": ("订", "ordered"),
     "order.picked": ("配", "picked"),
     "order.loaded": ("装", "loaded"),
+    "order.loaded_of": ("已装 {n} / {of} 件", "loaded {n} of {of}"),
+    "order.to_trips": ("放上行程", "Put on a trip"),
     "order.delivered": ("交", "deliv."),
     "order.total": ("合计", "Total"),
     "order.units": ("逐件", "Units"),

@@ -286,7 +286,7 @@ TRIP_TEXTS: dict[str, tuple[str, str]] = {
     "pick.loose": ("未分行的件", "Units of no line"),
     "pick.qty": ("数量", "Quantity"),
     "pick.qty.go": ("配好这么多", "Picked so many"),
-    "pick.short.go": ("缺这么多", "Short of so many"),
+    "pick.short.go": ("缺这么多", "Report as short"),
     "pick.ready": ("备货完成", "All is ready"),
     "pick.ready.help": (
         "配齐会自动完成；没配齐要先走，说明为什么。",

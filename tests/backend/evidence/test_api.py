@@ -152,6 +152,7 @@ def test_a_scope_sees_its_own_and_nothing_else(people, house, client_of, db):
     north = post(dispatcher, "/vehicles", plate="沪A00009", branch="north")["id"]
     other = post(dispatcher, "/sites", code="Z", name_zh="乙", name_en="Z", kind="hub", shape=CIRCLE)["id"]
     far_door = post(dispatcher, "/doors", site=other, number="1")["id"]
+    far_trip = post(dispatcher, "/trips", number="T9", kind="line", stops=[{"site": other}])["id"]
     keeper = client_of(("keeper", "site", house["site"]))
     clerk = client_of(("desk", "branch", "north"))
     driver = client_of(("driver", "vehicle", house["vehicle"]))
@@ -160,10 +161,11 @@ def test_a_scope_sees_its_own_and_nothing_else(people, house, client_of, db):
     assert [each["id"] for each in get(driver, "/trips")] == [house["trip"]]
     assert [each["id"] for each in get(keeper, "/doors")] == [house["door"]]
     assert get(keeper, "/vehicles") == []
+    assert [each["id"] for each in get(keeper, "/trips")] == [house["trip"]], "those that stop at the keeper's site"
     assert get(keeper, f"/doors/{house['door']}")["number"] == "1"
-    for path in (f"/doors/{far_door}", f"/sites/{other}", f"/vehicles/{north}", f"/trips/{house['trip']}"):
+    for path in (f"/doors/{far_door}", f"/sites/{other}", f"/vehicles/{north}", f"/trips/{far_trip}"):
         assert get(keeper, path, 404)["code"] == "not_found"
-    for subject in (f"door:{far_door}", f"site:{other}", f"vehicle:{north}", "unit:nothing", f"trip:{house['trip']}",
+    for subject in (f"door:{far_door}", f"site:{other}", f"vehicle:{north}", "unit:nothing", f"trip:{far_trip}",
                     "order:nothing"):  # fmt: skip
         assert get(keeper, "/evidence", 404, subject=subject)["code"] == "not_found"
     assert post(keeper, f"/doors/{far_door}/sessions", 404, vehicle=house["vehicle"], trip=house["trip"])

@@ -29,6 +29,11 @@ NEXT: dict[str, tuple[str, ...]] = {
     "cancelled": ("cancel-reason",),
     "archived": (),
 }
+# Allowed, but not what comes next for a kind of order: goods come from our warehouse, consignments from the shipper.
+ELSEWHERE: dict[str, tuple[str, ...]] = {
+    "goods": ("note-printed", "pickup-agreed", "handed-in"),
+    "consignment": ("pick-list",),
+}
 GROUPS: dict[str, tuple[str, ...]] = {
     "desk": ("submit", "assign", "accept", "reroute", "confirm", "edit", "postpone", "hold", "release",
              "cancel-request", "cancel", "cancel-reason"),
@@ -57,13 +62,15 @@ PAYMENTS = ("paid", "part", "unpaid", "refunded")
 ASKERS = ("customer", "desk")
 
 
-def arranged(state: str, allowed: Iterable[str]) -> tuple[list[str], list[tuple[str, list[str]]]]:
+def arranged(state: str, allowed: Iterable[str], kind: str = "") -> tuple[list[str], list[tuple[str, list[str]]]]:
     """(what comes next, the other groups): every allowed command stands in exactly one place.
 
-    A command that no group names comes under `other`, so that none is lost when one is added to the API.
+    `kind`: goods or consignment; without it nothing is held back. A command that no group names comes under `other`,
+    so that none is lost when one is added to the API.
     """
     open_now = list(allowed)
-    first = [command for command in NEXT.get(state, ()) if command in open_now]
+    likely = [command for command in NEXT.get(state, ()) if command not in ELSEWHERE.get(kind, ())]
+    first = [command for command in likely if command in open_now]
     rest = [command for command in open_now if command not in first]
     groups = [(name, [command for command in commands if command in rest]) for name, commands in GROUPS.items()]
     grouped = {command for _, commands in groups for command in commands}

@@ -74,7 +74,8 @@ def show(
         raise NotFound(t("order.gone"))
     detail = orders.get(conn, me, row["id"])
     sites = {key: views.site_name(site, language) for key, site in views.sites_by_id(conn, SYSTEM).items()}
-    facts = [shown_fact(each, t, sites) for each in orders.evidence_of(conn, me, row["id"])]
+    branches = {each["id"]: offers.branch_name(each, language) for each in masterdata.branches(conn, active_only=False)}
+    facts = [shown_fact(each, t, sites, branches) for each in orders.evidence_of(conn, me, row["id"])]
     when = {fact["id"]: fact["at"] for fact in facts}
     for cell in row["road"]["cells"]:
         if not cell["done"] and cell["since"] is None:
@@ -131,7 +132,7 @@ def _forms(
 ) -> dict[str, Any]:
     """Every command allowed now as a form, arranged; and the choices that text inputs suggest."""
     t = translator(language)
-    first, groups = acts.arranged(row["state"], detail["allowed"])
+    first, groups = acts.arranged(row["state"], detail["allowed"], row["type"])
     choices = offers.of_order(
         offers.everywhere(conn, me, language, t), row, facts, t, lambda at, s=False: _clock(at, zone, now, s)
     )
@@ -175,7 +176,7 @@ def _status(returned: Returned | None) -> int:
     return returned.error.status if returned.error else 422
 
 
-def shown_fact(each: dict[str, Any], t: Any, sites: Mapping[str, str]) -> dict[str, Any]:
+def shown_fact(each: dict[str, Any], t: Any, sites: Mapping[str, str], branches: Mapping[str, str]) -> dict[str, Any]:
     """A fact with its pictures, its times in ms, and its subjects in words."""
     at = parse_rfc3339(each["at"])
     snapshot = each["snapshot"] or {}
@@ -194,5 +195,5 @@ def shown_fact(each: dict[str, Any], t: Any, sites: Mapping[str, str]) -> dict[s
             if subject["kind"] == kind
         ],
         "name": orders_view.word(t, "fact", each["kind"]),
-        "gist": gist(each["kind"], each["body"], t),
+        "gist": gist(each["kind"], each["body"], t, branches),
     }

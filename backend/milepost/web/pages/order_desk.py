@@ -42,7 +42,7 @@ def desk(
     t, zone = translator(language), ZoneInfo(request.app.state.settings.time_zone)
     clock = clock if clock in TO_DO else ""
     given = {"region": region or None, "branch": branch or None, "channel": channel or None}
-    rows = clocks.desk(conn, me, **given, clock=clock or None, limit=_MOST)
+    rows = clocks.desk(conn, me, **given, clock=clock or None, limit=_MOST, language=language)
     today = datetime.fromtimestamp(now / 1000, zone).date()
     figures = clocks.figures(conn, me, today, **given)
     branches = masterdata.branches(conn, active_only=False)
