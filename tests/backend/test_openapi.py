@@ -214,7 +214,7 @@ def test_no_request_fails_or_is_answered_as_it_is_not_documented(house: House) -
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 def test_so_it_is_for_many_requests(house: House) -> None:
-    assert not (wrong := _fuzz(house, 40)), wrong
+    assert not (wrong := _fuzz(house, 8)), wrong
 
 
 def test_a_method_that_a_path_does_not_know_is_named_with_those_it_does(house: House) -> None:
