@@ -1,4 +1,4 @@
-"""Times, ages and numbers as people read them (shared/ui: Words). Pure."""
+"""Times, ages and numbers as people read them. Pure."""
 
 from datetime import datetime
 from zoneinfo import ZoneInfo

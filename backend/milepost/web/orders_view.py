@@ -15,7 +15,7 @@ from milepost.web.texts import TEXTS
 Row = dict[str, Any]
 Translate = Callable[..., str]
 
-# Signs of where a fact comes from (shared/ui: grade of evidence).
+# Signs of where a fact comes from.
 _SIGNS = {"rfid": "sensor", "gnss": "sensor", "gate": "sensor", "phone": "sensor", "scan": "scan", "partner": "partner"}
 _MOST_TROUBLED = 500
 # Troubles that concern the truck itself: they put the ring of alarm around it.

@@ -1,4 +1,4 @@
-"""The QR code on paper that leads back to the page (shared/ui: Behaviour, printing)."""
+"""The QR code on paper that leads back to the page."""
 
 import segno
 

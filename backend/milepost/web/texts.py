@@ -1,6 +1,6 @@
 """Every text of the pages, Chinese beside English. Keys that begin with `js.` also go to the scripts.
 
-Both are written, not translated word by word: plain, short, no exclamation marks (shared/ui: Words).
+Both are written, not translated word by word: plain, short, no exclamation marks.
 """
 
 from milepost.notify.rules import RULES

@@ -1,6 +1,6 @@
 /**
  * The signs of vehicles, drawn once per theme into small canvases. Shape says the motion, hollow says stale, a cross
- * says offline: readable in grey (shared/ui: State of a vehicle).
+ * says offline: readable in grey.
  */
 
 import { IDLING, LIVE, MOVING, OFFLINE } from "./store.js";
