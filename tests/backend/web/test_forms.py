@@ -17,6 +17,7 @@ from milepost.web.forms.offers import Offers
 from milepost.web.forms.reading import Wrong, body_of, local_text
 from milepost.web.forms.view import form_of, placed
 from milepost.web.i18n import translator
+from milepost.web.order_story import gist
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 EN, ZH = translator("en"), translator("zh")
@@ -157,10 +158,11 @@ def test_what_was_typed_comes_back_with_the_fault_beside_it() -> None:
     assert shown["open"]
 
 
+@pytest.mark.parametrize("kind", ["", "goods", "consignment"])
 @pytest.mark.parametrize("state", sorted({state for step in STEPS.values() for state in step.states}))
-def test_every_allowed_command_stands_in_exactly_one_place(state: str) -> None:
+def test_every_allowed_command_stands_in_exactly_one_place(state: str, kind: str) -> None:
     may = allowed(state)
-    first, groups = acts.arranged(state, may)
+    first, groups = acts.arranged(state, may, kind)
     listed = [*first, *(command for _, commands in groups for command in commands)]
     assert sorted(listed) == sorted(may)
     assert "other" not in dict(groups)
@@ -171,6 +173,18 @@ def test_what_comes_next_is_allowed_in_that_state() -> None:
     for state, commands in acts.NEXT.items():
         for command in commands:
             assert state in STEPS[command].states, f"{state}: {command}"
+
+
+def test_goods_are_picked_next_and_consignments_fetched() -> None:
+    may = ["pick-list", "pickup-agreed", "handed-in"]
+    assert acts.arranged("confirmed", may, "goods")[0] == ["pick-list"]
+    assert acts.arranged("confirmed", may, "consignment")[0] == ["pickup-agreed", "handed-in"]
+
+
+def test_a_fact_names_its_branch_and_whom_a_notice_reached() -> None:
+    assert gist("order.accepted", {"branch": "QP"}, ZH, {"QP": "青浦"}) == "青浦"
+    assert gist("order.accepted", {"branch": "QP"}, ZH) == "QP"
+    assert gist("notice.sent", {"to": "customer:C-1"}, ZH) == "客户 C-1"
 
 
 def test_a_new_command_of_the_api_is_not_lost() -> None:
