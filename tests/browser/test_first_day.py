@@ -166,6 +166,7 @@ def assign_and_accept(day: Day, number: str) -> None:
     """At the desk: to the branch that is near, then the talk, then accepted."""
     page = day.page
     day.go(f"/desk?order={number}")
+    expect(page.locator(f"#o-{number}")).to_contain_text("嘉定仓" if day.lang == "zh" else "Jiading DC")
     day.shot("desk")
     page.locator("#act-assign > summary").click()
     page.locator("#act-assign").get_by_label("青浦" if day.lang == "zh" else "Qingpu").check()
@@ -242,9 +243,10 @@ def bill(day: Day, number: str) -> None:
 
 
 def plan(day: Day, number: str) -> str:
-    """A trip with truck and driver; the order is put on its list."""
+    """From the order to the trips: a new one with truck and driver; the order is put on its list."""
     page, scene = day.page, day.scene
-    day.go("/trips/new")
+    page.get_by_role("link", name=day.t("order.to_trips")).click()
+    page.get_by_role("link", name=day.t("trips.new")).click()
     trip = f"T-first-{day.lang}"
     page.locator("[name=number]").fill(trip)
     page.locator("[name=kind]").select_option("direct")
