@@ -22,7 +22,7 @@ FIELD_TEXTS: dict[str, tuple[str, str]] = {
     "field.contact.name": ("联系人", "Contact"),
     "field.contact.phone": ("联系电话", "Contact's phone"),
     "field.contact.email": ("联系邮箱", "Contact's mail"),
-    "field.contact.remark": ("联系备注", "About the contact"),
+    "field.contact.remark": ("联系备注", "Remark"),
     "field.dates.order": ("下单日期", "Order date"),
     "field.dates.ship": ("发货日期", "Ship date"),
     "field.dates.required": ("要求到货", "Required by"),
