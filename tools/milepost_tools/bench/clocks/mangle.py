@@ -68,9 +68,15 @@ def _revised(pen: Pen, fact: Fact) -> Fact:
     """A higher revision of a fact, that tells another time."""
     if fact.kind in _STEADY:
         return replace(fact, rev=1)
-    at = max(fact.at + pen.pick((-10 * MINUTE, -1, 1, MINUTE, 30 * MINUTE)), _submitted(pen))
+    at = max(fact.at + _slip(pen, fact, (-10 * MINUTE, -1, 1, MINUTE, 30 * MINUTE)), _submitted(pen))
     later = _at(fact, at)
     return replace(later, rev=1, received_at=(later.received_at or 0) + MINUTE)
+
+
+def _slip(pen: Pen, fact: Fact, slips: tuple[int, ...]) -> int:
+    """By how much somebody corrects a time: what the goods did keeps its place among the rest, to the ms."""
+    slip = pen.pick(slips)
+    return max(-1, min(1, slip)) if fact.kind.startswith(_ROAD) else slip
 
 
 def _submitted(pen: Pen) -> int:
@@ -95,7 +101,7 @@ def _taken_back(pen: Pen, facts: list[Fact]) -> Fact:
 
 def _mended(pen: Pen, facts: list[Fact]) -> list[Fact]:
     target = pen.pick(facts)
-    at = target.at + pen.pick((-30 * MINUTE, -5 * MINUTE, -1, 1, 5 * MINUTE))
+    at = target.at + _slip(pen, target, (-30 * MINUTE, -5 * MINUTE, -1, 1, 5 * MINUTE))
     fields: dict[str, object] = {"at": max(at, _submitted(pen))}
     if "branch" in target.body and pen.chance(0.5):
         fields = {"branch": "b7"}
