@@ -5,13 +5,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from conftest import ALL
 from fastapi.testclient import TestClient
 from paper_browser import Page, opened
 
 pytestmark = pytest.mark.usefixtures("branches")
 Clients = Callable[..., TestClient]
 Ask = Callable[..., str]
+ALL = ("desk", "call_centre", "branch_manager", "dispatcher", "keeper", "driver", "customer")
+
 BAD = "<img src=x onerror=alert(1)>\"'`{{7*7}}<script>alert(2)</script>"
 
 
