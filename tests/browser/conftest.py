@@ -77,16 +77,16 @@ class House:
             return access.open_session(conn, person_id, now=now_ms(), life_ms=3_600_000)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    """One service for all tests of pages."""
+    """One service for the tests of a file; what one file does to it, no other sees."""
     running = House(tmp_path_factory.mktemp("house"))
     running.start()
     yield running
     running.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def scene(house: House) -> Iterator[Any]:
     """A fleet that moves once a second, with the orders of its morning and somebody who may do everything."""
     from scene_orders import ROLES, morning  # noqa: PLC0415  (found through the path set above)
