@@ -1,6 +1,7 @@
 """The demo on one machine: service, world and boards, started and stopped together."""
 
 import contextlib
+import logging
 import time
 from collections.abc import Iterable
 from functools import partial
@@ -64,6 +65,8 @@ class Demo:
         self._closing.close()
 
     def _start(self) -> None:
+        # The pages show what people are told; on this terminal it would drown the story.
+        logging.getLogger("milepost.notices").setLevel(logging.WARNING)
         service = Service(self._settings)
         service.start()
         self._closing.callback(service.stop)
