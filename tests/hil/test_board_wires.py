@@ -23,7 +23,9 @@ p = select.poll(); p.register(u, select.POLLIN)
 print('echo')
 while True:
     p.poll()
-    u.write(u.read())
+    data = u.read()
+    if data:  # poll may wake before a byte is there
+        u.write(data)
 """
 
 
