@@ -95,12 +95,6 @@ def on_facts(conn: Connection, facts: Iterable[Fact]) -> list[str]:
     return [order_id for order_id in ids if refold(conn, order_id, news)]
 
 
-def wake(conn: Connection, now: int | None = None) -> list[str]:
-    """Refold the orders whose own next event has come (a postponed one wakes); the service calls it in turns."""
-    at = now_ms() if now is None else now
-    return [order_id for order_id in repository.due(conn, at) if refold(conn, order_id, (), at)]
-
-
 def refold(conn: Connection, order_id: str, news: Iterable[Fact], now: int | None = None) -> bool:
     """Fold one order anew from the log; True when its projection changed."""
     at = now_ms() if now is None else now

@@ -56,12 +56,6 @@ def known(conn: Connection, ids: Iterable[str]) -> list[str]:
     return list(conn.execute(statement).scalars())
 
 
-def due(conn: Connection, now: int, limit: int = 100) -> list[str]:
-    """Orders whose own next event has come."""
-    statement = readable(SYSTEM, order, order.c.id).where(order.c.next_due <= now).order_by(order.c.next_due)
-    return list(conn.execute(statement.limit(limit)).scalars())
-
-
 def save(conn: Connection, row: Row, state: OrderState, projection: str, now: int, changed_by: Row) -> None:
     """Write the projection of the fold over the order's row; `request` is what is wanted now, edits included."""
     is_open = sum(1 for trouble in state.exceptions if trouble["closed_at"] is None)

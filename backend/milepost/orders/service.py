@@ -17,7 +17,7 @@ from milepost.orders import guards, projector, repository, transitions, trips, w
 from milepost.orders.authority import author_role, roles_over
 from milepost.orders.guards import Case
 from milepost.orders.listing import Filter, listing
-from milepost.orders.projector import calendar, on_facts, refold, subscribe, wake
+from milepost.orders.projector import calendar, on_facts, refold, subscribe
 from milepost.orders.spelling import SCANNED, complete, spelled
 from milepost.orders.view import detail, evidence
 from milepost.orders.vocabulary import KINDS, validate
@@ -42,7 +42,6 @@ __all__ = [
     "record_trip_refusal",
     "subscribe",
     "trip_command",
-    "wake",
 ]
 _MAX_REFUSED_BODY = 2000
 _AT_RECEIPT = ("requested", "submit")  # their time is the server's receipt (ORDERS.md §1.2)

@@ -17,11 +17,6 @@ GROUPS = ("late", "soon", "today", "later", "paused")
 # Of which stage a clock is the promise; the others are promises about what is done on the way.
 _STAGE = {"N-01": "entered", "N-02": "entered", "N-79": "picked", "N-20": "picked", "N-22": "picked",
           "N-23": "picked", "N-25": "picked", "N-34": "signed", "N-35": "signed", "N-40": "filed"}  # fmt: skip
-# What one may do about it, as the name of a command of the order's page.
-_ACT = {"accept": "accept", "assign": "assign", "reroute": "reroute", "print": "note-printed", "waybill": "waybill",
-        "cancel_reason": "cancel-reason", "remark": "remark", "pickup": "pickup-done", "rebook": "pickup-agreed",
-        "warn": "contact", "track": "track", "sign_entry": "sign", "handout": "handout", "deliver": "sign",
-        "contact": "contact", "receipt": "receipt", "pick": "ready", "postpone": "postpone"}  # fmt: skip
 
 
 def left_text(ms: int) -> str:
@@ -93,11 +88,6 @@ def countdown(row: Mapping[str, Any], now: int, zone: ZoneInfo, t: Translate) ->
         "due": due,
         "due_text": due_text(due, zone, now),
     }
-
-
-def act_of(to_do: str | None) -> str | None:
-    """The command that does what a clock asks for, or None."""
-    return _ACT.get(to_do or "")
 
 
 def name_of(clock: str, t: Translate) -> str:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from milepost.access.model import SYSTEM
 from milepost.db import Database
@@ -15,7 +16,8 @@ from milepost.fleet import service as fleet
 from milepost.orders import repository, service, world
 from milepost.orders.fold import fold
 from milepost.orders.model import Calendar, Policy
-from milepost.orders.projector import refold, wake
+from milepost.orders.projector import refold
+from milepost.orders.tables import order as order_table
 from milepost.times import now_ms
 
 
@@ -37,6 +39,12 @@ def told(story: Any) -> list[Fact]:
     story.say("order.signed", by="driver", order="o1", signer="her", pieces=2)
     story.to_confirmed("o3")
     return story.facts
+
+
+def wake(conn: Any, now: int) -> list[str]:
+    """The orders whose next event has come by `now` and that differ after it."""
+    due = conn.execute(select(order_table.c.id).where(order_table.c.next_due <= now)).scalars().all()
+    return [order_id for order_id in due if refold(conn, order_id, (), now)]
 
 
 @pytest.fixture
