@@ -17,6 +17,7 @@ from fastapi import FastAPI
 
 from milepost import http
 from milepost.access import api as access_api
+from milepost.access import once
 from milepost.access.scope import install_guard
 from milepost.alerts import api as alerts_api
 from milepost.alerts import service as inbox
@@ -42,7 +43,7 @@ from milepost.masterdata import api as masterdata_api
 from milepost.notify import api as notify_api
 from milepost.notify import service as notify
 from milepost.orders import api as orders_api
-from milepost.orders import history, keys, projector
+from milepost.orders import history, projector
 from milepost.orders import service as orders
 from milepost.orders.model import Calendar
 from milepost.periodic import Periodic
@@ -141,7 +142,7 @@ class Service:
         self._rounds = [
             Periodic("outgoing", 0.25, outgoing.round),
             Periodic("wake", 0.5, lambda: clocks.wake(self.db)),
-            Periodic("keys", 3600.0, lambda: keys.forget(self.db)),
+            Periodic("keys", 3600.0, lambda: once.forget(self.db)),
             Periodic("notices", 1.0, lambda: notify.deliver(self.db)),
         ]
         self.live.start()

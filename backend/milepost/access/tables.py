@@ -1,4 +1,4 @@
-"""Tables of people, their grants and their sessions."""
+"""Tables of people, their grants, their sessions and the keys of their commands."""
 
 from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, String, Table, Text, UniqueConstraint
 
@@ -42,4 +42,15 @@ login_failure = Table(
     Column("login", String(64), primary_key=True),
     Column("failures", BigInteger, nullable=False),
     Column("last_at", BigInteger, nullable=False),
+)
+
+# Idempotency-Keys with the answers given (once.py).
+command_key = Table(
+    "command_key",
+    metadata,
+    Column("person_id", String(64), primary_key=True),
+    Column("key", String(128), primary_key=True),
+    Column("body_hash", String(64), nullable=False),
+    Column("answer", Text, nullable=False),
+    Column("at", BigInteger, nullable=False, index=True),
 )

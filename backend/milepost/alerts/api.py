@@ -8,12 +8,12 @@ from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 
 from milepost.access.deps import Me, Reader, Tx, require
 from milepost.access.model import Principal
+from milepost.access.once import once
 from milepost.alerts import service
 from milepost.alerts.repository import Filter
 from milepost.notify.api import NO_NUL, Text
 from milepost.notify.rules import URGENCIES
 from milepost.orders.fields import Instant, Short, Strict, storable
-from milepost.orders.service import once
 from milepost.times import parse_rfc3339
 
 router = APIRouter(prefix="/api/v1", tags=["alerts"])

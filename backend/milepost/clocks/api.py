@@ -9,6 +9,7 @@ from pydantic import Field
 
 from milepost.access.deps import Me, Reader, Tx, require
 from milepost.access.model import Principal
+from milepost.access.once import once
 from milepost.clocks import editing, service
 from milepost.clocks.answers import (
     AuditOut,
@@ -21,7 +22,6 @@ from milepost.clocks.answers import (
     Figures,
     PolicyOut,
 )
-from milepost.orders import service as orders
 from milepost.orders.fields import Id, Instant, Short, Strict, Text
 from milepost.times import now_ms, parse_rfc3339, to_rfc3339
 
@@ -196,7 +196,7 @@ def get_days(
 def _once(
     conn: Any, me: Principal, key: str | None, what: str, body: Strict, do: Callable[[], dict[str, Any]]
 ) -> dict[str, Any]:
-    return orders.once(conn, me, key, what, body.model_dump(mode="json"), do)
+    return once(conn, me, key, what, body.model_dump(mode="json"), do)
 
 
 def _clock(values: dict[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from milepost.access.deps import Me, Reader, Tx, require
 from milepost.access.model import Principal
+from milepost.access.once import once
 from milepost.errors import Invalid, NotFound
 from milepost.evidence import log, repository, service, view
 from milepost.evidence.model import Author, Fact
@@ -90,7 +91,7 @@ def open_session(door_id: str, body: NewSession, conn: Tx, me: Keeper, key: Key 
         _tell_orders(conn, facts)
         return view.session_view(conn, row)
 
-    return orders.once(conn, me, key, f"POST /doors/{door_id}/sessions", body.model_dump(), do)
+    return once(conn, me, key, f"POST /doors/{door_id}/sessions", body.model_dump(), do)
 
 
 @router.get("/sessions/{session_id}")
@@ -110,7 +111,7 @@ def close_session(session_id: str, body: Ending, conn: Tx, me: Keeper, key: Key 
         _tell_orders(conn, facts)
         return {**view.session_view(conn, row), **{name: facts[-1].body[name] for name in ("short", "over")}}
 
-    return orders.once(conn, me, key, f"POST /sessions/{session_id}/close", body.model_dump(), do)
+    return once(conn, me, key, f"POST /sessions/{session_id}/close", body.model_dump(), do)
 
 
 @router.get("/doors/{door_id}")

@@ -8,10 +8,10 @@ from pydantic import BaseModel, Field, StringConstraints
 
 from milepost.access.deps import Me, Reader, Tx, require
 from milepost.access.model import Principal
+from milepost.access.once import once
 from milepost.notify import service
 from milepost.notify.templates import MAX_TEMPLATE
 from milepost.orders.fields import Short, Strict
-from milepost.orders.service import once
 
 router = APIRouter(prefix="/api/v1", tags=["notify"])
 Admin = Annotated[Principal, Depends(require("admin"))]

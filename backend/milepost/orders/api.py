@@ -9,6 +9,7 @@ from fastapi import Path as InPath
 from pydantic import AfterValidator
 
 from milepost.access.deps import Me, Reader, database
+from milepost.access.once import once
 from milepost.db import Database
 from milepost.orders import carry, derive, history_api, service
 from milepost.orders.answers import FactOut, OrderOut, Page, SplitOut, TripStep
@@ -46,7 +47,7 @@ def create_order(body: Request, db: Db, me: Me, key: Key = None) -> OrderOut:
     number = fields.pop("number", None)
     asked = Asked(fields, body.at, key, body.source)
     with db.tx() as conn:
-        answer = service.once(
+        answer = once(
             conn, me, key, "POST /orders", body.model_dump(mode="json"),
             lambda: service.create(conn, me, asked, number),
         )  # fmt: skip

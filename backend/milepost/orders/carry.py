@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection
 
 from milepost.access.model import Principal
+from milepost.access.once import once
 from milepost.db import Database
 from milepost.errors import Conflict, IllegalStep
 from milepost.orders import service
@@ -97,7 +98,7 @@ def on_trip(
 def _once(
     conn: Connection, me: Principal, key: str | None, what: str, body: Command, do: Callable[[Connection], Answer]
 ) -> Answer:
-    return service.once(conn, me, key, what, body.model_dump(mode="json"), lambda: do(conn))
+    return once(conn, me, key, what, body.model_dump(mode="json"), lambda: do(conn))
 
 
 def _kept(db: Database, do: Callable[[Connection], _T], refused: Callable[[Connection, Mapping[str, Any]], None]) -> _T:

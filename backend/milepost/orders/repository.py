@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from milepost.access.model import SYSTEM, Principal
 from milepost.access.scope import readable
 from milepost.orders.model import OrderState
-from milepost.orders.tables import command_key, order, order_day, order_link, waybill_number
+from milepost.orders.tables import order, order_day, order_link, waybill_number
 from milepost.orders.world import Link
 
 Row = dict[str, Any]
@@ -164,16 +164,3 @@ def next_number(conn: Connection, day: str) -> int:
         except IntegrityError:  # somebody else had the day's first order just now (PostgreSQL)
             conn.execute(count_on)
     return conn.execute(select(order_day.c.last).where(order_day.c.day == day)).scalar_one()
-
-
-def find_key(conn: Connection, person: str, key: str) -> Row | None:
-    """What a person's Idempotency-Key was used for."""
-    where = (command_key.c.person_id == person, command_key.c.key == key)
-    row = conn.execute(select(command_key).where(*where)).mappings().first()
-    return dict(row) if row else None
-
-
-def add_key(conn: Connection, person: str, key: str, body_hash: str, answer: str, now: int) -> None:
-    """Remember the answer to a command."""
-    values = {"person_id": person, "key": key, "body_hash": body_hash, "answer": answer, "at": now}
-    conn.execute(insert(command_key).values(values))

@@ -1,15 +1,13 @@
 """Use cases of the orders: ask, take a step, read. Each runs in the transaction it is given."""
 
-import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import IntegrityError
 
 from milepost.access.model import SYSTEM, Principal
-from milepost.errors import Conflict, DuplicateKey, Forbidden, NotFound
+from milepost.errors import Conflict, Forbidden, NotFound
 from milepost.evidence.model import Fact, canonical
 from milepost.ids import new_id
 from milepost.masterdata import service as masterdata
@@ -36,7 +34,6 @@ __all__ = [
     "listing",
     "locked",
     "on_facts",
-    "once",
     "record_facts",
     "record_refusal",
     "record_trip_refusal",
@@ -194,29 +191,6 @@ def evidence_of(conn: Connection, who: Principal, ref: str) -> list[dict[str, An
     if row is None:
         raise NotFound(_missing(ref))
     return evidence(conn, row)
-
-
-def once(
-    conn: Connection, me: Principal, key: str | None, what: str, body: Any, do: Callable[[], dict[str, Any]]
-) -> dict[str, Any]:
-    """Do a command once per Idempotency-Key of a person: the same body again gets the same answer.
-
-    `what`: method and path. Raises DuplicateKey when the key was used with another body or for another command.
-    """
-    if key is None:
-        return do()
-    digest = hashlib.sha256(canonical([what, body])).hexdigest()
-    old = repository.find_key(conn, me.id, key)
-    if old is not None:
-        if old["body_hash"] != digest:
-            raise DuplicateKey(f"Idempotency-Key {key!r} was used for another command; take a new one for each command")
-        return json.loads(old["answer"])
-    answer = do()
-    try:
-        repository.add_key(conn, me.id, key, digest, json.dumps(answer, ensure_ascii=False), now_ms())
-    except IntegrityError:
-        raise Conflict("the same command is being carried out just now; ask again", changed="key") from None
-    return answer
 
 
 def locked(conn: Connection, me: Principal, ref: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Tables of the orders: one row per order with its projection, what it hangs together with, used keys."""
+"""Tables of the orders: one row per order with its projection, and what it hangs together with."""
 
 from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, String, Table, Text, UniqueConstraint
 
@@ -50,16 +50,6 @@ order_link = Table(
     Column("from_ms", BigInteger, nullable=False),
     Column("to_ms", BigInteger, nullable=False),
     Index("ix_order_link_subject", "kind", "subject_id"),
-)
-
-command_key = Table(
-    "command_key",
-    metadata,
-    Column("person_id", String(64), primary_key=True),
-    Column("key", String(128), primary_key=True),
-    Column("body_hash", String(64), nullable=False),
-    Column("answer", Text, nullable=False),
-    Column("at", BigInteger, nullable=False, index=True),
 )
 
 # Which order took a waybill number; two that ask for one at the same instant meet here.

@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from milepost.access.deps import Me, Reader, Tx, require
 from milepost.access.model import Principal
+from milepost.access.once import once
 from milepost.evidence.model import Author, Fact, fact_id, grade
 from milepost.ids import new_id
 from milepost.orders import service as orders
@@ -190,7 +191,7 @@ def _once(
     conn: Connection, me: Principal, key: str | None, what: str, body: BaseModel, do: Callable[[], TripOut]
 ) -> TripOut:
     """The same command under the same Idempotency-Key is done once and answered the same."""
-    answer = orders.once(conn, me, key, what, body.model_dump(by_alias=True), lambda: do().model_dump(by_alias=False))
+    answer = once(conn, me, key, what, body.model_dump(by_alias=True), lambda: do().model_dump(by_alias=False))
     return TripOut(**answer)
 
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from milepost.access.deps import Me, Reader, Tx, require
 from milepost.access.model import Principal
-from milepost.orders import service as orders
+from milepost.access.once import once
 from milepost.orders.fields import Id, Strict, Text
 from milepost.reports import exports, service
 from milepost.reports.judged import proposal_out
@@ -179,7 +179,7 @@ def decide_proposal(proposal: Annotated[Id, InPath()], body: Decide, conn: Tx, m
         return proposal_out(service.decide(conn, me, proposal, body.verdict, body.why, key))
 
     what = f"POST /reports/proposals/{proposal}/decide"
-    return ProposalOut(**orders.once(conn, me, key, what, body.model_dump(mode="json"), do))
+    return ProposalOut(**once(conn, me, key, what, body.model_dump(mode="json"), do))
 
 
 def _groups(given: list[str] | None) -> tuple[Group, ...]:

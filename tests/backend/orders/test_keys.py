@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from milepost.orders import keys
+from milepost.access import once
 from milepost.times import now_ms
 
 
@@ -12,9 +12,9 @@ def test_an_old_key_is_forgotten_and_its_command_still_writes_no_second_fact(fie
     field.post("call_centre", f"/orders/{order}/assign", key="k-2", branch="b1")
     remark = {"remark": "accept", "text": "called"}
     first = field.post("desk", f"/orders/{order}/remark", key="k-3", **remark)
-    assert keys.forget(field.db) == 0
-    assert keys.forget(field.db, now_ms() + keys.KEPT_MS + 60_000) == 3
-    assert keys.forget(field.db, now_ms() + keys.KEPT_MS + 60_000) == 0
+    assert once.forget(field.db) == 0
+    assert once.forget(field.db, now_ms() + once.KEPT_MS + 60_000) == 3
+    assert once.forget(field.db, now_ms() + once.KEPT_MS + 60_000) == 0
     again = field.post("desk", f"/orders/{order}/remark", key="k-3", **remark)
     assert again["version"] == first["version"]
     told = [fact["kind"] for fact in field.get(f"/orders/{order}/facts")]

@@ -14,12 +14,12 @@ from starlette.datastructures import FormData
 
 from milepost.access.deps import Reader, database, require
 from milepost.access.model import Principal
+from milepost.access.once import once
 from milepost.alerts import service as alerts
 from milepost.alerts.service import Filter
 from milepost.errors import Conflict, IllegalStep, Invalid, MilepostError, NotFound
 from milepost.ids import new_id
 from milepost.masterdata import service as masterdata
-from milepost.orders import service as orders
 from milepost.times import now_ms
 from milepost.web import inbox_view
 from milepost.web.forms import offers
@@ -74,7 +74,7 @@ def _act(request: Request, me: Principal, alert_id: str, step: str, given: Texts
         do = _step(request, me, alert_id, step, given, t)
         with database(request).tx() as conn:
             body = {name: first(given, name) for name in ("to", "until", "quick", "word")}
-            orders.once(conn, me, key_of(given), f"POST /inbox/{alert_id}/{step}", body, lambda: do(conn))
+            once(conn, me, key_of(given), f"POST /inbox/{alert_id}/{step}", body, lambda: do(conn))
     except NotFound:
         raise NotFound(t("inbox.gone")) from None
     except MilepostError as error:

@@ -8,10 +8,10 @@ from starlette.concurrency import run_in_threadpool
 
 from milepost.access.deps import Me, Reader, database
 from milepost.access.model import Principal
+from milepost.access.once import once
 from milepost.errors import NotFound
 from milepost.ids import new_id
 from milepost.notify import service as notify
-from milepost.orders import service as orders
 from milepost.times import parse_rfc3339
 from milepost.web.forms.reading import Texts, first
 from milepost.web.i18n import translator
@@ -65,7 +65,7 @@ def _read(request: Request, me: Principal, given: Texts, message_id: str | None)
     up_to = first(given, "up_to") or None
     with database(request).tx() as conn:
         if message_id is None:
-            told = orders.once(
+            told = once(
                 conn, me, key_of(given), "POST /messages/read", {"up_to": up_to},
                 lambda: {"read": notify.mark_all_read(conn, me, up_to)},
             )["read"]  # fmt: skip

@@ -11,6 +11,7 @@ from starlette.datastructures import FormData
 
 from milepost.access.deps import Reader, database, require
 from milepost.access.model import Principal
+from milepost.access.once import once
 from milepost.db import Database
 from milepost.errors import MilepostError
 from milepost.ids import new_id
@@ -102,7 +103,7 @@ def _carry_out(request: Request, db: Database, me: Principal, given: Texts, zone
 
     what = "POST /orders" + (" and submit" if submit else "")
     with db.tx() as conn:
-        return orders.once(conn, me, key, what, body.model_dump(mode="json"), lambda: do(conn))["number"]
+        return once(conn, me, key, what, body.model_dump(mode="json"), lambda: do(conn))["number"]
 
 
 def _rows(given: Texts) -> int:

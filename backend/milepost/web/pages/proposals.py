@@ -13,6 +13,7 @@ from starlette.concurrency import run_in_threadpool
 
 from milepost.access.deps import Reader, database, require
 from milepost.access.model import Principal
+from milepost.access.once import once
 from milepost.errors import Conflict, Invalid, MilepostError, NotFound
 from milepost.ids import new_id
 from milepost.masterdata import service as masterdata
@@ -71,7 +72,7 @@ def _decide(request: Request, me: Principal, proposal_id: str, given: Texts) -> 
 
         what = f"POST /reports/proposals/{proposal_id}/decide"
         with database(request).tx() as conn:
-            orders.once(conn, me, key, what, {"verdict": verdict, "why": why}, lambda: do(conn))
+            once(conn, me, key, what, {"verdict": verdict, "why": why}, lambda: do(conn))
     except NotFound:
         raise NotFound(t("proposal.gone")) from None
     except MilepostError as error:

@@ -14,11 +14,11 @@ from starlette.concurrency import run_in_threadpool
 
 from milepost.access.deps import Reader, database
 from milepost.access.model import Principal
+from milepost.access.once import once
 from milepost.clocks import editing
 from milepost.errors import Invalid, MilepostError, NotFound
 from milepost.masterdata import service as masterdata
 from milepost.notify.repository import names_of
-from milepost.orders import service as orders
 from milepost.times import now_ms
 from milepost.web.forms import offers
 from milepost.web.forms.reading import Texts, first
@@ -110,7 +110,7 @@ def _change(request: Request, me: Principal, name: str, given: Texts) -> Respons
 
 
 def _once(conn: Connection, me: Principal, given: Texts, name: str, body: Row, do: Any) -> None:
-    orders.once(conn, me, key_of(given), f"PUT /calendars/{name}", body, do)
+    once(conn, me, key_of(given), f"PUT /calendars/{name}", body, do)
 
 
 def _reason(why: str, t: Any) -> None:

@@ -10,12 +10,12 @@ from starlette.concurrency import run_in_threadpool
 
 from milepost.access.deps import Reader, database
 from milepost.access.model import Principal
+from milepost.access.once import once
 from milepost.clocks import editing
 from milepost.clocks.policy import KEYS, parse_value
 from milepost.errors import Invalid, MilepostError
 from milepost.masterdata.model import CHANNELS, CLASSES
 from milepost.notify.repository import names_of
-from milepost.orders import service as orders
 from milepost.times import now_ms
 from milepost.web.forms import offers
 from milepost.web.forms.reading import Texts, first
@@ -82,7 +82,7 @@ def _add(request: Request, me: Principal, given: Texts) -> Response:
         body = {"from": from_text, "channel": channel, "class": klass, "values": values, "why": why}
         try:
             with database(request).tx() as conn:
-                orders.once(
+                once(
                     conn, me, key_of(given), "POST /policies", body,
                     lambda: editing.add_policy(conn, me, values, why, from_ms=start, channel=channel, klass=klass),
                 )  # fmt: skip

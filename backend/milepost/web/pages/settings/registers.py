@@ -13,12 +13,12 @@ from starlette.concurrency import run_in_threadpool
 
 from milepost.access.deps import Reader, database
 from milepost.access.model import Principal
+from milepost.access.once import once
 from milepost.clocks import editing
 from milepost.errors import Forbidden, MilepostError, NotFound
 from milepost.masterdata import service as masterdata
 from milepost.masterdata.bodies import BranchChanges, CustomerChanges, GoodsChanges, NewBranch, NewCustomer, NewGoods
 from milepost.masterdata.model import CHANNELS, CLASSES, PARTY_WORDS, TIERS
-from milepost.orders import service as orders
 from milepost.times import now_ms
 from milepost.web.forms import offers
 from milepost.web.forms.describe import Input
@@ -153,12 +153,12 @@ def _save(request: Request, me: Principal, part: str, given: Texts) -> Response:
                     values = body.model_dump()
                 elif register.kind == "customer":
                     values = {"parties": ["customer"], **values}
-                orders.once(conn, me, key_of(given), f"POST /{part}", values,
+                once(conn, me, key_of(given), f"POST /{part}", values,
                             lambda: _said(masterdata.create(conn, register.kind, values, now)))  # fmt: skip
             else:
                 values |= _cleared(inputs, given, values)
                 version = version_of(given)
-                orders.once(
+                once(
                     conn, me, key_of(given), f"PATCH /{part}/{key}", values,
                     lambda: _said(masterdata.edit(conn, me, register.kind, key, values, now, version)),
                 )  # fmt: skip
