@@ -18,6 +18,7 @@ TO_DO: Mapping[str, str] = {
     "N-12": "cancel_reason",
     "N-15": "remark",
     "N-17": "accept",
+    "N-19": "accept",
     "N-20": "pickup",
     "N-21": "rebook",
     "N-22": "pickup",
@@ -47,7 +48,7 @@ TO_DO: Mapping[str, str] = {
     "N-79": "pick",
 }
 # They remind of what N-01 asks for already.
-_REMINDERS = ("N-07", "N-17")
+_REMINDERS = ("N-07", "N-17", "N-19")
 # A late clock that was then set aside takes no end any more; in these states what it asks for can still be done.
 _AT_THE_DESK = ("requested", "submitted", "assigned")
 _BEFORE_PICKUP = (*_AT_THE_DESK, "accepted", "confirmed", "picking", "pickup_due")

@@ -17,6 +17,7 @@ DUTY: Mapping[str, Pair] = {
     "N-12": ("备注取消原因", "note why it was cancelled"),
     "N-15": ("填写跟踪备注", "write a tracking remark"),
     "N-17": ("受理订单（提醒呼叫中心）", "accept the order (reminder to the call centre)"),
+    "N-19": ("受理订单（上报区域经理）", "accept the order (raised to the regional manager)"),
     "N-20": ("上门取货（目标）", "pick up (target)"),
     "N-21": ("重新预约取货", "agree on another pickup"),
     "N-22": ("上门取货", "pick up"),

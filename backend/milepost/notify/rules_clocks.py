@@ -2,7 +2,7 @@
 
 Lines as in `rules_ex`, but the head is `clock | of | stage | urgency | told | doer | inbox`: `of` the EX row (or
 `-`); `item` opens one item of the inbox until the clock ends, `tell` only tells. The scope `owner` is the clock's.
-One cause has one item: N-07 and N-17 tell of what N-01 opens, N-20 of what N-22 will.
+One cause has one item: N-07, N-17 and N-19 tell of what N-01 opens, N-20 of what N-22 will.
 """
 
 CLOCK_ROWS = """
@@ -70,6 +70,12 @@ N-17 | EX-8 | 2 | now | call_centre@company | call_centre | tell
 网点超过 10 分钟未处理 | Branch has not acted for more than 10 minutes
 [{branch}][，应于 {due}] | [{branch}][, due {due}]
 催网点受理 | Chase the branch
+网点受理 | The branch accepts
+
+N-19 | EX-8 | 2 | now | regional_manager@owner | regional_manager | tell
+网点超过 15 分钟未受理 | Branch has not accepted for more than 15 minutes
+[{branch}][，应于 {due}] | [{branch}][, due {due}]
+督促网点经理立即受理，了解原因 | Have the branch manager accept it now, and find out why it waited
 网点受理 | The branch accepts
 
 N-20 | EX-24 | 4 | shift | desk@owner dispatcher@owner | desk | tell

@@ -195,6 +195,20 @@ def test_EX8_a_branch_that_is_silent_for_ten_minutes(staffed: Any):
     assert gone["resolved"] == {"by": None, "fact": accepted.id, "word": None}
 
 
+@pytest.mark.requirement("N-19", "X-1")
+def test_N19_the_regional_manager_of_the_branch_is_told_once_after_fifteen_minutes(staffed: Any):
+    staffed.order(when="09:00")
+    staffed.wait("09:15")
+    assert told_of(staffed, "clock:N-19") == {}
+    for when in ("09:15:00.001", "09:15:00.001", "10:00"):
+        staffed.wait(when)
+        told = told_of(staffed, "clock:N-19")
+        assert set(told) == {"regional_manager"}, "of that branch, and nobody else"
+    assert len([m for m in staffed.messages(staffed.people["regional_manager"]) if m["clock"] == "N-19"]) == 1
+    assert "15" in told["regional_manager"]["text"]["en"] and "15" in told["regional_manager"]["text"]["zh"]
+    assert [item["clock"] for item in staffed.inbox()] == ["N-01"], "one cause has one item"
+
+
 def test_EX14_a_postponement_beyond_three_days(staffed: Any):
     to_confirmed(staffed)
     staffed.say("order.postponed", "09:00", order="o1", to="2026-03-09", asked_by="customer")

@@ -1,4 +1,4 @@
-"""Acceptance, assignment, re-routing, printing, the cut-offs of the day (N-01…N-17, N-44, N-79)."""
+"""Acceptance, assignment, re-routing, printing, the cut-offs of the day (N-01…N-19, N-44, N-79)."""
 
 from typing import Any
 
@@ -27,6 +27,34 @@ def test_G01_accepting_within_ten_minutes_inclusive(tale: Tale, accepted: str, v
     assert clock.owner == "A" and clock.end == tale.ms(accepted)
     assert tale.verdict("N-17") == tale.verdict("N-07") == verdict, "no escalation exists unless it is late"
     assert tale.clock("N-17").owner == CALL_CENTRE
+
+
+@requirement("N-19", "X-1")
+@pytest.mark.parametrize(
+    ("accepted", "branch", "region"),
+    [("09:25:00", "met", "met"), ("09:30:00.000", "late", "met"), ("09:30:00.001", "late", "late")],
+)
+def test_N19_beyond_fifteen_minutes_it_goes_to_the_regional_manager(
+    tale: Tale, accepted: str, branch: str, region: str
+) -> None:
+    tale.submit("09:15:00")
+    tale.accept(accepted)
+    clock = tale.clock("N-19")
+    assert (tale.verdict("N-01"), clock.verdict) == (branch, region)
+    assert (clock.klass, clock.owner) == ("reminder", "A")
+    assert (clock.due, clock.late_from) == (tale.ms("09:30:00"), tale.ms("09:30:00.001"))
+
+
+@requirement("N-19", "X-1", "N-03")
+def test_X1_the_fifteen_minutes_are_those_of_the_policy_and_begin_at_eight(tale: Tale) -> None:
+    tale.policies = parse_policy({"sanction.accept.region": "PT20M"})
+    tale.submit("23:59:30")
+    assert (tale.clock("N-19").start, tale.clock("N-19").due) == (tale.ms(f"{DAY5} 08:00"), tale.ms(f"{DAY5} 08:20"))
+    tale.say("order.assigned", f"{DAY5} 08:10", branch="B")
+    assert [(c.owner, c.verdict, c.due) for c in tale.clocks("N-19", f"{DAY5} 08:25")] == [
+        ("A", "void", tale.ms(f"{DAY5} 08:20")),
+        ("B", "open", tale.ms(f"{DAY5} 08:30")),
+    ], "the branch that it comes to has fifteen minutes of its own"
 
 
 @requirement("G-03", "N-03")

@@ -9,6 +9,7 @@ from sqlalchemy import event
 from milepost.access.model import SYSTEM
 from milepost.clocks import repository as clock_rows
 from milepost.clocks import service
+from milepost.db import Database
 from milepost.evidence import log
 from milepost.evidence.model import Author, Fact
 from milepost.orders import history, projector, repository
@@ -26,9 +27,29 @@ def test_N01_breaks_one_ms_after_ten_minutes_and_is_told_once(company: Any, at_:
     assert company.clocks()["N-01"].verdict == "late"
     assert [b["late_from"] for b in company.breaches("N-01")] == [at_("08:10:00.001")]
     assert company.wake("08:10:00.001") == 0
-    assert company.wake("08:40") == 0
+    assert company.wake("08:15") == 0
     told = [(c.clock, change.at) for change in company.told for c in change.breached]
     assert sorted(told) == [(name, at_("08:10:00.001")) for name in ("N-01", "N-07", "N-17")]
+
+
+@pytest.mark.requirement("N-19", "X-1")
+def test_N19_the_order_wakes_again_at_fifteen_minutes_once_over_a_restart(company: Any, at_: Callable[..., int]):
+    company.order(when="08:00")
+    assert company.wake("08:11") == 1
+    company.told.clear()
+    assert company.wake("08:15:00.000") == 0  # at exactly the fifteen minutes nothing is raised (C4)
+    _restart(company)
+    assert company.wake("08:15:00.001") == 1
+    assert [(b["late_from"], b["breached_at"]) for b in company.breaches("N-19")] == [(at_("08:15:00.001"),) * 2]
+    _restart(company)
+    assert company.wake("08:15:00.001") == company.wake("09:00") == 0
+    assert [c.clock for change in company.told for c in change.breached] == ["N-19"]
+
+
+def _restart(company: Any) -> None:
+    """A service that starts anew knows nothing but its database."""
+    company.db.close()
+    company.db = Database(company.db.url)
 
 
 @pytest.mark.requirement("N-01")
@@ -81,7 +102,8 @@ def test_a_breach_that_comes_back_is_not_told_a_second_time(company: Any):
     assert company.clocks()["N-01"].verdict == "late"
     [breach] = company.breaches("N-01")
     assert breach["withdrawn_at"] is None
-    assert [c.clock for change in company.told for c in change.breached] == []
+    told = [c.clock for change in company.told for c in change.breached]
+    assert told == ["N-19"], "its fifteen minutes were not over when the acceptance came"
     verdicts = [(e["before"]["verdict"], e["after"]["verdict"]) for e in company.audit() if e["clock"] == "N-01"]
     assert verdicts == [("met", "late"), ("late", "met")]
 

@@ -16,6 +16,7 @@ from milepost.clocks.policy import PolicySet
 from milepost.evidence.model import Author, Fact, fact_id
 from milepost.notify.model import Notice, notices
 from milepost.orders.vocabulary import KINDS, SUBJECT_KEYS, validate
+from milepost.reports.judged import judge_all
 
 CALENDARS = seeded(range(2026, 2027))
 _ROLES = ("device", "desk", "dispatcher", "keeper", "driver", "call_centre", "branch_manager", "customer", "claims")
@@ -210,3 +211,20 @@ def test_the_same_read_that_is_wrong_again_after_the_list_changed_twice_is_told_
     wrong = [n for n in due(book.facts) if n.template == "wrong_truck.staff" and n.to_role == "keeper"]
     assert [n.over for n in sorted(wrong, key=lambda n: not n.over)] == [True, False]
     assert len({n.id for n in wrong}) == 2
+
+
+@pytest.mark.requirement("N-19", "X-1")
+def test_N19_a_judged_file_lists_that_the_regional_manager_is_to_be_told():
+    book = Book()
+    book.submitted(branch="b1")
+
+    def listed(until: str) -> list[dict[str, Any]]:
+        [order] = judge_all(book.facts, PolicySet([]), CALENDARS, at(until))["orders"]
+        return [each for each in order["notices"] if each["clock"] == "N-19"]
+
+    assert listed("08:15") == []
+    [notice] = listed("2026-03-02 12:00")
+    assert (notice["to_role"], notice["to_scope_kind"], notice["to_scope_id"]) == ("regional_manager", "branch", "b1")
+    assert (notice["at"], notice["over"]) == ("2026-03-02T00:15:00.001Z", False)
+    book.say("order.accepted", "12:30", order="o1", branch="b1")
+    assert listed("13:00") == [notice | {"over": True}]

@@ -1,4 +1,4 @@
-"""The desk: acceptance, assignment, re-routing, printing, the cut-offs of the day, picking (N-01…N-17, N-44, N-79)."""
+"""The desk: acceptance, assignment, re-routing, printing, the cut-offs of the day, picking (N-01…N-19, N-44, N-79)."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -54,6 +54,7 @@ RULES = (
     _acceptance("N-01", "obligation", "accept.limit"),
     _acceptance("N-07", "reminder", "accept.remind"),
     _acceptance("N-17", "reminder", "accept.escalate", owner=CALL_CENTRE),
+    _acceptance("N-19", "reminder", "sanction.accept.region"),
     _acceptance("N-10", "obligation", "day.accept_cutoff", only="consignment"),
     Rule("N-05", "limit", "accepted", "reroute.limit", ("rerouted",), ("assigned", "cancelled")),
     Rule("N-09", "obligation", "accepted", "print.limit", ("note.printed",), _MOVED, "consignment", pause="longer"),

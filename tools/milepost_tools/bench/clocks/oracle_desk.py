@@ -1,4 +1,4 @@
-"""The oracle's clocks of the desk: N-01 to N-17, N-44, N-79 (docs/clocks.md, The desk)."""
+"""The oracle's clocks of the desk: N-01 to N-19, N-44, N-79 (docs/clocks.md, The desk)."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -20,7 +20,7 @@ from milepost_tools.bench.clocks.oracle_judge import (
 )
 from milepost_tools.bench.clocks.oracle_walk import POSTPONE_MAX_DAYS
 
-_EXEMPT = ("N-01", "N-02", "N-07", "N-17")
+_EXEMPT = ("N-01", "N-02", "N-07", "N-17", "N-19")
 
 
 def desk(diary: Diary, until: int) -> Iterator[Answer]:
@@ -94,9 +94,9 @@ def _shipping(diary: Diary, until: int) -> Iterator[Answer]:
 def _assigned(diary: Diary, until: int, entry: Entry, consignment: bool) -> Iterator[Answer]:
     begun, start = of_entry(entry), opened(entry.at)
     ends, voids = later(diary, entry, "accepted"), later(diary, entry, "assigned", "cancelled")
-    for clock in ("N-01", "N-07", "N-17"):
+    for clock, minutes in (("N-01", 10), ("N-07", 10), ("N-17", 10), ("N-19", 15)):
         yield settle(
-            diary, until, clock, begun, start + 10 * MINUTE, start=start, inclusive=True, ends=ends, voids=voids
+            diary, until, clock, begun, start + minutes * MINUTE, start=start, inclusive=True, ends=ends, voids=voids
         )
     if consignment:
         due = instant(_business_day(diary, day_of(start)), 23)

@@ -20,6 +20,8 @@ from milepost.times import now_ms
 from milepost_tools.bench.clocks.worker import TOLD, main, put_together
 
 LIMIT_MS = 10 * 60_000
+# The limits of an order that nobody accepts.
+_KEYS = ("accept.limit", "accept.remind", "accept.escalate", "sanction.accept.region")
 BREAKS = ("N-01", "N-07", "N-17")  # all three run out with the ten minutes
 _BLOCK = 100
 
@@ -34,7 +36,7 @@ def found(url: str) -> Database:
         conn.exec_driver_sql(f"CREATE TABLE {TOLD} (order_id VARCHAR(36), clock VARCHAR(8), at BIGINT)")
         _policy(conn, None, {"accept.window": "00:00/24:00"})
         # Orders of this channel are there, and nothing of theirs runs out while the bench lasts.
-        _policy(conn, "quiet", dict.fromkeys(("accept.limit", "accept.remind", "accept.escalate"), "P2D"))
+        _policy(conn, "quiet", dict.fromkeys(_KEYS, "P2D"))
     return db
 
 
