@@ -132,8 +132,8 @@ class Service:
             self.settings,
             self.spool,
             [
-                TelemetrySink(self.telemetry),
-                DetectorSink(self.db, orders.on_facts, self.telemetry),
+                TelemetrySink(self.telemetry, self.spool.key),
+                DetectorSink(self.db, orders.on_facts, self.telemetry, self.spool.key),
                 StateSink(self.db, self.spool, outgoing.came_online),
                 self.live,
             ],

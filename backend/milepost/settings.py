@@ -37,6 +37,20 @@ class Settings(BaseSettings):
     mosquitto_pid_file: Path | None = Field(None, description="to make Mosquitto read the two files again")
     ingest_parts: str = Field("0-f", description="topic parts this process ingests, as hex digits: 0-7,a")
     spool_sync_ms: int = Field(20, ge=1, le=1000, description="longest wait of a message for its sync")
+    telemetry_url: str | None = Field(
+        None, description="influx://host:8086/ORG?bucket=NAME (influxs:// for TLS); default: SQLite in data_dir"
+    )
+    telemetry_token: SecretStr | None = Field(None, description="of the sink: may write the bucket")
+    telemetry_read_token: SecretStr | None = Field(None, description="of the history: may read the bucket")
+    raw_days: int = Field(30, ge=1, le=3650, description="how long readings are kept one by one")
+    minute_days: int = Field(400, ge=1, le=36500, description="how long one position a minute is kept")
+    spool_max_mb: int = Field(20_000, ge=64, description="most that the spool may take on disk")
+    disk_warn_mb: int = Field(1024, ge=16, description="free space below which operators are warned")
+    disk_stop_mb: int = Field(256, ge=8, description="free space below which nothing is acknowledged any more")
+    jt808_port: int | None = Field(None, ge=0, le=65535, description="TCP port for JT/T 808 terminals; default: closed")
+    jt808_host: str | None = Field(None, description="where terminals reach it; default: http_host")
+    worker: str = Field("", pattern=r"^[a-z0-9-]{0,24}$", description="name of this process among several")
+    log_format: str = Field("text", pattern="^(text|json)$", description="text for people, json for collectors")
     session_hours: timedelta = Field(timedelta(hours=12), description="life of a browser session")
     time_zone: str = Field(
         "Asia/Shanghai", description="IANA zone of the company: of its rules and of what people read"

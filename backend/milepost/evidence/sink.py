@@ -11,9 +11,9 @@ from milepost.evidence.model import Fact
 from milepost.evidence.window import Ranges, note, waits
 from milepost.fleet import repository as fleet_rows
 from milepost.fleet import service as fleet
-from milepost.ingest.contact import position_of, store_position
 from milepost.ingest.decode import readings as decode
 from milepost.ingest.model import SpoolItem
+from milepost.ingest.positions import position_of, store_position
 from milepost.telemetry.model import Reading, TelemetryStore
 from milepost.times import now_ms
 
@@ -27,10 +27,13 @@ class DetectorSink:
 
     name = "evidence"
 
-    def __init__(self, db: Database, on_facts: OnFacts, telemetry: TelemetryStore | None = None) -> None:
+    def __init__(
+        self, db: Database, on_facts: OnFacts, telemetry: TelemetryStore | None = None, spool: str = ""
+    ) -> None:
         """`telemetry`: where the past of a vehicle is read when a fix or a binding comes late; without it such a
-        fix only counts as late."""
+        fix only counts as late. `spool`: key of the spool that is read."""
         self._db = db
+        self._spool = spool
         self._telemetry = telemetry
         self._on_facts = on_facts
         self._fences: tuple[tuple[int, str], FenceIndex] | None = None
@@ -38,12 +41,12 @@ class DetectorSink:
     def position(self) -> int:
         """The last spool id whose effect is durable."""
         with self._db.read() as conn:
-            return position_of(conn, self.name)
+            return position_of(conn, self.name, self._spool)
 
     def handle(self, items: Sequence[SpoolItem]) -> None:
         """Take messages in the order of their ids; those up to the position are known and left out."""
         with self._db.tx() as conn:
-            done = position_of(conn, self.name)
+            done = position_of(conn, self.name, self._spool)
             fresh = [item for item in items if item.id > done]
             if not fresh:
                 return
@@ -53,7 +56,7 @@ class DetectorSink:
             facts = self.observe(conn, by_device)
             if facts:
                 self._on_facts(conn, facts)
-            store_position(conn, self.name, max(item.id for item in fresh))
+            store_position(conn, self.name, self._spool, max(item.id for item in fresh))
 
     def tick(self) -> None:
         """Go back over the past of vehicles for which something came late, once the store has it too."""
@@ -61,7 +64,7 @@ class DetectorSink:
             return
         with self._db.read() as conn:
             due = repository.targets(conn, replay.DETECTOR)
-        if due and self._telemetry.position() >= self.position():
+        if due and self._telemetry.position(self._spool) >= self.position():
             with self._db.read() as conn:
                 fences = self._fence_index(conn)
             for vehicle in due:

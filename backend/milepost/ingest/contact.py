@@ -9,8 +9,9 @@ from sqlalchemy import Connection, insert, select, update
 from milepost.db import Database
 from milepost.ingest.decode import batch_of, readings
 from milepost.ingest.model import STATE, SpoolItem
+from milepost.ingest.positions import position_of, store_position
 from milepost.ingest.spool import Spool
-from milepost.ingest.tables import device_contact, sink_position
+from milepost.ingest.tables import device_contact
 from milepost_device.wire import WireError
 
 _FUTURE_MS = 300_000  # a record further ahead of its receipt has a broken clock and is no newest record
@@ -32,7 +33,7 @@ class StateSink:
     def position(self) -> int:
         """The last item whose effect is in the database."""
         with self._db.read() as conn:
-            return position_of(conn, self.name)
+            return position_of(conn, self.name, self._spool.key)
 
     def handle(self, items: Sequence[SpoolItem]) -> None:
         """Take some items in one transaction."""
@@ -50,7 +51,7 @@ class StateSink:
         with self._db.tx() as conn:
             for device, change in changes.items():
                 _store(conn, device, change)
-            store_position(conn, self.name, items[-1].id)
+            store_position(conn, self.name, self._spool.key, items[-1].id)
         if self._on_online is not None:
             for device in dict.fromkeys(came):
                 self._on_online(device)
@@ -65,18 +66,6 @@ class StateSink:
             return
         change["stream"] = stream
         change["acknowledged"] = self._spool.coverage(item.device, stream).watermark
-
-
-def position_of(conn: Connection, name: str) -> int:
-    """The stored position of a sink whose effects are in this database; 0 when there is none yet."""
-    return conn.execute(select(sink_position.c.position).where(sink_position.c.name == name)).scalar() or 0
-
-
-def store_position(conn: Connection, name: str, position: int) -> None:
-    """Store a sink's position, in the transaction of its effects."""
-    changed = conn.execute(update(sink_position).where(sink_position.c.name == name).values(position=position))
-    if changed.rowcount == 0:
-        conn.execute(insert(sink_position).values(name=name, position=position))
 
 
 def _state(payload: bytes) -> dict[str, Any]:

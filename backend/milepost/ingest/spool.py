@@ -5,6 +5,7 @@ does it after that. Files: items (the queue), what is known of each stream, dead
 """
 
 import json
+import secrets
 import sqlite3
 import threading
 import time
@@ -30,6 +31,7 @@ CREATE TABLE IF NOT EXISTS stream_state (
     received TEXT NOT NULL, excused TEXT NOT NULL, watermark INTEGER NOT NULL, tail INTEGER NOT NULL,
     records INTEGER NOT NULL, duplicates INTEGER NOT NULL, dropped INTEGER NOT NULL, updated_ms INTEGER NOT NULL,
     PRIMARY KEY (device, stream)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS identity (one INTEGER PRIMARY KEY CHECK (one = 1), key TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS cursor (name TEXT PRIMARY KEY, position INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS held (
     device TEXT NOT NULL, stream INTEGER NOT NULL, seq INTEGER NOT NULL,
@@ -78,6 +80,9 @@ class Spool:
             first = max(row[0] if row else 0, now_ms() * 1000)
             conn.execute("DELETE FROM sqlite_sequence WHERE name = 'item'")
             conn.execute("INSERT INTO sqlite_sequence VALUES ('item', ?)", (first,))
+            conn.execute("INSERT OR IGNORE INTO identity VALUES (1, ?)", (secrets.token_hex(4),))
+            # Names this file wherever a position in it is stored.
+            self.key: str = conn.execute("SELECT key FROM identity").fetchone()[0]
         self._last = self.last_id()
 
     @contextmanager

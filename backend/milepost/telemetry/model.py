@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
+
 from milepost.ingest.reading import (
     Body,
     EventBody,
@@ -16,18 +18,24 @@ from milepost.ingest.reading import (
 )
 
 __all__ = [
+    "CLOCKS",
     "Body",
     "EventBody",
     "FixBody",
+    "Fixes",
     "GateBody",
     "HealthBody",
     "Judged",
     "Reading",
+    "StoreSize",
     "StreamCounts",
     "TagBody",
     "TelemetryStore",
     "reading_id",
 ]
+
+
+CLOCKS = ("none", "rtc", "ntp", "gnss")  # by rising quality
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +55,41 @@ class StreamCounts:
     last_seq: int
 
 
-class TelemetryStore(Protocol):
-    """Where readings live. A repeat of (device, stream, seq) overwrites; nothing is deleted but by age."""
+@dataclass(frozen=True, slots=True)
+class Fixes:
+    """Good fixes of one device by time, as columns of equal length: what long tracks are made of."""
 
-    def write(self, readings: Sequence[Judged | Reading], position: int) -> None:
-        """Store them and the spool position, all or nothing. A bare Reading counts as good."""
+    at: np.ndarray  # int64, UTC ms, never falling
+    lat: np.ndarray  # float64, degrees WGS-84
+    lon: np.ndarray  # float64
+    speed_mps: np.ndarray  # float32, NaN where unknown
+    course_deg: np.ndarray  # float32, NaN where unknown
+    clock: np.ndarray  # uint8, index into CLOCKS
+
+
+@dataclass(frozen=True, slots=True)
+class StoreSize:
+    """What a store takes on disk."""
+
+    bytes: int
+    fixes: int  # raw ones stored, good and quarantined
+
+
+class TelemetryStore(Protocol):
+    """Where readings live. A repeat of (device, stream, seq) overwrites; nothing is deleted but by age.
+
+    Every method may be called from any thread. Raises OSError (or a subclass of it) while the store cannot be reached.
+    """
+
+    def write(self, readings: Sequence[Judged | Reading], position: int, spool: str = "") -> None:
+        """Store readings durably, then the position in the spool of that key. A bare Reading counts as good.
+
+        When it raises, the same call may be made again: what was stored of it is overwritten.
+        """
         ...
 
-    def position(self) -> int:
-        """The spool position of the last write, 0 before the first."""
+    def position(self, spool: str = "") -> int:
+        """The position of the last write from the spool of that key, 0 before the first."""
         ...
 
     def track(self, device: str, from_ms: int, to_ms: int, limit: int = 100_000) -> list[Reading]:
@@ -66,6 +100,10 @@ class TelemetryStore(Protocol):
         self, device: str, from_ms: int, to_ms: int, *, kind: str | None = None, limit: int = 100_000, after: str = ""
     ) -> tuple[list[Judged], str | None]:
         """Everything of from_ms ≤ at < to_ms by time, with its quality; and where the next page begins, or None."""
+        ...
+
+    def fixes(self, device: str, from_ms: int, to_ms: int) -> Fixes:
+        """Good fixes of from_ms ≤ at < to_ms as columns. Where the raw ones have expired, one a minute."""
         ...
 
     def around(self, device: str, from_ms: int, to_ms: int, count: int) -> tuple[list[Judged], list[Judged]]:
@@ -82,4 +120,20 @@ class TelemetryStore(Protocol):
 
     def counts(self, device: str, stream: int) -> StreamCounts:
         """What is stored of one stream."""
+        ...
+
+    def devices(self) -> list[str]:
+        """Every device that has something here, sorted."""
+        ...
+
+    def maintain(self, now_ms: int) -> None:
+        """Fold, thin out and drop by age what is due at `now_ms`; bounded work, safe to repeat or to break off."""
+        ...
+
+    def size(self) -> StoreSize:
+        """Bytes on disk and raw fixes in them."""
+        ...
+
+    def close(self) -> None:
+        """Let go of files and connections; nobody may use it after."""
         ...

@@ -15,12 +15,14 @@ class TelemetrySink:
 
     name = "telemetry"
 
-    def __init__(self, store: TelemetryStore) -> None:
+    def __init__(self, store: TelemetryStore, spool: str = "") -> None:
+        """`spool`: key of the spool that is read."""
         self._store = store
+        self._spool = spool
 
     def position(self) -> int:
         """The last item in the store."""
-        return self._store.position()
+        return self._store.position(self._spool)
 
     def handle(self, items: Sequence[SpoolItem]) -> None:
         """Judge and store all readings of some items in one transaction."""
@@ -34,7 +36,7 @@ class TelemetrySink:
                     out.append(Judged(reading))
         for device, found in fixes.items():
             out += self._judge(device, found)
-        self._store.write(out, items[-1].id)
+        self._store.write(out, items[-1].id, self._spool)
 
     def _judge(self, device: str, new: dict[tuple[int, int], Reading]) -> list[Judged]:
         """Judge new fixes among their neighbours in time, and neighbours again whose judgement waited for these."""

@@ -65,7 +65,7 @@ class SqliteTelemetry:
             conn.close()
         self._all.clear()
 
-    def write(self, readings: Sequence[Judged | Reading], position: int) -> None:
+    def write(self, readings: Sequence[Judged | Reading], position: int, spool: str = "") -> None:
         """Store readings and the spool position in one synced transaction; a repeat overwrites."""
         judged = [each if isinstance(each, Judged) else Judged(each) for each in readings]
         conn = self._conn()
@@ -83,9 +83,9 @@ class SqliteTelemetry:
                 )
                 # A judgement passed again on an earlier fix carries the position of now; it never goes back.
                 conn.execute(
-                    "INSERT INTO sink_position VALUES ('telemetry', ?1)"
-                    " ON CONFLICT (name) DO UPDATE SET position = max(position, ?1)",
-                    (position,),
+                    "INSERT INTO sink_position VALUES (?1, ?2)"
+                    " ON CONFLICT (name) DO UPDATE SET position = max(position, ?2)",
+                    (spool, position),
                 )
                 conn.execute("COMMIT")
             except BaseException:
@@ -94,9 +94,9 @@ class SqliteTelemetry:
                 raise
             self._devices.update(numbers)
 
-    def position(self) -> int:
-        """The spool position of the last write."""
-        row = self._conn().execute("SELECT position FROM sink_position WHERE name = 'telemetry'").fetchone()
+    def position(self, spool: str = "") -> int:
+        """The position of the last write from the spool of this key."""
+        row = self._conn().execute("SELECT position FROM sink_position WHERE name = ?", (spool,)).fetchone()
         return row[0] if row else 0
 
     def track(self, device: str, from_ms: int, to_ms: int, limit: int = 100_000) -> list[Reading]:
