@@ -53,7 +53,7 @@ from milepost.reports import service as reports
 from milepost.settings import Settings
 from milepost.telemetry import api as telemetry_api
 from milepost.telemetry.sink import TelemetrySink
-from milepost.telemetry.sqlite import SqliteTelemetry
+from milepost.telemetry.stores import open_store
 from milepost.web import api as web_api
 
 _APIS = (
@@ -123,7 +123,7 @@ class Service:
         """
         self.db.migrate()
         self.spool = Spool(self.settings.data_dir / "spool.db")
-        self.telemetry = SqliteTelemetry(self.settings.data_dir / "telemetry.db")
+        self.telemetry = open_store(self.settings, self.db)
         self.live = LiveHub(FleetTargets(self.db), spool_end=self.spool.last_id())
         orders.subscribe(announcer(self.live))
         self.live.load(self.telemetry.latest().values())

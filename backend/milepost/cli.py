@@ -50,6 +50,7 @@ def main() -> None:
 @click.option("--port", type=click.IntRange(0, 65535), help="HTTP port; 0 takes a free one.")
 @click.option("--broker", help="mqtt://host:port of your own broker; default: the embedded one.")
 @click.option("--database", help="SQLAlchemy URL; default: SQLite in the data folder.")
+@click.option("--telemetry", help="influx://host:8086/ORG?bucket=NAME; default: SQLite in the data folder.")
 @click.option("--json", "as_json", is_flag=True, help="Print the addresses as one JSON line.")
 def serve(
     data: Path | None,
@@ -57,6 +58,7 @@ def serve(
     port: int | None,
     broker: str | None,
     database: str | None,
+    telemetry: str | None,
     as_json: bool,
 ) -> None:
     """Run the service: broker, ingest, detectors, pages.
@@ -74,6 +76,7 @@ def serve(
         "http_port": port,
         "broker_url": broker,
         "database_url": database,
+        "telemetry_url": telemetry,
     }
     settings = Settings(**{key: value for key, value in given.items() if value is not None})
     stop = threading.Event()

@@ -4,8 +4,8 @@ from importlib import import_module
 from importlib.util import find_spec
 
 _SUBJECTS = (
-    "access", "ingest", "fleet", "masterdata", "plan", "evidence", "orders", "clocks", "notify", "alerts", "reports",
-    "care",
+    "access", "ingest", "telemetry", "fleet", "masterdata", "plan", "evidence", "orders", "clocks", "notify", "alerts",
+    "reports", "care",
 )  # fmt: skip
 
 
