@@ -60,9 +60,11 @@ class Receiver:
         sync_ms: int,
         may_store: Callable[[], str | None],
         on_live_state: Callable[[str, bytes], None],
+        holds: Callable[[str], bool] = lambda _part: True,
     ) -> None:
         """`sync_ms`: longest wait of a message for its sync; `may_store` says what forbids storing now (None: nothing);
-        `on_live_state(device, payload)` is called after a state message that was sent now is durable."""
+        `on_live_state(device, payload)` is called after a state message that was sent now is durable; `holds(part)`
+        says which parts are ours now (ingest/lease.py): the sessions of the others are left."""
         self.failure: str | None = None
         self.messages = 0
         self._spool = spool
@@ -75,6 +77,8 @@ class Receiver:
             for name, leaf in (("ingest", UP), ("state", STATE))
         ]
         self._by_part = {part: self._sessions[2 * n] for n, part in enumerate(parts)}
+        self._holds = holds
+        self._part_of = {session: parts[n // 2] for n, session in enumerate(self._sessions)}
         self._pending: list[_Pending] = []
         self._oldest = 0.0
         self._outgoing: deque[_Outgoing] = deque()
@@ -150,7 +154,7 @@ class Receiver:
                     break
             self._send_outgoing()
             self._commit_if_due()
-            if not self._ready.is_set() and all(each.ready for each in self._sessions):
+            if not self._ready.is_set() and all(each.ready for each in self._ours()):
                 self._ready.set()
         if self._pending:
             self._commit()
@@ -163,7 +167,7 @@ class Receiver:
 
     def _patience(self, next_care: float) -> float:
         until = min(next_care, self._oldest + self._sync_s) if self._pending else next_care
-        if not self._ready.is_set() or any(each.socket is None for each in self._sessions):
+        if not self._ready.is_set() or any(each.socket is None for each in self._ours()):
             until = min(until, time.monotonic() + 0.1)
         return max(0.0, until - time.monotonic())
 
@@ -172,11 +176,24 @@ class Receiver:
             session.care()
 
     def _connect(self) -> None:
+        self._leave_others()
         if self._forbidden() is not None:
             return
-        for session in self._sessions:
+        for session in self._ours():
             if session.connect_if_due() is False:
                 return  # they all go to one broker: where one finds it gone, the others need not try
+
+    def _ours(self) -> list[Session]:
+        return [each for each in self._sessions if self._holds(self._part_of[each])]
+
+    def _leave_others(self) -> None:
+        """Let go of the sessions of parts that are no longer ours; their next holder gets what is not acknowledged."""
+        ours = self._ours()
+        lost = [each for each in self._sessions if each.socket is not None and each not in ours]
+        if lost and self._pending:
+            self._commit()
+        for session in lost:
+            session.close()
 
     def _forbidden(self) -> str | None:
         reason = self._may_store()

@@ -4,7 +4,7 @@ import json
 import logging
 import shutil
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from urllib.parse import urlsplit
 
 from milepost.errors import Invalid
@@ -39,8 +39,16 @@ def broker_of(settings: Settings) -> Broker:
 class Ingest:
     """Everything between the broker and the sinks."""
 
-    def __init__(self, settings: Settings, spool: Spool, sinks: Sequence[Sink], broker: Broker | None = None) -> None:
-        """`broker` overrides what the settings say (the embedded broker's place and the service's account there)."""
+    def __init__(
+        self,
+        settings: Settings,
+        spool: Spool,
+        sinks: Sequence[Sink],
+        broker: Broker | None = None,
+        holds: Callable[[str], bool] = lambda _part: True,
+    ) -> None:
+        """`broker` overrides what the settings say (the embedded broker's place and the service's account there);
+        `holds(part)`: whether a part of the settings is ours now (one process among several, ingest/lease.py)."""
         self.spool = spool
         self._folder = settings.data_dir
         self._runners = [SinkRunner(sink, spool) for sink in (Screen(spool), *sinks)]
@@ -51,6 +59,7 @@ class Ingest:
             sync_ms=settings.spool_sync_ms,
             may_store=self._disk_guard,
             on_live_state=self._device_speaks,
+            holds=holds,
         )
         self._full: str | None = None
         self._stop = threading.Event()

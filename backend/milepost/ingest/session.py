@@ -83,6 +83,7 @@ class Session:
         self._next_try = time.monotonic() + self._pause_s
         self._pause_s = min(self._pause_s * 2, _LONGEST_PAUSE_S)
         self.connections += 1
+        self._leaving = False
         try:
             if self._opened:
                 self._client.reconnect()
@@ -131,8 +132,10 @@ class Session:
         self._next_try = time.monotonic() + self._pause_s
 
     def close(self) -> None:
-        """Leave in good order; the session stays at the broker."""
+        """Leave in good order; the session stays at the broker, and `connect_if_due` takes it up again."""
         self._leaving = True
+        self._next_try = 0.0
+        self._pause_s = _FIRST_PAUSE_S
         if self.socket is not None:
             self._client.disconnect()
             self._client.loop_write()
