@@ -24,6 +24,7 @@ _FIELDS = const(11)
 _BITS = const(10)
 _PAIRS = (_T, _HDOP)  # of (t, alt) and (hdop, sats): they share a byte when both changed a little
 _ALWAYS = (_T, _MS, _CLOCK, _SOURCE)  # never unknown
+_AS_BEFORE = (_ALT, _SPEED, _COURSE, _HDOP, _SATS, _SOURCE)  # predicted to stay as they are
 _NAMES = ("lat_e6", "lon_e6", "t", "alt_m", "speed_dmps", "course_2deg", "hdop_d", "sats", "ms", "clock",
           "source")  # fmt: skip
 _LOW = (-90000000, -180000000, 0, -12000, 0, 0, 0, 0, 0, 0, 0)
@@ -89,6 +90,10 @@ class In:
 
     def varint(self) -> int:
         """Read an unsigned varint of at most 5 bytes and 32 bits."""
+        p = self.p
+        if p < self.end and self.data[p] < 128:  # nearly all of them
+            self.p = p + 1
+            return self.data[p]
         value = shift = 0
         while True:
             byte = self.u8()
@@ -104,7 +109,12 @@ class In:
 
     def signed(self) -> int:
         """Read a zigzag varint."""
-        value = self.varint()
+        p = self.p
+        if p < self.end and self.data[p] < 128:
+            self.p = p + 1
+            value = self.data[p]
+        else:
+            value = self.varint()
         return -(value + 1 >> 1) if value & 1 else value >> 1
 
     def take(self, count: int) -> bytes:
@@ -123,12 +133,8 @@ class In:
 def check_time(rec: Record) -> None:
     """Raise WireError("range") unless clock, t and ms of a record go together."""
     clock = check(rec.clock, 0, 3, "clock")
-    if clock == CLOCK_NONE:
-        check(rec.t, 0, 0xFFFF, "boot")
-        check(rec.ms, 0, _SMALL, "uptime_ms")
-    else:
-        check(rec.t, 0, _SMALL, "t")
-        check(rec.ms, 0, 999, "ms")
+    check(rec.t, 0, _SMALL if clock else 0xFFFF, "t" if clock else "boot")
+    check(rec.ms, 0, 999 if clock else _SMALL, "ms" if clock else "uptime_ms")
 
 
 class Track:
@@ -290,58 +296,78 @@ class Track:
         mask = source.varint()
         self._get_fields(source, mask)
         extra = _later_fields(source, mask >> _BITS) if mask >> _BITS else b""
-        pred = self.pred
-        for i in range(_FIELDS):
-            pred[i] = self.last[i]
-        clock = self._value(_CLOCK) or 0  # never None: it is one of _ALWAYS
-        self._predict_time(clock)
-        for i in range(_T, _FIELDS):
-            self._value(i)
-        self._predict_position()
+        last = self.last
+        known = self.known
+        has = self.has
         new = self.new
-        fix = Fix(t=new[_T], ms=new[_MS], clock=clock, lat_e6=self._value(_LAT), lon_e6=self._value(_LON),
+        clock = self._marked(_CLOCK, last[_CLOCK]) if has[_CLOCK] else last[_CLOCK]
+        clock = clock or 0  # never None: it is one of _ALWAYS
+        self._predict_time(clock)
+        for i in (_T, _MS):  # predicted: also an unmarked one may leave its range
+            new[i] = self._marked(i, self.pred[i]) if has[i] else check(self.pred[i], 0, _SMALL, _NAMES[i])
+        new[_CLOCK] = clock
+        for i in _AS_BEFORE:
+            new[i] = self._marked(i, last[i]) if has[i] else last[i] if known[i] else None
+        self._predict_position()
+        lat = self._place(_LAT, 90000000)
+        lon = self._place(_LON, 180000000)
+        fix = Fix(t=new[_T], ms=new[_MS], clock=clock, lat_e6=lat, lon_e6=lon,
                   alt_m=new[_ALT], speed_dmps=new[_SPEED], course_2deg=new[_COURSE], sats=new[_SATS],
                   hdop_d=new[_HDOP], source=new[_SOURCE], extra=extra)  # fmt: skip
-        if (fix.lat_e6 is None) != (fix.lon_e6 is None):
+        if (lat is None) != (lon is None):
             raise WireError("range", "lat_e6 and lon_e6 are known together or not at all")
         check_time(fix)
         self._commit()
         return fix
 
     def _get_fields(self, source: In, mask: int) -> None:
+        """Read the differences of the marked fields."""
         has = self.has
         diff = self.diff
-        for i in range(_FIELDS):
-            has[i] = mask >> (i - 1 if i else 0) & 1 != 0
-        i = 0
+        has[_LAT] = has[_LON] = mask & 1 != 0
+        if mask & 1:
+            diff[_LAT] = source.signed()
+            diff[_LON] = source.signed()
+        i = _T
+        mask >>= 1
         while i < _FIELDS:
-            if i in _PAIRS and has[i] and has[i + 1]:
-                pair = source.u8()
-                if pair:
-                    diff[i] = (pair & 15) - 8
-                    diff[i + 1] = (pair >> 4) - 8
+            has[i] = mask & 1 != 0
+            if mask & 1:
+                if mask & 2 and i in _PAIRS:
+                    pair = source.u8()
+                    has[i + 1] = True
+                    if pair:
+                        diff[i] = (pair & 15) - 8
+                        diff[i + 1] = (pair >> 4) - 8
+                    else:
+                        diff[i] = source.signed()
+                        diff[i + 1] = source.signed()
                     i += 2
+                    mask >>= 2
                     continue
-            if has[i]:
                 diff[i] = source.signed()
             i += 1
+            mask >>= 1
 
-    def _value(self, i: int) -> int | None:
-        """Rebuild field i from its prediction and difference, into self.new."""
+    def _place(self, i: int, most: int) -> int | None:
+        """Latitude or longitude from prediction and difference; None is unknown."""
         value = None
         if not self.has[i]:
             if self.known[i]:
-                value = self.pred[i]
-        elif not self.known[i] or self.diff[i] or (i < _T and (self.diff[_LAT] or self.diff[_LON])):
-            value = self.pred[i] + self.diff[i]
-        elif i in _ALWAYS:
-            raise WireError("range", _NAMES[i] + " cannot be unknown")
-        if value is not None:
-            if i == _COURSE:
-                value %= 180
-            check(value, _LOW[i], _HIGH[i], _NAMES[i])
+                value = check(self.pred[i], -most, most, _NAMES[i])
+        elif not self.known[i] or self.diff[_LAT] or self.diff[_LON]:
+            value = check(self.pred[i] + self.diff[i], -most, most, _NAMES[i])
         self.new[i] = value
         return value
+
+    def _marked(self, i: int, pred: int) -> int | None:
+        """Rebuild a marked field i >= _T from its prediction and its difference."""
+        if self.diff[i] or not self.known[i]:
+            value = pred + self.diff[i]
+            return check(value % 180 if i == _COURSE else value, _LOW[i], _HIGH[i], _NAMES[i])
+        if i in _ALWAYS:
+            raise WireError("range", _NAMES[i] + " cannot be unknown")
+        return None
 
 
 def _tenths(dt: int, dms: int) -> int:
