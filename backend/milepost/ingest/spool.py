@@ -17,7 +17,7 @@ from pathlib import Path
 
 from milepost.ingest import dead_letters, watermark
 from milepost.ingest.decode import batch_of
-from milepost.ingest.model import STATE, SpoolItem
+from milepost.ingest.model import STATE, UP, SpoolItem
 from milepost.ingest.watermark import Coverage
 from milepost.times import now_ms
 from milepost_device import wire
@@ -135,8 +135,8 @@ class Spool:
                     if not _is_state(message.payload):
                         _bury(conn, message, "state", "not a JSON object of at most 8192 bytes")
                         continue
-                elif not self._take_batch(conn, message, touched):
-                    continue
+                elif message.channel == UP and not self._take_batch(conn, message, touched):
+                    continue  # foreign channels are stored as they are: nothing numbers what they hold
                 rows.append((message.device, message.channel, message.received_ms, message.payload))
             last = put_items(conn, rows)
             now = now_ms()
