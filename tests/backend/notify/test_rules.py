@@ -24,8 +24,8 @@ STAGES = {
     9: (43, 44),
 }
 ROWS = {f"EX-{n}": stage for stage, (first, last) in STAGES.items() for n in range(first, last + 1)}
-_NUMBERS = (1, 2, 4, 5, 7, 9, 10, 11, 12, 15, 17, 19, *range(20, 24), *range(25, 29), *range(30, 36), 38, 40, 44, 50, 53,
-            54, 55, *range(57, 62), 79)  # fmt: skip
+_NUMBERS = (1, 2, 4, 5, 7, 9, 10, 11, 12, 15, 17, 19, *range(20, 24), *range(25, 29), *range(30, 36), 38, 40, 44, 50,
+            53, 54, 55, *range(57, 62), 79)  # fmt: skip
 CLOCKS = [f"N-{number:02}" for number in _NUMBERS]
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from milepost.evidence.model import Fact
 from milepost.orders.fold.close import fail
 from milepost.orders.fold.registers import Order, World
+from milepost.orders.fold.settles import made_good
 from milepost.orders.fold.values import number, texts
 from milepost.orders.model import d0, too_late
 
@@ -89,6 +90,7 @@ def linked(w: World, fact: Fact, order: Order) -> None:
     if relation in _MAKES_GOOD:
         for kind in ("line_short", "edited_after_lock", "irregular_waybill"):
             order.settle(kind, fact.at)
+        made_good(order, fact.at)
 
 
 def split_consented(w: World, fact: Fact, order: Order) -> None:

@@ -9,6 +9,7 @@ from milepost.orders.fold import acts, changes, close, desk, papers, trips, unit
 from milepost.orders.fold.choose import chosen
 from milepost.orders.fold.project import project
 from milepost.orders.fold.registers import Moment, World
+from milepost.orders.fold.settles import settle_by
 from milepost.orders.model import Calendar, Limits, OrderState
 from milepost.orders.vocabulary import KINDS, RANK
 
@@ -76,6 +77,8 @@ def apply(w: World, fact: Fact) -> None:
             order.own = True
             order.noted.append((fact.at, "", fact, None, None))
             of_order(w, fact, order)
+            if order.open:
+                settle_by(order, kind, fact.at)
     elif of_other := _OF_OTHERS.get(kind):
         of_other(w, fact)
     elif kind not in _PLANS and (order_id := subjects.get("order")):

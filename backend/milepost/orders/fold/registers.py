@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from milepost.evidence.model import Fact
 from milepost.orders.fold.grades import Mark
+from milepost.orders.fold.settles import settle_by
 from milepost.orders.model import LEVEL, Calendar, Limits, Policy
 
 DESK_LEVEL = {"new": 0, "requested": 1, "submitted": 2, "assigned": 3, "accepted": 4, "confirmed": 5}
@@ -134,6 +135,8 @@ class Order:
     def note(self, what: str, fact: Fact, unit: str | None = None, data: Any = None) -> None:
         """Write down what a fact did; the clocks read it."""
         self.noted.append((fact.at, what, fact, unit, data))
+        if self.open:
+            settle_by(self, what or fact.kind, fact.at)
 
     def chronicle(self) -> list[Moment]:
         """What was written down so far."""
