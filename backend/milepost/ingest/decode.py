@@ -4,6 +4,7 @@ import json
 import math
 from functools import lru_cache
 
+from milepost.ingest.foreign import decoder_of
 from milepost.ingest.model import UP, SpoolItem
 from milepost.ingest.reading import (
     Body,
@@ -64,13 +65,14 @@ def batch_of(payload: bytes) -> wire.Batch:
 
 
 def readings(item: SpoolItem) -> list[Reading]:
-    """The placed records of an `up` item, repeats included.
+    """The placed records of an `up` item, or of one of a foreign protocol, repeats included.
 
     What cannot be decoded gives none here: ingest has put it into the dead letter. Records without a clock give none
     either; they come later, in an item of their own, once they have a place in time.
     """
     if item.channel != UP:
-        return []
+        foreign = decoder_of(item.channel)
+        return foreign(item) if foreign is not None else []
     if item.payload[: len(PLACED)] == PLACED:
         return _placed(item)
     try:
