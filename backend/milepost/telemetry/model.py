@@ -106,6 +106,10 @@ class TelemetryStore(Protocol):
         """Good fixes of from_ms ≤ at < to_ms as columns. Where the raw ones have expired, one a minute."""
         ...
 
+    def quarantined(self, device: str, from_ms: int, to_ms: int, limit: int = 1_000) -> list[Judged]:
+        """Quarantined fixes of from_ms ≤ at < to_ms by time, the first `limit`; never by way of the good ones."""
+        ...
+
     def around(self, device: str, from_ms: int, to_ms: int, count: int) -> tuple[list[Judged], list[Judged]]:
         """The last `count` fixes before from_ms and the first `count` after to_ms, each in order of time."""
         ...

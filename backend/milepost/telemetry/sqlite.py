@@ -140,6 +140,15 @@ class SqliteTelemetry:
         more = len(found) >= limit and bool(page)
         return page, ":".join(map(str, _order(page[-1]))) if more else None
 
+    def quarantined(self, device: str, from_ms: int, to_ms: int, limit: int = 1_000) -> list[Judged]:
+        """Quarantined fixes of from_ms ≤ at < to_ms by time, the first `limit`."""
+        rows = self._conn().execute(
+            f"SELECT {_FIX} FROM fix WHERE device = ? AND at >= ? AND at < ? AND quality IS NOT NULL"
+            " ORDER BY at, stream, seq LIMIT ?",
+            (self._number(device), from_ms, to_ms, limit),
+        )
+        return [_fix_of(device, row) for row in rows]
+
     def around(self, device: str, from_ms: int, to_ms: int, count: int) -> tuple[list[Judged], list[Judged]]:
         """The last `count` fixes before from_ms and the first `count` after to_ms, each in order of time."""
         number, conn = self._number(device), self._conn()
