@@ -5,7 +5,8 @@ import sqlite3
 
 from milepost.errors import Conflict, NotFound
 from milepost.ingest.decode import batch_of
-from milepost.ingest.model import UP, DeadLetter
+from milepost.ingest.foreign import adapter_of
+from milepost.ingest.model import UP, DeadLetter, SpoolItem
 from milepost_device import wire
 
 SCHEMA = """
@@ -16,7 +17,7 @@ CREATE TABLE IF NOT EXISTS dead_letter (
     UNIQUE (device, channel, digest));
 """
 # Never acknowledged to the device, so it still has what it meant to send: of these only the newest are kept.
-_NOT_ACKNOWLEDGED = ("short", "magic", "crc", "state", "topic")
+_NOT_ACKNOWLEDGED = ("short", "magic", "crc", "state", "topic", "escape", "length", "encrypted")
 _KEPT_OF_THESE = 500
 _COLUMNS = "id, device, channel, reason, detail, at, last_at, times, length(payload), state"
 
@@ -78,8 +79,8 @@ def rerun(conn: sqlite3.Connection, letter_id: int) -> tuple[str, str, int, byte
     device, channel, at, reason = conn.execute(
         "SELECT device, channel, at, reason FROM dead_letter WHERE id = ?", (letter_id,)
     ).fetchone()
-    if channel == UP:
-        still = unreadable(payload)
+    if channel == UP or adapter_of(channel) is not None:
+        still = unreadable_item(SpoolItem(letter_id, device, channel, at, payload))
         if still is not None:
             raise Conflict(
                 f"dead letter {letter_id} still cannot be read ({still[0]}); update the service first", changed=still[0]
@@ -88,6 +89,12 @@ def rerun(conn: sqlite3.Connection, letter_id: int) -> tuple[str, str, int, byte
         raise Conflict(f"dead letter {letter_id} is no message of a device ({reason})", changed=reason)
     conn.execute("UPDATE dead_letter SET state = 'rerun' WHERE id = ?", (letter_id,))
     return device, channel, at, payload
+
+
+def unreadable_item(item: SpoolItem) -> tuple[str, str] | None:
+    """(reason, detail) when an item of `up` or of a foreign channel cannot be understood; None when all of it can."""
+    foreign = adapter_of(item.channel)
+    return unreadable(item.payload) if foreign is None else foreign.unreadable(item)
 
 
 def unreadable(payload: bytes) -> tuple[str, str] | None:

@@ -42,9 +42,9 @@ _ALARMS = {  # by bit of the alarm word, the same in 2013 and 2019
 
 
 def location(body: bytes) -> Position:
-    """One location report. Raises Unreadable: short, time or range."""
+    """One location report. Raises Unreadable: truncated, time or range."""
     if len(body) < FIXED_BYTES:
-        raise Unreadable("short", f"a location of {len(body)} bytes; {FIXED_BYTES} are the least")
+        raise Unreadable("truncated", f"a location of {len(body)} bytes; {FIXED_BYTES} are the least")
     alarm, status = int.from_bytes(body[0:4]), int.from_bytes(body[4:8])
     lat, lon = int.from_bytes(body[8:12]) / 1e6, int.from_bytes(body[12:16]) / 1e6
     if lat > 90 or lon > 180:
@@ -73,7 +73,7 @@ def location(body: bytes) -> Position:
 def batch(body: bytes) -> Parsed:
     """Message 0x0704: several locations, of the usual kind or made while there was no network (case T04)."""
     if len(body) < 3:
-        raise Unreadable("short", f"a batch of {len(body)} bytes")
+        raise Unreadable("truncated", f"a batch of {len(body)} bytes")
     count, at = int.from_bytes(body[0:2]), 3
     positions: list[Position] = []
     wrong: list[str] = []
