@@ -1,112 +1,187 @@
-"""The telemetry store on SQLite: one file of its own, so that its writes never wait for orders, nor these for it."""
+"""The telemetry store on SQLite: one file of its own, so that its writes never wait for orders, nor these for it.
+
+Fixes lie in pieces (decision 20): a write adds one row per device and hour, upkeep folds the pieces of an hour into
+compressed columns. Everything else that devices record lies in rows.
+"""
 
 import json
-import math
 import sqlite3
-import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
+
 from milepost.errors import Invalid
+from milepost.telemetry import chunks, seen
 from milepost.telemetry.model import (
+    CLOCKS,
     Body,
     EventBody,
-    FixBody,
+    Fixes,
     GateBody,
     HealthBody,
     Judged,
     Reading,
+    StoreSize,
     StreamCounts,
     TagBody,
 )
+from milepost.telemetry.rows import ROW, UNKNOWN, judged_of, keys_of, merged, pack, rows_of
+from milepost.telemetry.sqlite_file import HOUR_MS, State, StoreFile
+from milepost.telemetry.sqlite_upkeep import DAY_MS, Upkeep
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS device (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
-CREATE TABLE IF NOT EXISTS fix (
-    device INTEGER NOT NULL, stream INTEGER NOT NULL, seq INTEGER NOT NULL,
-    at INTEGER NOT NULL, clock INTEGER NOT NULL, received_at INTEGER NOT NULL, quality TEXT,
-    lat_e6 INTEGER, lon_e6 INTEGER, alt_m REAL, speed_mps REAL, course_deg REAL, sats INTEGER, hdop REAL,
-    source INTEGER NOT NULL,
-    PRIMARY KEY (device, stream, seq)) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS fix_time ON fix (device, at);
-CREATE TABLE IF NOT EXISTS record (
-    device INTEGER NOT NULL, stream INTEGER NOT NULL, seq INTEGER NOT NULL,
-    at INTEGER NOT NULL, clock INTEGER NOT NULL, received_at INTEGER NOT NULL, kind TEXT NOT NULL, body TEXT NOT NULL,
-    PRIMARY KEY (device, stream, seq)) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS record_time ON record (device, at);
-CREATE TABLE IF NOT EXISTS sink_position (name TEXT PRIMARY KEY, position INTEGER NOT NULL) WITHOUT ROWID;
-"""
-_CLOCKS = ("none", "rtc", "ntp", "gnss")
-_CLOCK_NUMBER = {name: number for number, name in enumerate(_CLOCKS)}
 _BODIES: dict[str, type[Body]] = {"tag": TagBody, "gate": GateBody, "event": EventBody, "health": HealthBody}
 KINDS = ("fix", *_BODIES)
-_FIX = "stream, seq, at, clock, received_at, quality, lat_e6, lon_e6, alt_m, speed_mps, course_deg, sats, hdop, source"
 _RECORD = "stream, seq, at, clock, received_at, kind, body"
+_CLOCK_NUMBER = {name: number for number, name in enumerate(CLOCKS)}
+_TRACK = ("at", "lat_e6", "lon_e6", "speed_mps", "course_deg", "clock")
+_Fix = tuple[Reading, str | None]
 
 
 class SqliteTelemetry:
     """Implements `telemetry.model.TelemetryStore`; every method may be called from any thread."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = Path(path)
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._local = threading.local()
-        self._all: list[sqlite3.Connection] = []
-        self._writing = threading.Lock()
-        self._devices: dict[str, int] = {}
-        conn = self._conn()
-        for statement in _SCHEMA.split(";"):
-            conn.execute(statement)
+    def __init__(self, path: Path, *, raw_days: int = 30, minute_days: int = 400) -> None:
+        """`raw_days`, `minute_days`: how long readings one by one, and one position a minute, are kept (≥ 1)."""
+        self._file = StoreFile(Path(path))
+        self._upkeep = Upkeep(self._file, raw_days=raw_days, minute_days=minute_days)
 
     def close(self) -> None:
         """Close the file; nobody may use it after."""
-        for conn in self._all:
-            conn.close()
-        self._all.clear()
+        self._file.close()
+
+    def generation(self) -> int:
+        """Grows whenever another process may have written: what was remembered of the store is then to be read anew."""
+        return self._file.look()
+
+    def maintain(self, now_ms: int) -> None:
+        """Fold, thin out and drop by age what is due; some seconds of work at most, then the next call goes on."""
+        self._upkeep.run(now_ms)
+
+    # --- writing ---
 
     def write(self, readings: Sequence[Judged | Reading], position: int, spool: str = "") -> None:
-        """Store readings and the spool position in one synced transaction; a repeat overwrites."""
-        judged = [each if isinstance(each, Judged) else Judged(each) for each in readings]
-        conn = self._conn()
-        with self._writing:
-            conn.execute("BEGIN IMMEDIATE")
+        """Store readings and the spool position in one synced transaction; a repeat overwrites.
+
+        Raises OSError when the file cannot be written (its disk is full), ValueError for a body that JSON cannot hold.
+        """
+        fixes: dict[str, dict[tuple[int, int], _Fix]] = {}
+        records: dict[str, list[Reading]] = {}
+        for each in readings:
+            reading, reason = (each.reading, each.reason) if isinstance(each, Judged) else (each, None)
+            if reading.kind == "fix":
+                fixes.setdefault(reading.device, {})[reading.stream, reading.seq] = reading, reason
+            else:
+                records.setdefault(reading.device, []).append(reading)
+        with self._file.tx() as conn:
+            changed: dict[int, State] = {}
+            pieces: list[tuple[int, int, int, bytes]] = []
+            for device, found in records.items():
+                number = self._file.number_for(conn, device)
+                changed[number] = self._write_records(conn, number, found)
+            for device, found in fixes.items():
+                number = self._file.number_for(conn, device)
+                changed[number] = state = self._file.state(conn, number)
+                pieces += self._pieces(conn, number, state, found)
+            conn.executemany("INSERT INTO piece (device, hour, brought, body) VALUES (?, ?, ?, ?)", pieces)
+            fresh = {(hour, number) for number, hour, _, _ in pieces} - self._file.marked
+            if fresh:
+                conn.executemany("INSERT OR IGNORE INTO unfolded VALUES (?, ?)", fresh)
+                self._file.marked |= fresh
+            for number, state in changed.items():
+                if state.stale:
+                    state.keep(self._file.newest_good(conn, number))
+            self._file.save(conn, changed)
+            # A judgement passed again on an earlier fix carries the position of now; it never goes back.
+            conn.execute(
+                "INSERT INTO sink_position VALUES (?1, ?2)"
+                " ON CONFLICT (name) DO UPDATE SET position = max(position, ?2)",
+                (spool, position),
+            )
+
+    def _pieces(
+        self, conn: sqlite3.Connection, number: int, state: State, fixes: dict[tuple[int, int], _Fix]
+    ) -> list[tuple[int, int, int, bytes]]:
+        """The rows of `piece` that some fixes of a device make; notes them in its state."""
+        known = _note(state, fixes)
+        by_hour: dict[int, list[bytes]] = {}
+        for key, (reading, reason) in fixes.items():
+            at = reading.at
+            row = pack(reading, self._file.reason_for(conn, reason) if reason else 0)
+            by_hour.setdefault(at // HOUR_MS, []).append(row)
+            if state.key is None or (at, *key) >= state.key:
+                if reason is None:
+                    state.keep(row)
+                elif state.key == (at, *key):
+                    state.stale = True
+            elif known and state.key[1:] == key:
+                state.stale = True  # the newest fix was moved back in time
+        made: list[tuple[int, int, int, bytes]] = []
+        for hour, rows in by_hour.items():
+            packed = b"".join(rows)
+            repeated = self._settle_repeats(conn, number, hour, rows_of(packed), known) if known else 0
+            made.append((number, hour, len(rows) - repeated, chunks.from_packed(packed)))
+        return made
+
+    def _settle_repeats(
+        self, conn: sqlite3.Connection, number: int, hour: int, rows: np.ndarray, known: set[int]
+    ) -> int:
+        """How many of the rows are in their hour already. One that was stored elsewhere in time is taken out there:
+        a later version of a reading replaces the earlier one wherever it stood."""
+        repeats = keys_of(rows)
+        repeats = repeats[np.isin(repeats, np.fromiter(known, np.int64, len(known)))]
+        if not len(repeats):
+            return 0
+        here = np.isin(repeats, keys_of(self._file.hour(conn, number, hour)))
+        moved = repeats[~here]
+        if len(moved):
+            self._take_out(conn, number, moved)
+        return int(here.sum())
+
+    def _take_out(self, conn: sqlite3.Connection, number: int, keys: np.ndarray) -> None:
+        for piece, brought, body in conn.execute(
+            "SELECT id, brought, body FROM piece WHERE device = ?", (number,)
+        ).fetchall():
             try:
-                numbers = self._numbers(conn, {each.reading.device for each in judged})
-                conn.executemany(
-                    "INSERT OR REPLACE INTO fix VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                    [_fix_row(numbers, each) for each in judged if isinstance(each.reading.body, FixBody)],
-                )
-                conn.executemany(
-                    "INSERT OR REPLACE INTO record VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                    [_record_row(numbers, each) for each in judged if not isinstance(each.reading.body, FixBody)],
-                )
-                # A judgement passed again on an earlier fix carries the position of now; it never goes back.
-                conn.execute(
-                    "INSERT INTO sink_position VALUES (?1, ?2)"
-                    " ON CONFLICT (name) DO UPDATE SET position = max(position, ?2)",
-                    (spool, position),
-                )
-                conn.execute("COMMIT")
-            except BaseException:
-                if conn.in_transaction:
-                    conn.execute("ROLLBACK")
-                raise
-            self._devices.update(numbers)
+                rows = chunks.unfold(body)
+            except chunks.Damaged:
+                continue  # whoever reads its hour sets it aside
+            gone = np.isin(keys_of(rows), keys)
+            if gone.all():
+                conn.execute("DELETE FROM piece WHERE id = ?", (piece,))
+            elif gone.any():
+                left = rows[~gone]
+                rest = chunks.fold(left) if chunks.is_folded(body) else chunks.from_packed(left.tobytes())
+                left_brought = max(0, brought - int(gone.sum()))
+                conn.execute("UPDATE piece SET brought = ?, body = ? WHERE id = ?", (left_brought, rest, piece))
+
+    def _write_records(self, conn: sqlite3.Connection, number: int, records: list[Reading]) -> State:
+        conn.executemany(
+            "INSERT OR REPLACE INTO record VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            [_record_row(number, reading) for reading in records],
+        )
+        state = self._file.state(conn, number)
+        for reading in records:
+            seen.add(state.seen.setdefault(reading.stream, []), reading.seq, reading.seq)
+        return state
+
+    # --- reading ---
 
     def position(self, spool: str = "") -> int:
         """The position of the last write from the spool of this key."""
-        row = self._conn().execute("SELECT position FROM sink_position WHERE name = ?", (spool,)).fetchone()
+        row = self._file.conn().execute("SELECT position FROM sink_position WHERE name = ?", (spool,)).fetchone()
         return row[0] if row else 0
 
     def track(self, device: str, from_ms: int, to_ms: int, limit: int = 100_000) -> list[Reading]:
         """Good fixes of from_ms ≤ at < to_ms by time."""
-        rows = self._conn().execute(
-            f"SELECT {_FIX} FROM fix WHERE device = ? AND at >= ? AND at < ? AND quality IS NULL"
-            " ORDER BY at, stream, seq LIMIT ?",
-            (self._number(device), from_ms, to_ms, limit),
-        )
-        return [_fix_of(device, row).reading for row in rows]
+        found: list[Judged] = []
+        reasons = self._file.reasons()
+        for rows in self._rows(device, from_ms, to_ms):
+            found += judged_of(device, rows[rows["reason"] == 0][: limit - len(found)], reasons)
+            if len(found) >= limit:
+                break
+        return [each.reading for each in found]
 
     def judged(
         self, device: str, from_ms: int, to_ms: int, *, kind: str | None = None, limit: int = 100_000, after: str = ""
@@ -118,118 +193,161 @@ class SqliteTelemetry:
         if kind is not None and kind not in KINDS:
             raise Invalid(f"kind {kind!r}: use one of {', '.join(KINDS)}")
         start = _cursor(after) if after else (from_ms, -1, -1)
-        number, conn = self._number(device), self._conn()
         found: list[Judged] = []
-        keys = "AND (at, stream, seq) > (?, ?, ?) ORDER BY at, stream, seq LIMIT ?"
         if kind in (None, "fix"):
-            rows = conn.execute(
-                f"SELECT {_FIX} FROM fix WHERE device = ? AND at >= ? AND at < ? {keys}",
-                (number, start[0], to_ms, *start, limit),
-            )
-            found += [_fix_of(device, row) for row in rows]
+            reasons = self._file.reasons()
+            for rows in self._rows(device, start[0], to_ms):
+                fresh = rows[_behind(rows, start)] if rows["at"][0] == start[0] else rows
+                found += judged_of(device, fresh[: limit - len(found)], reasons)
+                if len(found) >= limit:
+                    break
         if kind != "fix":
-            rows = conn.execute(
+            rows = self._file.conn().execute(
                 f"SELECT {_RECORD} FROM record WHERE device = ?1 AND at >= ?2 AND at < ?3"
                 " AND (?8 IS NULL OR kind = ?8) AND (at, stream, seq) > (?4, ?5, ?6)"
                 " ORDER BY at, stream, seq LIMIT ?7",
-                (number, start[0], to_ms, *start, limit, kind),
+                (self._file.number(device), start[0], to_ms, *start, limit, kind),
             )
             found += [Judged(_record_of(device, row)) for row in rows]
-        found.sort(key=_order)
+            found.sort(key=_order)
         page = found[:limit]
         more = len(found) >= limit and bool(page)
         return page, ":".join(map(str, _order(page[-1]))) if more else None
 
-    def quarantined(self, device: str, from_ms: int, to_ms: int, limit: int = 1_000) -> list[Judged]:
-        """Quarantined fixes of from_ms ≤ at < to_ms by time, the first `limit`."""
-        rows = self._conn().execute(
-            f"SELECT {_FIX} FROM fix WHERE device = ? AND at >= ? AND at < ? AND quality IS NOT NULL"
-            " ORDER BY at, stream, seq LIMIT ?",
-            (self._number(device), from_ms, to_ms, limit),
-        )
-        return [_fix_of(device, row) for row in rows]
+    def fixes(self, device: str, from_ms: int, to_ms: int) -> Fixes:
+        """Good fixes of from_ms ≤ at < to_ms as columns; where the raw ones have expired, the first of each minute."""
+        conn, number = self._file.conn(), self._file.number(device)
+        parts: list[dict[str, np.ndarray]] = []
+        days = conn.execute(
+            "SELECT body FROM minute WHERE device = ? AND day BETWEEN ? AND ? ORDER BY day",
+            (number, from_ms // DAY_MS, to_ms // DAY_MS),
+        ).fetchall()
+        parts += [chunks.columns_of(body, _TRACK) for (body,) in days]
+        for _, bodies in self._file.hours(conn, number, from_ms // HOUR_MS, to_ms // HOUR_MS):
+            if len(bodies) == 1 and chunks.is_folded(bodies[0]):
+                columns = chunks.columns_of(bodies[0], (*_TRACK, "reason"))
+            else:
+                rows = merged([chunks.unfold(body) for body in bodies])
+                columns = {name: rows[name] for name in (*_TRACK, "reason")}
+            good = columns.pop("reason") == 0
+            parts.append(columns if good.all() else {name: column[good] for name, column in columns.items()})
+        return _fixes(parts, from_ms, to_ms, in_order=not days)
 
     def around(self, device: str, from_ms: int, to_ms: int, count: int) -> tuple[list[Judged], list[Judged]]:
         """The last `count` fixes before from_ms and the first `count` after to_ms, each in order of time."""
-        number, conn = self._number(device), self._conn()
-        before = conn.execute(
-            f"SELECT {_FIX} FROM fix WHERE device = ? AND at < ? ORDER BY at DESC, stream DESC, seq DESC LIMIT ?",
-            (number, from_ms, count),
-        ).fetchall()
-        behind = conn.execute(
-            f"SELECT {_FIX} FROM fix WHERE device = ? AND at > ? ORDER BY at, stream, seq LIMIT ?",
-            (number, to_ms, count),
-        )
-        return [_fix_of(device, row) for row in reversed(before)], [_fix_of(device, row) for row in behind]
+        conn, number, reasons = self._file.conn(), self._file.number(device), self._file.reasons()
+        before: list[Judged] = []
+        for rows in self._file.rows(conn, number, -(1 << 40), from_ms // HOUR_MS, newest_first=True):
+            last = rows[rows["at"] < from_ms][-(count - len(before)) :]
+            before = judged_of(device, last, reasons) + before
+            if len(before) >= count:
+                break
+        behind: list[Judged] = []
+        for rows in self._file.rows(conn, number, to_ms // HOUR_MS, 1 << 40):
+            first = rows[rows["at"] > to_ms][: count - len(behind)]
+            behind += judged_of(device, first, reasons)
+            if len(behind) >= count:
+                break
+        return before, behind
 
     def latest(self, devices: Sequence[str] | None = None) -> dict[str, Reading]:
-        """The newest good fix of each device (None: of all)."""
-        conn = self._conn()
+        """The newest good fix of each device (None: of all); it outlives the raw readings."""
+        conn = self._file.conn()
+        found: Iterable[tuple[str, bytes]]
         if devices is None:
-            devices = [name for (name,) in conn.execute("SELECT name FROM device")]
-        found = {}
-        for device in devices:
-            row = conn.execute(
-                f"SELECT {_FIX} FROM fix WHERE device = ? AND quality IS NULL ORDER BY at DESC, stream DESC, seq DESC"
-                " LIMIT 1",
-                (self._number(device),),
-            ).fetchone()
-            if row is not None:
-                found[device] = _fix_of(device, row).reading
-        return found
+            found = conn.execute(
+                "SELECT name, latest FROM state JOIN device ON device.id = state.device"
+                " WHERE latest IS NOT NULL ORDER BY name"
+            ).fetchall()
+        else:
+            query = "SELECT latest FROM state WHERE device = ? AND latest IS NOT NULL"
+            rows = [(device, conn.execute(query, (self._file.number(device),)).fetchone()) for device in devices]
+            found = [(device, row[0]) for device, row in rows if row is not None]
+        if not found:
+            return {}
+        packed = rows_of(b"".join(row for _, row in found))
+        readings = judged_of("", packed, self._file.reasons())
+        return {device: _named(device, each.reading) for (device, _), each in zip(found, readings, strict=True)}
 
     def tags(self, device: str, from_ms: int, to_ms: int) -> list[Reading]:
         """Tag readings whose first read lies in from_ms ≤ at < to_ms, by time."""
-        rows = self._conn().execute(
+        rows = self._file.conn().execute(
             f"SELECT {_RECORD} FROM record WHERE device = ? AND at >= ? AND at < ? AND kind = 'tag'"
             " ORDER BY at, stream, seq",
-            (self._number(device), from_ms, to_ms),
+            (self._file.number(device), from_ms, to_ms),
         )
         return [_record_of(device, row) for row in rows]
 
     def counts(self, device: str, stream: int) -> StreamCounts:
         """What is stored of one stream, each seq once."""
-        row = (
-            self._conn()
-            .execute(
-                "SELECT count(*), min(seq), max(seq) FROM (SELECT seq FROM fix WHERE device = ?1 AND stream = ?2"
-                " UNION ALL SELECT seq FROM record WHERE device = ?1 AND stream = ?2)",
-                (self._number(device), stream),
-            )
-            .fetchone()
-        )
-        return StreamCounts(row[0], row[1] or 0, row[2] or 0)
+        query = "SELECT seen FROM state WHERE device = ?"
+        row = self._file.conn().execute(query, (self._file.number(device),)).fetchone()
+        ranges = json.loads(row[0]).get(str(stream), []) if row else []
+        return StreamCounts(seen.total(ranges), ranges[0][0], ranges[-1][1]) if ranges else StreamCounts(0, 0, 0)
 
-    def _conn(self) -> sqlite3.Connection:
-        conn = getattr(self._local, "conn", None)
-        if conn is None:
-            conn = sqlite3.connect(self._path, isolation_level=None, timeout=10, check_same_thread=False)
-            conn.execute("PRAGMA journal_mode=WAL")
-            conn.execute("PRAGMA synchronous=FULL")
-            conn.execute("PRAGMA cache_size=-65536")  # keyed inserts of many devices touch many pages
-            conn.execute("PRAGMA wal_autocheckpoint=4000")
-            self._local.conn = conn
-            self._all.append(conn)
-        return conn
+    def devices(self) -> list[str]:
+        """Every device that has something here, sorted."""
+        return [name for (name,) in self._file.conn().execute("SELECT name FROM device ORDER BY name")]
 
-    def _number(self, device: str) -> int:
-        """The small number of a device; -1 for one that has nothing here."""
-        number = self._devices.get(device)
-        if number is None:
-            row = self._conn().execute("SELECT id FROM device WHERE name = ?", (device,)).fetchone()
-            if row is None:
-                return -1
-            number = self._devices[device] = row[0]
-        return number
+    def size(self) -> StoreSize:
+        """Bytes of the file and its log on disk, and raw fixes in it."""
+        fixes = self._file.conn().execute("SELECT coalesce(sum(brought), 0) FROM piece").fetchone()[0]
+        return StoreSize(self._file.bytes_on_disk(), fixes)
 
-    def _numbers(self, conn: sqlite3.Connection, devices: set[str]) -> dict[str, int]:
-        numbers: dict[str, int] = {}
-        for device in devices:
-            number = self._number(device)
-            if number < 0:
-                number = conn.execute("INSERT INTO device (name) VALUES (?) RETURNING id", (device,)).fetchone()[0]
-            numbers[device] = number
-        return numbers
+    def _rows(self, device: str, from_ms: int, to_ms: int) -> Iterable[np.ndarray]:
+        """Fixes of from_ms ≤ at < to_ms by time, an hour at a time, no empty ones."""
+        conn, number = self._file.conn(), self._file.number(device)
+        for rows in self._file.rows(conn, number, from_ms // HOUR_MS, to_ms // HOUR_MS):
+            low, high = np.searchsorted(rows["at"], (from_ms, to_ms))
+            if low < high:
+                yield rows[low:high]
+
+
+def _note(state: State, fixes: dict[tuple[int, int], _Fix]) -> set[int]:
+    """Note the keys of some fixes as stored; returns those that were, each as one number."""
+    known: set[int] = set()
+    by_stream: dict[int, list[int]] = {}
+    for stream, seq in fixes:
+        by_stream.setdefault(stream, []).append(seq)
+    for stream, seqs in by_stream.items():
+        ranges = state.seen.setdefault(stream, [])
+        for low, high in seen.runs(seqs):
+            if seen.meets(ranges, low, high):
+                known |= {stream << 32 | seq for seq in range(low, high + 1) if seen.meets(ranges, seq, seq)}
+            seen.add(ranges, low, high)
+    return known
+
+
+def _fixes(parts: list[dict[str, np.ndarray]], from_ms: int, to_ms: int, *, in_order: bool) -> Fixes:
+    columns = {name: np.concatenate([part[name] for part in parts] or [np.empty(0, ROW[name])]) for name in _TRACK}
+    at = columns["at"].astype(np.int64, copy=False)
+    if not in_order:  # minutes and raw fixes of one day may lie one among the other
+        order = np.argsort(at, kind="stable")
+        at, columns = at[order], {name: column[order] for name, column in columns.items()}
+    low, high = np.searchsorted(at, (from_ms, to_ms))
+    cut = {name: column[low:high] for name, column in columns.items()}
+    return Fixes(
+        at=at[low:high],
+        lat=_degrees(cut["lat_e6"]),
+        lon=_degrees(cut["lon_e6"]),
+        speed_mps=cut["speed_mps"].astype(np.float32),
+        course_deg=cut["course_deg"].astype(np.float32),
+        clock=cut["clock"].astype(np.uint8),
+    )
+
+
+def _degrees(e6: np.ndarray) -> np.ndarray:
+    degrees = e6 / 1e6
+    degrees[e6 == UNKNOWN] = np.nan
+    return degrees
+
+
+def _behind(rows: np.ndarray, start: tuple[int, int, int]) -> np.ndarray:
+    """Which rows come behind a place in the order (at, stream, seq)."""
+    at, stream, seq = start
+    same = rows["at"] == at
+    later = (rows["stream"].astype(np.int64) > stream) | ((rows["stream"] == max(stream, 0)) & (rows["seq"] > seq))
+    return (rows["at"] > at) | (same & (later if stream >= 0 else True))
 
 
 def _order(judged: Judged) -> tuple[int, int, int]:
@@ -241,44 +359,20 @@ def _cursor(text: str) -> tuple[int, int, int]:
         at, stream, seq = map(int, text.split(":"))
     except ValueError:
         raise Invalid(f"cursor {text!r}: pass `next` of the last page as it came") from None
+    if not abs(at) < 1 << 53 or not 0 <= stream < 1 << 32 or not 0 <= seq < 1 << 32:
+        raise Invalid(f"cursor {text!r}: pass `next` of the last page as it came")
     return at, stream, seq
 
 
-def _fix_row(numbers: dict[str, int], judged: Judged) -> tuple:
-    reading, body = judged.reading, judged.reading.body
-    assert isinstance(body, FixBody)
-    return (
-        numbers[reading.device],
-        reading.stream,
-        reading.seq,
-        reading.at,
-        _CLOCK_NUMBER[reading.clock],
-        reading.received_at,
-        judged.reason,
-        _e6(body.lat),
-        _e6(body.lon),
-        _finite(body.alt_m),
-        _finite(body.speed_mps),
-        _finite(body.course_deg),
-        body.sats,
-        _finite(body.hdop),
-        body.source,
+def _named(device: str, reading: Reading) -> Reading:
+    return Reading(
+        device, reading.stream, reading.seq, reading.kind, reading.at, reading.clock, reading.received_at, reading.body
     )
 
 
-def _e6(degrees: float) -> int | None:
-    return round(degrees * 1e6) if math.isfinite(degrees) else None
-
-
-def _finite(value: float | None) -> float | None:
-    """NaN and infinity are no values (cases.md I03): one of them must not spoil its row, nor an answer in JSON."""
-    return value if value is not None and math.isfinite(value) else None
-
-
-def _record_row(numbers: dict[str, int], judged: Judged) -> tuple:
-    reading = judged.reading
+def _record_row(number: int, reading: Reading) -> tuple:
     return (
-        numbers[reading.device],
+        number,
         reading.stream,
         reading.seq,
         reading.at,
@@ -289,14 +383,6 @@ def _record_row(numbers: dict[str, int], judged: Judged) -> tuple:
     )
 
 
-def _fix_of(device: str, row: tuple) -> Judged:
-    stream, seq, at, clock, received_at, quality, lat_e6, lon_e6, *rest = row
-    lat = math.nan if lat_e6 is None else lat_e6 / 1e6
-    lon = math.nan if lon_e6 is None else lon_e6 / 1e6
-    body = FixBody(lat, lon, *rest)
-    return Judged(Reading(device, stream, seq, "fix", at, _CLOCKS[clock], received_at, body), quality)
-
-
 def _record_of(device: str, row: tuple) -> Reading:
     stream, seq, at, clock, received_at, kind, body = row
-    return Reading(device, stream, seq, kind, at, _CLOCKS[clock], received_at, _BODIES[kind](**json.loads(body)))
+    return Reading(device, stream, seq, kind, at, CLOCKS[clock], received_at, _BODIES[kind](**json.loads(body)))
