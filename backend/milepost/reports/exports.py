@@ -2,7 +2,6 @@
 
 import csv
 import io
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -10,17 +9,13 @@ from openpyxl import Workbook
 from openpyxl.styles import Font
 from openpyxl.utils import get_column_letter
 
+from milepost.cells import Cell, safe
 from milepost.reports.kpi import RATIOS, Group
 from milepost.reports.proposals import Proposal
 from milepost.reports.texts import text
 
-Cell = str | int | float
 Sheet = tuple[list[str], list[list[Cell]]]  # heads, rows
 _COUNTS = ("orders", "received", "accepted", "cancelled", "complaints")
-# What makes Excel, LibreOffice and WPS take a cell for a formula; the full-width signs too.
-_RUNS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
-_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
-_MAX_CELL = 32_000
 _WIDEST = 40
 
 
@@ -91,11 +86,3 @@ def to_xlsx(sheet: Sheet, title: str) -> bytes:
     out = io.BytesIO()
     book.save(out)
     return out.getvalue()
-
-
-def safe(cell: Cell) -> Cell:
-    """A cell that nothing runs: what begins like a formula gets an apostrophe before it; numbers stay numbers."""
-    if not isinstance(cell, str):
-        return cell
-    plain = _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", cell)[:_MAX_CELL]
-    return f"'{plain}" if plain.startswith(_RUNS) else plain

@@ -1,0 +1,86 @@
+"""Fewer points of a way that keep its shape. Pure (docs/decisions/0022).
+
+Douglas-Peucker in metres. Its tolerance grows until few enough points are left, so that the whole way is drawn with
+one precision, and what was left out lies provably within it.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from simplification.cutil import simplify_coords_idx
+
+_FIRST_M = 1.0
+# Of a million points and more 1 m leaves most, because receivers are noisier than that: half a second for nothing.
+_FIRST_OF_MANY_M = 10.0
+_MANY = 250_000
+_STEP = 3.0
+# The library recurses once per point in the worst case (a zigzag that decays); 50,000 points overflow a thread's stack.
+_AT_ONCE = 8_192
+_REFINED_POINTS = 500_000  # points looked at while the tolerance is brought down again
+
+
+def thinned(x: np.ndarray, y: np.ndarray, ends: Sequence[int], most: int) -> tuple[np.ndarray, float]:
+    """Which points to keep so that about `most` are left: (rising indices, tolerance in m).
+
+    `x`, `y`: metres. `ends`: indices that must stay, among them the first and the last of every unbroken piece; no
+    line is judged across two of them. More than `most` stay only where `ends` are more. Every point left out lies
+    within the tolerance of the line through the kept ones.
+    """
+    everything = np.arange(len(x))
+    if len(x) <= most:
+        return everything, 0.0
+    fixed = np.zeros(len(x), bool)
+    fixed[np.asarray(ends, np.int64)] = True
+    if int(fixed.sum()) >= most:
+        kept = np.flatnonzero(fixed)
+        return kept, _farthest_m(x, y, kept)
+    points = np.column_stack([x, y])
+    kept, spent_m, step_m = everything, 0.0, _FIRST_OF_MANY_M if len(x) > _MANY else _FIRST_M
+    while True:
+        fewer = _pass(points, kept, fixed, step_m)
+        if len(fewer) <= most:
+            break
+        if len(fewer) < len(kept):
+            spent_m += step_m
+        kept, step_m = fewer, step_m * _STEP
+    return _refined(points, kept, fixed, fewer, step_m, spent_m, most)
+
+
+def _refined(
+    points: np.ndarray, kept: np.ndarray, fixed: np.ndarray, best: np.ndarray, step_m: float, spent_m: float, most: int
+) -> tuple[np.ndarray, float]:
+    """Bring the last tolerance down again as far as `most` allows, by halves."""
+    low, high = (step_m / _STEP if spent_m else 0.0), step_m
+    for _ in range(min(7, _REFINED_POINTS // len(kept))):
+        middle = (low + high) / 2
+        tried = _pass(points, kept, fixed, middle)
+        if len(tried) <= most:
+            best, high = tried, middle
+        else:
+            low = middle
+    return best, spent_m + high
+
+
+def _pass(points: np.ndarray, kept: np.ndarray, fixed: np.ndarray, tolerance_m: float) -> np.ndarray:
+    """Once Douglas-Peucker over the points `kept`, between every two fixed ones."""
+    edges = np.flatnonzero(fixed[kept])
+    stays = np.zeros(len(kept), bool)
+    stays[edges] = True
+    for start, end in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
+        for first in range(start, end, _AT_ONCE):
+            last = min(first + _AT_ONCE, end)
+            if last - first > 1:
+                stays[first + simplify_coords_idx(points[kept[first : last + 1]], tolerance_m).astype(np.int64)] = True
+            stays[last] = True
+    return kept[stays]
+
+
+def _farthest_m(x: np.ndarray, y: np.ndarray, kept: np.ndarray) -> float:
+    """How far the farthest point lies from the line through the kept ones."""
+    every = np.arange(len(x))
+    after = np.clip(np.searchsorted(kept, every), 1, len(kept) - 1)
+    a, b = kept[after - 1], kept[after]
+    dx, dy = x[b] - x[a], y[b] - y[a]
+    length = np.maximum(dx * dx + dy * dy, 1e-12)
+    share = np.clip(((x - x[a]) * dx + (y - y[a]) * dy) / length, 0.0, 1.0)
+    return float(np.max(np.hypot(x - x[a] - share * dx, y - y[a] - share * dy), initial=0.0))

@@ -1,0 +1,90 @@
+"""The way of a vehicle or a device as columns: fixes of one or several devices, its pieces and its gaps."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from milepost.telemetry.model import Fixes, TelemetryStore
+
+GAP_MS = 300_000  # a silence longer than this is shown as a gap, and no line is drawn across it
+_EARTH_M = 6_371_008.8
+
+Span = tuple[str, int, int]  # device, from_ms, to_ms: which device to read from when
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """Good fixes by time, as columns of equal length; units as in `telemetry.model.Fixes`."""
+
+    at: np.ndarray
+    lat: np.ndarray
+    lon: np.ndarray
+    speed_mps: np.ndarray
+    course_deg: np.ndarray
+    clock: np.ndarray
+    device: np.ndarray  # uint16, index into `devices`
+    devices: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.at)
+
+
+def load(store: TelemetryStore, spans: Sequence[Span]) -> Way:
+    """The good fixes of some spans as one way. Spans of several devices may overlap: their fixes are merged by time."""
+    devices = tuple(sorted({device for device, _, _ in spans}))
+    parts = [(devices.index(device), store.fixes(device, start, end)) for device, start, end in spans]
+    parts = [(number, part) for number, part in parts if len(part.at)]
+    parts.sort(key=lambda each: int(each[1].at[0]))
+    number = np.concatenate([np.full(len(part.at), n, np.uint16) for n, part in parts] or [np.array([], np.uint16)])
+    columns = [_column(parts, name) for name in ("at", "lat", "lon", "speed_mps", "course_deg", "clock")]
+    if len(parts) > 1 and np.any(np.diff(columns[0]) < 0):
+        order = np.argsort(columns[0], kind="stable")
+        columns, number = [column[order] for column in columns], number[order]
+    return Way(*columns, number, devices)
+
+
+def _column(parts: list[tuple[int, Fixes]], name: str) -> np.ndarray:
+    kinds = {"at": np.int64, "speed_mps": np.float32, "course_deg": np.float32, "clock": np.uint8}
+    found = [getattr(part, name) for _, part in parts]
+    return np.concatenate(found) if found else np.array([], kinds.get(name, np.float64))
+
+
+def pieces(way: Way) -> list[tuple[int, int]]:
+    """[first, end) of every unbroken piece: cut at silences over 5 minutes, and where the line would cross the
+    antimeridian (RFC 7946 §3.1.9)."""
+    if not len(way):
+        return []
+    broken = (np.diff(way.at) > GAP_MS) | (np.abs(np.diff(way.lon)) > 180)
+    edges = [0, *(np.flatnonzero(broken) + 1).tolist(), len(way)]
+    return list(zip(edges[:-1], edges[1:], strict=True))
+
+
+def gaps(way: Way) -> list[tuple[int, int]]:
+    """(from, to) in UTC ms of every silence over 5 minutes: last fix before, first fix after."""
+    behind = np.flatnonzero(np.diff(way.at) > GAP_MS)
+    return [(int(way.at[i]), int(way.at[i + 1])) for i in behind]
+
+
+def metric(lat: np.ndarray, lon: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Degrees as metres on a plane (sinusoidal projection about the middle longitude, unwrapped at the antimeridian).
+
+    True to area, and true to length within 5 % over the 20° that a truck may cross in a span; degrees would stretch
+    east and west by 1/cos(latitude).
+    """
+    if not len(lat):
+        return np.array([], np.float64), np.array([], np.float64)
+    turned = unwrapped(lon)
+    middle = (float(turned.min()) + float(turned.max())) / 2
+    metre = math.radians(1) * _EARTH_M
+    return (turned - middle) * np.cos(np.radians(lat)) * metre, lat * metre
+
+
+def unwrapped(lon: np.ndarray) -> np.ndarray:
+    """Longitudes without the jump at the antimeridian: they may leave ±180°."""
+    steps = np.diff(lon)
+    if not np.any(np.abs(steps) > 180):
+        return lon
+    turns = np.cumsum(np.where(steps > 180, -360.0, np.where(steps < -180, 360.0, 0.0)))
+    return lon + np.concatenate([[0.0], turns])
