@@ -233,6 +233,19 @@ class SqliteTelemetry:
             parts.append(columns if good.all() else {name: column[good] for name, column in columns.items()})
         return _fixes(parts, from_ms, to_ms, in_order=not days)
 
+    def quarantined(self, device: str, from_ms: int, to_ms: int, limit: int = 1_000) -> list[Judged]:
+        """Quarantined fixes of from_ms ≤ at < to_ms by time, the first `limit`; folded hours without any cost little."""
+        conn, number, reasons = self._file.conn(), self._file.number(device), self._file.reasons()
+        found: list[Judged] = []
+        for _, bodies in self._file.hours(conn, number, from_ms // HOUR_MS, to_ms // HOUR_MS):
+            if len(found) >= limit:
+                break
+            if any(chunks.columns_of(body, ("reason",))["reason"].any() for body in bodies):
+                rows = merged([chunks.unfold(body) for body in bodies])
+                bad = (rows["reason"] != 0) & (rows["at"] >= from_ms) & (rows["at"] < to_ms)
+                found += judged_of(device, rows[bad][: limit - len(found)], reasons)
+        return found
+
     def around(self, device: str, from_ms: int, to_ms: int, count: int) -> tuple[list[Judged], list[Judged]]:
         """The last `count` fixes before from_ms and the first `count` after to_ms, each in order of time."""
         conn, number, reasons = self._file.conn(), self._file.number(device), self._file.reasons()
