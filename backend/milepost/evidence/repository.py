@@ -1,4 +1,4 @@
-"""SQL of dock sessions, passages, passes through fences and states of detectors."""
+"""SQL of dock sessions, passages, stays at benches, passes through fences and states of detectors."""
 
 import json
 from collections.abc import Iterable
@@ -8,7 +8,7 @@ from sqlalchemy import Connection, delete, func, insert, or_, select, update
 
 from milepost.access.model import SYSTEM
 from milepost.access.scope import readable
-from milepost.evidence.tables import detector_state, dock_session, fence_pass, passage
+from milepost.evidence.tables import bench_stay, detector_state, dock_session, fence_pass, passage
 from milepost.fleet.tables import site
 
 Row = dict[str, Any]
@@ -97,6 +97,29 @@ def put_passage(conn: Connection, row: Row, known: bool) -> None:
 def withdraw_passage(conn: Connection, passage_id: str) -> None:
     """Late readings have shown that this did not pass."""
     conn.execute(update(passage).where(passage.c.id == passage_id).values(withdrawn=1))
+
+
+def stays(conn: Connection, epcs: Iterable[str]) -> list[Row]:
+    """Stays of these tags at picking benches, by tag and time."""
+    statement = select(bench_stay).where(bench_stay.c.epc.in_(sorted(epcs)))
+    statement = statement.order_by(bench_stay.c.epc, bench_stay.c.from_ms, bench_stay.c.bench_id)
+    return [{**row, "kept": json.loads(row["kept"])} for row in conn.execute(statement).mappings()]
+
+
+def replace_stays(
+    conn: Connection, bench_id: str, epc: str, gone: Iterable[int], new: Iterable[tuple[int, int, Row]]
+) -> None:
+    """Put stays of a tag at a bench, as (from, to, what is kept), in the place of those that began at `gone`."""
+    where = (bench_stay.c.bench_id == bench_id, bench_stay.c.epc == epc)
+    if starts := list(gone):
+        conn.execute(delete(bench_stay).where(*where, bench_stay.c.from_ms.in_(starts)))
+    rows = [
+        {"bench_id": bench_id, "epc": epc, "from_ms": start, "to_ms": end,
+         "kept": json.dumps(kept, separators=(",", ":"))}
+        for start, end, kept in new
+    ]  # fmt: skip
+    if rows:
+        conn.execute(insert(bench_stay), rows)
 
 
 def add_pass(conn: Connection, row: Row) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from sqlalchemy import Connection
 
 from milepost.db import Database
-from milepost.evidence import doors, replay, repository, vehicles
+from milepost.evidence import benches, doors, replay, repository, vehicles
 from milepost.evidence.geometry import FenceIndex, fence_of
 from milepost.evidence.model import Fact
 from milepost.evidence.window import Ranges, note, waits
@@ -76,6 +76,7 @@ class DetectorSink:
         fences = self._fence_index(conn)
         of_vehicle: dict[str, list[Reading]] = {}
         of_door: dict[tuple[str, str], list[Reading]] = {}
+        of_bench: dict[str, list[Reading]] = {}
         waiting: dict[str, bool] = {}
         for device, found in sorted(by_device.items()):
             fresh, waiting[device] = _new(conn, device, found)
@@ -92,9 +93,13 @@ class DetectorSink:
                     of_vehicle.setdefault(target[1], []).append(reading)
                 elif reading.kind in ("tag", "gate") and target[0] == "door":
                     of_door.setdefault((device, target[1]), []).append(reading)
+                elif reading.kind == "tag" and target[0] == "bench":
+                    of_bench.setdefault(target[1], []).append(reading)
         facts: list[Fact] = []
         for (device, door), found in sorted(of_door.items()):
             facts += doors.observe(conn, device, door, found, waiting=waiting[device], now=now)
+        for bench, found in sorted(of_bench.items()):
+            facts += benches.observe(conn, bench, found, now)
         for vehicle, found in sorted(of_vehicle.items()):
             late = any(waiting[reading.device] for reading in found)
             told, too_late = vehicles.observe(conn, vehicle, found, fences, waiting=late, now=now)

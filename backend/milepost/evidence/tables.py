@@ -1,4 +1,4 @@
-"""Tables of the evidence: the append-only log, dock sessions, passages, visits, states of the detectors."""
+"""Tables of the evidence: the append-only log, dock sessions, passages, stays, visits, states of the detectors."""
 
 from sqlalchemy import BigInteger, Column, Float, ForeignKey, Index, Integer, String, Table, Text, UniqueConstraint
 
@@ -71,6 +71,17 @@ passage = Table(
     Column("withdrawn", Integer, nullable=False, server_default="0"),
     Index("ix_passage_door", "door_id", "at"),
     Index("ix_passage_epc", "epc", "at"),
+)
+
+# A tag lay on a picking bench, from its first read to its last; what that means is joined from plan and pick lists.
+bench_stay = Table(
+    "bench_stay",
+    metadata,
+    Column("epc", String(124), primary_key=True),
+    Column("bench_id", String(36), ForeignKey("bench.id"), primary_key=True),
+    Column("from_ms", BigInteger, primary_key=True),
+    Column("to_ms", BigInteger, nullable=False),
+    Column("kept", Text, nullable=False),
 )
 
 # A vehicle drove through a fence, or by, without arriving. Arrivals and departures are facts in the log.

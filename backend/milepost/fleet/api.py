@@ -1,4 +1,4 @@
-"""HTTP of vehicles, drivers, sites, doors and bindings; devices are in api_devices."""
+"""HTTP of vehicles, drivers, sites, doors, benches and bindings; devices are in api_devices."""
 
 import json
 from typing import Annotated, Any
@@ -79,9 +79,19 @@ class Door(NewDoor):
     id: str
 
 
+class NewBench(BaseModel):
+    site: str
+    number: str = Field(min_length=1, max_length=16)
+    rssi_floor_dbm: float = Field(-50.0, description="level from which on a tag counts as lying on the bench")
+
+
+class Bench(NewBench):
+    id: str
+
+
 class NewBinding(BaseModel):
     device: str
-    target_kind: str = Field(description="vehicle or door")
+    target_kind: str = Field(description="vehicle, door or bench")
     target_id: str
     from_: str | None = Field(None, alias="from", description="RFC 3339; default: now")
     to: str | None = Field(None, description="RFC 3339; default: open")
@@ -182,9 +192,24 @@ def list_doors(conn: Reader, me: Me, after: After = None, limit: Limit = 500) ->
     return [Door(site=row["site_id"], **row) for row in rows]
 
 
+@router.post("/benches", status_code=201)
+def create_bench(body: NewBench, conn: Tx, _: Planner) -> Created:
+    """Enter a picking bench: units read there are picked, if a pick list asks for them (T9)."""
+    values = body.model_dump()
+    return Created(id=service.add_bench(conn, site_id=values.pop("site"), **values))
+
+
+@router.get("/benches")
+def list_benches(conn: Reader, me: Me, after: After = None, limit: Limit = 500) -> list[Bench]:
+    """Picking benches you may see."""
+    return [
+        Bench(site=row["site_id"], **row) for row in repository.listing(conn, "bench", me, after=after, limit=limit)
+    ]
+
+
 @router.post("/bindings", status_code=201)
 def create_binding(body: NewBinding, conn: Tx, me: Planner) -> Created:
-    """Mount a device on a vehicle or at a door, from now or from an earlier time on."""
+    """Mount a device on a vehicle, at a door or at a bench, from now or from an earlier time on."""
     start = parse_rfc3339(body.from_, "from") if body.from_ else now_ms()
     end = parse_rfc3339(body.to, "to") if body.to else None
     binding_id = service.bind(conn, body.device, body.target_kind, body.target_id, start, end, by=me.id)

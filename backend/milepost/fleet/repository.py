@@ -7,14 +7,14 @@ from sqlalchemy import Connection, Table, and_, insert, or_, select, update
 
 from milepost.access.model import SYSTEM, Principal
 from milepost.access.scope import readable
-from milepost.fleet.tables import binding, device, device_command, door, driver, site, vehicle
+from milepost.fleet.tables import bench, binding, device, device_command, door, driver, site, vehicle
 
 Row = dict[str, Any]
-_SCOPED = {"vehicle": vehicle, "driver": driver, "site": site, "door": door}
+_SCOPED = {"vehicle": vehicle, "driver": driver, "site": site, "door": door, "bench": bench}
 
 
 def find(conn: Connection, kind: str, row_id: str, who: Principal = SYSTEM) -> Row | None:
-    """One vehicle, driver, site or door by id, if `who` may see it."""
+    """One vehicle, driver, site, door or bench by id, if `who` may see it."""
     table = _SCOPED[kind]
     row = conn.execute(readable(who, table).where(table.c.id == row_id)).mappings().first()
     return dict(row) if row else None
@@ -23,7 +23,7 @@ def find(conn: Connection, kind: str, row_id: str, who: Principal = SYSTEM) -> R
 def listing(
     conn: Connection, kind: str, who: Principal, *, after: str | None = None, limit: int = 500, **equal: Any
 ) -> list[Row]:
-    """Vehicles, drivers, sites or doors that `who` may see, by id (that is: by age), after a given id."""
+    """Vehicles, drivers, sites, doors or benches that `who` may see, by id (that is: by age), after a given id."""
     table = _SCOPED[kind]
     statement = readable(who, table).order_by(table.c.id).limit(limit)
     for name, value in equal.items():

@@ -1,4 +1,4 @@
-"""Vehicles, drivers, sites, doors, and what is mounted where: bindings in time (DESIGN §2.3)."""
+"""Vehicles, drivers, sites, doors, benches, and what is mounted where: bindings in time (DESIGN §2.3)."""
 
 import json
 from typing import Any
@@ -21,11 +21,12 @@ from milepost.fleet.devices import (
 )
 from milepost.fleet.model import SITE_KINDS, VEHICLE_KINDS, parse_shape, plate_key
 from milepost.fleet.repository import Row
-from milepost.fleet.tables import binding, door, driver, site, vehicle
+from milepost.fleet.tables import bench, binding, door, driver, site, vehicle
 from milepost.ids import new_id
 from milepost.times import now_ms, to_rfc3339
 
 __all__ = [
+    "add_bench",
     "add_door",
     "add_driver",
     "add_site",
@@ -43,14 +44,15 @@ __all__ = [
     "target_at",
     "unbind",
 ]
-TARGETS = ("vehicle", "door")
+TARGETS = ("vehicle", "door", "bench")
 
 
 def get(conn: Connection, kind: str, row_id: str, who: Principal = SYSTEM) -> Row:
-    """One vehicle, driver, site or door. Raises NotFound, also for what `who` may not see."""
+    """One vehicle, driver, site, door or bench. Raises NotFound, also for what `who` may not see."""
     row = repository.find(conn, kind, row_id, who)
     if row is None:
-        raise NotFound(f"no {kind} {row_id!r}; GET /api/v1/{kind}s lists those you may see")
+        many = "benches" if kind == "bench" else f"{kind}s"
+        raise NotFound(f"no {kind} {row_id!r}; GET /api/v1/{many} lists those you may see")
     return row
 
 
@@ -174,8 +176,7 @@ def add_door(
     tag counts as passing here. Raises NotFound for the site, Conflict for a number used twice.
     """
     get(conn, "site", site_id)
-    if not -100 <= rssi_floor_dbm <= 0:
-        raise Invalid(f"rssi_floor_dbm {rssi_floor_dbm}: -100 to 0 dBm")
+    _floor(rssi_floor_dbm)
     if repository.by_field(conn, "door", site_id=site_id, number=number):
         raise Conflict(f"this site has a door {number!r} already", changed="number")
     door_id = new_id()
@@ -191,6 +192,22 @@ def add_door(
     return door_id
 
 
+def add_bench(conn: Connection, *, site_id: str, number: str, rssi_floor_dbm: float = -50.0) -> str:
+    """Enter a picking bench of a site and return its id (T9).
+
+    `rssi_floor_dbm`: the level (-100 to 0) from which on a tag counts as lying on it; what is stored beside it must
+    stay below. Raises NotFound for the site, Invalid, Conflict for a number used twice.
+    """
+    get(conn, "site", site_id)
+    _floor(rssi_floor_dbm)
+    if repository.by_field(conn, "bench", site_id=site_id, number=number):
+        raise Conflict(f"this site has a bench {number!r} already", changed="number")
+    bench_id = new_id()
+    values = {"id": bench_id, "site_id": site_id, "number": number, "rssi_floor_dbm": rssi_floor_dbm}
+    repository.add(conn, bench, values)
+    return bench_id
+
+
 def bind(
     conn: Connection,
     device: str,
@@ -201,7 +218,7 @@ def bind(
     *,
     by: str = SYSTEM.id,
 ) -> str:
-    """Say that a device is on a vehicle or at a door in [from_ms, to_ms), open end None. Returns the binding's id.
+    """Say that a device is on a vehicle, at a door or at a bench in [from_ms, to_ms), open end None; returns the id.
 
     Raises NotFound, Invalid for an empty interval, Conflict naming the binding it would overlap.
     """
@@ -249,9 +266,14 @@ def unbind(conn: Connection, binding_id: str, at_ms: int) -> Row:
 
 
 def target_at(conn: Connection, device_id: str, at_ms: int) -> tuple[str, str] | None:
-    """What a device was on at an event time: ("vehicle" or "door", id), or None."""
+    """What a device was on at an event time: (one of TARGETS, id), or None."""
     row = repository.binding_at(conn, device_id, at_ms)
     return (row["target_kind"], row["target_id"]) if row else None
+
+
+def _floor(rssi_floor_dbm: float) -> None:
+    if not -100 <= rssi_floor_dbm <= 0:
+        raise Invalid(f"rssi_floor_dbm {rssi_floor_dbm}: -100 to 0 dBm")
 
 
 def _one_of(value: str, allowed: tuple[str, ...], name: str) -> None:

@@ -105,6 +105,17 @@ door = Table(
     UniqueConstraint("site_id", "number"),
 )
 
+# Where goods are picked: a reader there, on the bench or in a hand, says which units are.
+bench = Table(
+    "bench",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("site_id", String(36), ForeignKey("site.id"), nullable=False, index=True),
+    Column("number", String(16), nullable=False),
+    Column("rssi_floor_dbm", Float, nullable=False, server_default="-50"),
+    UniqueConstraint("site_id", "number"),
+)
+
 binding = Table(
     "binding",
     metadata,
@@ -124,3 +135,4 @@ scoped(vehicle, vehicle=vehicle.c.id, branch=vehicle.c.branch, carrier=vehicle.c
 scoped(driver, branch=driver.c.branch, carrier=driver.c.carrier)
 scoped(site, site=site.c.id, branch=site.c.branch, customer=site.c.customer)
 scoped(door, site=door.c.site_id)
+scoped(bench, site=bench.c.site_id)

@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from milepost.access.model import Principal
 from milepost.errors import Invalid
-from milepost.evidence import log
+from milepost.evidence import benches, log
 from milepost.evidence.model import Author, Fact, fact_id
 from milepost.ids import new_id
 from milepost.orders.projector import on_facts
@@ -66,9 +66,12 @@ def told(
 
 
 def append(conn: Connection, facts: Iterable[Fact]) -> list[Fact]:
-    """Put facts in the log and refold what they touch; returns those that were new."""
+    """Put facts in the log and refold what they touch; returns those that were new.
+
+    A pick list, or a tag bound, may be what the reads of a bench have waited for (T9).
+    """
     added = log.append(conn, facts)
-    on_facts(conn, added)
+    on_facts(conn, [*added, *benches.resettle(conn, added)])
     return added
 
 
