@@ -45,6 +45,15 @@ def register_device(
     `device_id`: 1 to 12 of a-z, 0-9, -; `role`: tracker or reader. Raises Invalid, Conflict when the id is taken,
     NoBroker when there is no broker to write the account for.
     """
+    part = enter_device(conn, device_id=device_id, role=role, name=name)
+    return _new_password(device_id, part, accounts)
+
+
+def enter_device(conn: Connection, *, device_id: str, role: str, name: str) -> str:
+    """Enter a device that has no account on the broker (other people's, docs/adapters.md) and return its part.
+
+    Arguments as of `register_device`. Raises Invalid, Conflict when the id is taken.
+    """
     part = check_device_id(device_id)
     if role not in DEVICE_ROLES:
         raise Invalid(f"role {role!r}: one of {', '.join(DEVICE_ROLES)}")
@@ -56,7 +65,7 @@ def register_device(
     else:
         values = {"id": device_id, "role": role, "part": part, "name": name, "created_at": now_ms()}
         repository.add(conn, device_table, values)
-    return _new_password(device_id, part, accounts)
+    return part
 
 
 def rotate_password(conn: Connection, device_id: str, accounts: Accounts | None) -> Credentials:
