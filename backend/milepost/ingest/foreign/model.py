@@ -18,6 +18,7 @@ MAX_SEQ = (1 << 30) - 1
 # Offsets of the streams of one protocol above its first: a second may hold one reading of each kind.
 FIX, IGNITION, HEALTH, EXTRAS, ALARM = range(5)
 STREAMS_EACH = 5
+MAX_IDENTIFIER = 64
 _MOST = 1 << 30  # every stored integer fits ±2^30, as on the wire
 _TEXT = 64
 _MOST_EXTRAS = 32
@@ -70,6 +71,9 @@ class Adapter:
     stream: int  # the first of its STREAMS_EACH streams, all in 1..99
     promises: Promises
     parse: Callable[[bytes], "Parsed"]  # raises Unreadable when nothing of the message can be used
+    # The form in which identifiers are stored and compared; raises Unreadable for what can be none.
+    identifier: Callable[[str], str]
+    registers: bool = False  # the device asks for its secret itself, when it registers
 
     def decode(self, item: SpoolItem) -> list[Reading]:
         """The readings of an item; none when it cannot be understood (the screen has buried it)."""
@@ -151,6 +155,13 @@ def _place(position: Position) -> FixBody | EventBody:
         sats,
         position.hdop,
     )
+
+
+def plain_identifier(text: str) -> str:
+    """An identifier of 1 to 64 printable characters without blanks, as it came. Raises Unreadable."""
+    if not 1 <= len(text) <= MAX_IDENTIFIER or not text.isprintable() or " " in text:
+        raise Unreadable("identifier", f"{text[:24]!r}: 1 to {MAX_IDENTIFIER} characters without blanks")
+    return text
 
 
 def number(value: Any, low: float, high: float) -> float | None:

@@ -19,6 +19,7 @@ from milepost.ingest.foreign.model import (
     Unreadable,
     kept_extras,
     number,
+    plain_identifier,
     small,
     whole,
 )
@@ -38,9 +39,8 @@ _FRACTION = re.compile(r"\.(\d{1,9})\d*")
 
 
 def query_payload(text: str) -> bytes:
-    """A query or a form as it goes into the spool, its secrets left out."""
-    pairs = [(name, value) for name, value in _pairs(text) if name not in SECRETS]
-    return b"Q" + urlencode(pairs).encode()
+    """A query or a form as it goes into the spool, its secrets left out. Raises Unreadable."""
+    return b"Q" + urlencode([each for each in pairs(text) if each[0] not in SECRETS]).encode()
 
 
 def json_payload(body: bytes) -> bytes:
@@ -51,7 +51,7 @@ def json_payload(body: bytes) -> bytes:
 def identifier_of(payload: bytes) -> str | None:
     """The device that a payload says it comes from; None when it says nothing readable."""
     try:
-        fields = _json(payload) if payload[:1] == b"J" else dict(_pairs(payload[1:].decode("utf-8", "replace")))
+        fields = _json(payload) if payload[:1] == b"J" else dict(pairs(payload[1:].decode("utf-8", "replace")))
     except Unreadable:
         return None
     found = fields.get("device_id") or fields.get("id") or fields.get("deviceid")
@@ -63,7 +63,7 @@ def parse_payload(payload: bytes) -> Parsed:
     if payload[:1] == b"J":
         return Parsed((_from_json(_json(payload)),))
     if payload[:1] == b"Q":
-        return Parsed((_from_fields(_pairs(payload[1:].decode("utf-8", "replace"))),))
+        return Parsed((_from_fields(pairs(payload[1:].decode("utf-8", "replace"))),))
     raise Unreadable("form", "neither a query nor JSON")
 
 
@@ -83,7 +83,8 @@ def time_of(value: Any) -> int | None:
         raise Unreadable("time", f"timestamp {str(value)[:40]!r}: seconds, milliseconds or ISO 8601") from None
 
 
-def _pairs(text: str) -> list[tuple[str, str]]:
+def pairs(text: str) -> list[tuple[str, str]]:
+    """The fields of a query or a form, in order. Raises Unreadable."""
     try:
         return parse_qsl(text, keep_blank_values=True, max_num_fields=64)
     except ValueError:
@@ -100,16 +101,18 @@ def _json(payload: bytes) -> dict[str, Any]:
     return found
 
 
-def _from_fields(pairs: list[tuple[str, str]]) -> Position:
-    fields = dict(pairs)
+def _from_fields(sent: list[tuple[str, str]]) -> Position:
+    fields = dict(sent)
     lat, lon = fields.get("lat"), fields.get("lon")
     if "location" in fields and lat is None:
         lat, _, lon = fields["location"].partition(",")
+    place = _place(lat, lon, "lat and lon")
     unit = _MPS.get(fields.get("speed_unit", "kn"))
     speed = number(fields.get("speed"), 0, _MAX_SPEED)
     return Position(
         at=time_of(fields.get("timestamp")),
-        **_place(lat, lon, "lat and lon"),
+        lat=place[0],
+        lon=place[1],
         valid=_flag(fields.get("valid")) is not False,
         alt_m=number(fields.get("altitude"), -12_000, 100_000),
         speed_mps=None if speed is None or unit is None else speed * unit,
@@ -123,7 +126,7 @@ def _from_fields(pairs: list[tuple[str, str]]) -> Position:
                 "odometer_m": whole(fields.get("odometer"), 0, _MAX_ODOMETER_M),
             }
         ),
-        extras=kept_extras((name, value) for name, value in pairs if name not in _KNOWN),
+        extras=kept_extras((name, value) for name, value in sent if name not in _KNOWN),
     )
 
 
@@ -132,12 +135,14 @@ def _from_json(fields: dict[str, Any]) -> Position:
     coords = location.get("coords") if isinstance(location, dict) else None
     if not isinstance(location, dict) or not isinstance(coords, dict):
         raise Unreadable("form", "no location.coords in the body")
+    place = _place(coords.get("latitude"), coords.get("longitude"), "coords.latitude and coords.longitude")
     battery = location.get("battery")
     level = number(battery.get("level"), 0, 1) if isinstance(battery, dict) else None
     activity = location.get("activity")
     return Position(
         at=time_of(location.get("timestamp")),
-        **_place(coords.get("latitude"), coords.get("longitude"), "coords.latitude and coords.longitude"),
+        lat=place[0],
+        lon=place[1],
         alt_m=number(coords.get("altitude"), -12_000, 100_000),
         speed_mps=number(coords.get("speed"), 0, _MAX_SPEED),  # -1 is unknown
         course_deg=_course(coords.get("heading")),
@@ -159,11 +164,11 @@ def _from_json(fields: dict[str, Any]) -> Position:
     )
 
 
-def _place(lat: Any, lon: Any, names: str) -> dict[str, float]:
-    found = {"lat": number(lat, -90, 90), "lon": number(lon, -180, 180)}
-    if found["lat"] is None or found["lon"] is None:
+def _place(lat: Any, lon: Any, names: str) -> tuple[float, float]:
+    north, east = number(lat, -90, 90), number(lon, -180, 180)
+    if north is None or east is None:
         raise Unreadable("range", f"{names}: {str(lat)[:24]!r}, {str(lon)[:24]!r} are no place on the Earth")
-    return {name: value for name, value in found.items() if value is not None}
+    return north, east
 
 
 def _course(value: Any) -> float | None:
@@ -182,4 +187,5 @@ ADAPTER = Adapter(
     # The app repeats a request until it gets an answer of 200, but it numbers nothing.
     promises=Promises(numbered=False, acknowledged=True, clock="gnss", secret="token in the URL, or HTTP basic"),
     parse=parse_payload,
+    identifier=plain_identifier,
 )

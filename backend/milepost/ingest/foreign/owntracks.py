@@ -6,7 +6,17 @@ Only `location` holds what is stored; the other types (waypoints, transitions, c
 import json
 from typing import Any
 
-from milepost.ingest.foreign.model import Adapter, Parsed, Position, Promises, Unreadable, kept_extras, number, small
+from milepost.ingest.foreign.model import (
+    Adapter,
+    Parsed,
+    Position,
+    Promises,
+    Unreadable,
+    kept_extras,
+    number,
+    plain_identifier,
+    small,
+)
 from milepost.ingest.foreign.model import whole as whole_number
 
 CHANNEL = "owntracks"
@@ -62,6 +72,13 @@ def identifier_of(user: str | None, device: str | None, payload: bytes) -> str |
     return f"{user}/{device}" if user and device else None
 
 
+def _user_and_device(text: str) -> str:
+    found = plain_identifier(text)
+    if not all(found.partition("/")):
+        raise Unreadable("identifier", f"{found!r}: write user/device as they stand in the app")
+    return found
+
+
 def _position(fields: dict[str, Any]) -> Position:
     lat, lon = number(fields.get("lat"), -90, 90), number(fields.get("lon"), -180, 180)
     if lat is None or lon is None:
@@ -94,4 +111,5 @@ ADAPTER = Adapter(
     stream=60,
     promises=Promises(numbered=False, acknowledged=True, clock="gnss", secret="HTTP basic, or token in the URL"),
     parse=parse_payload,
+    identifier=_user_and_device,
 )

@@ -4,7 +4,7 @@ A payload is one frame with its flags, or all frames of a split message in order
 """
 
 from milepost.ingest.foreign.jt808 import location
-from milepost.ingest.foreign.jt808.frames import Message, Scanner, parse
+from milepost.ingest.foreign.jt808.frames import Message, Scanner, parse, terminal_of
 from milepost.ingest.foreign.model import Adapter, Parsed, Promises, Unreadable
 
 CHANNEL = "jt808"
@@ -42,4 +42,6 @@ ADAPTER = Adapter(
     # Message serials are 16 bits and begin anew at every start: their gaps hint at losses and prove nothing.
     promises=Promises(numbered=False, acknowledged=True, clock="gnss", secret="auth code given at registration"),
     parse=parse_payload,
+    identifier=terminal_of,
+    registers=True,
 )

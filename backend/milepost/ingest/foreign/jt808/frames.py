@@ -16,6 +16,7 @@ _BODY_MASK = 0x03FF
 _ENCRYPTED = 0x1C00
 _SPLIT = 0x2000
 _VERSIONED = 0x4000
+_NUMBER = re.compile(r"[0-9a-f]{12,20}")
 _STRAY_ESCAPE = re.compile(rb"\x7d(?![\x01\x02])")
 
 
@@ -125,5 +126,9 @@ def checksum(data: bytes) -> int:
 
 def terminal_of(number: str) -> str:
     """The form in which terminal numbers are compared: 12 digits as in the header of 2013; a number of 2019 that has
-    more keeps them. So a terminal stays the same when its firmware moves from one version to the other."""
-    return number.strip().lower().lstrip("0").zfill(12)
+    more keeps them. So a terminal stays the same when its firmware moves from one version to the other. Some makers
+    put hex digits there. Raises Unreadable."""
+    found = number.strip().lower().lstrip("0").zfill(12)
+    if not _NUMBER.fullmatch(found):
+        raise Unreadable("identifier", f"terminal number {number[:24]!r}: 1 to 20 digits as in the message header")
+    return found
