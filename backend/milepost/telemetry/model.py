@@ -92,6 +92,11 @@ class TelemetryStore(Protocol):
         """The position of the last write from the spool of that key, 0 before the first."""
         ...
 
+    def generation(self) -> int:
+        """Changes whenever somebody else may have written about the same devices: what the caller remembers of the
+        store is then to be read again. A store whose devices have one writer at a time answers 0."""
+        ...
+
     def track(self, device: str, from_ms: int, to_ms: int, limit: int = 100_000) -> list[Reading]:
         """Good fixes of from_ms ≤ at < to_ms by time."""
         ...

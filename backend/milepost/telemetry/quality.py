@@ -17,6 +17,7 @@ _REPORTED_FACTOR = 3.0
 _REPORTED_MARGIN_MPS = 25.0
 _CLOSE_MS = 30_000  # implied and reported speed are compared over short steps only
 _EARTH_M = 6_371_008.8
+_DEGREE_M = 111_200.0  # a little more than a degree of a great circle
 
 
 def judge(prev: Reading | None, cur: Reading, next: Reading | None = None) -> str | None:
@@ -32,7 +33,7 @@ def judge(prev: Reading | None, cur: Reading, next: Reading | None = None) -> st
 
 
 def _alone(cur: Reading, body: FixBody) -> str | None:
-    if not (math.isfinite(body.lat) and math.isfinite(body.lon) and abs(body.lat) <= 90 and abs(body.lon) <= 180):
+    if not (-90 <= body.lat <= 90 and -180 <= body.lon <= 180):  # NaN compares with nothing
         return "range"
     if abs(body.lat) < 0.001 and abs(body.lon) < 0.001:
         return "null_island"
@@ -46,7 +47,9 @@ def _alone(cur: Reading, body: FixBody) -> str | None:
 
 
 def _among(prev: Reading | None, cur: Reading, next: Reading | None) -> str | None:
-    from_prev = _implied_mps(prev, cur) if prev is not None else 0.0
+    if prev is None or _surely_slow(prev, cur):
+        return None
+    from_prev = _implied_mps(prev, cur)
     to_next = _implied_mps(cur, next) if next is not None and _alone(next, _fix(next)) is None else None
     if from_prev > MAX_SPEED_MPS:
         if to_next is None:
@@ -55,7 +58,7 @@ def _among(prev: Reading | None, cur: Reading, next: Reading | None) -> str | No
             return "spike"  # out and back
         # The next fix agrees with this one: the vehicle is here, and it was the way here that nobody saw.
         return None
-    if prev is not None and to_next is not None and to_next <= MAX_SPEED_MPS:
+    if to_next is not None and to_next <= MAX_SPEED_MPS:
         return _disagreement(prev, cur, from_prev, to_next)
     return None
 
@@ -67,6 +70,16 @@ def _disagreement(prev: Reading, cur: Reading, from_prev: float, to_next: float)
         return None
     limit = reported * _REPORTED_FACTOR + _REPORTED_MARGIN_MPS
     return "disagrees" if from_prev > limit and to_next > limit else None
+
+
+def _surely_slow(prev: Reading, cur: Reading) -> bool:
+    """True where no rule below can find anything: the usual case, for a tenth of its cost.
+
+    Along a parallel and a meridian the way is never shorter than the great circle.
+    """
+    one, other = _fix(prev), _fix(cur)
+    way_m = (abs(other.lat - one.lat) + abs(other.lon - one.lon)) * _DEGREE_M
+    return way_m <= _NOISE_M or way_m <= _REPORTED_MARGIN_MPS * abs(cur.at - prev.at) / 1000
 
 
 def _implied_mps(one: Reading, other: Reading) -> float:

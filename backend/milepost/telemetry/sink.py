@@ -1,13 +1,29 @@
 """The sink that judges readings and writes them into the store."""
 
+from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from milepost.ingest.decode import readings
 from milepost.ingest.model import SpoolItem
-from milepost.telemetry.model import FixBody, Judged, Reading, TelemetryStore
+from milepost.telemetry import rejudge
+from milepost.telemetry.model import Judged, Reading, TelemetryStore
 from milepost.telemetry.quality import judge
+from milepost.telemetry.rejudge import Key, Outcome, Window, order
 
-_NEIGHBOURS = 3  # fixes before and after a new piece of track that are looked at for its judgement
+_NEIGHBOURS = 4  # fixes on either side of new ones that are read first; more when these do not decide
+_MOST_NEIGHBOURS = 65_536
+_MARGIN_MS = 1_000  # a later version of a fix of a foreign protocol lies within the same second
+_TAIL = 4
+_TAILS = 20_000
+
+
+@dataclass(slots=True)
+class _Tail:
+    """The newest fixes of a device in the store, so that what comes in order is judged without reading."""
+
+    anchor: Reading | None  # the last good fix before them, None when there is none
+    fixes: list[Judged]
 
 
 class TelemetrySink:
@@ -19,49 +35,125 @@ class TelemetrySink:
         """`spool`: key of the spool that is read."""
         self._store = store
         self._spool = spool
+        self._tails: OrderedDict[str, _Tail] = OrderedDict()
+        self._generation = 0
 
     def position(self) -> int:
         """The last item in the store."""
         return self._store.position(self._spool)
 
+    def forget(self) -> None:
+        """Read neighbours from the store again: to be called when others may have written about the same devices."""
+        self._tails.clear()
+
     def handle(self, items: Sequence[SpoolItem]) -> None:
         """Judge and store all readings of some items in one transaction."""
-        fixes: dict[str, dict[tuple[int, int], Reading]] = {}
-        out: list[Judged] = []
+        fixes: dict[str, dict[Key, Reading]] = {}
+        out: list[Judged | Reading] = []
         for item in items:
             for reading in readings(item):
-                if isinstance(reading.body, FixBody):
-                    fixes.setdefault(reading.device, {})[reading.stream, reading.seq] = reading
-                else:
-                    out.append(Judged(reading))
+                if reading.kind != "fix":
+                    out.append(reading)
+                    continue
+                found = fixes.get(reading.device)
+                if found is None:
+                    found = fixes[reading.device] = {}
+                key = (reading.stream, reading.seq)
+                found[key] = rejudge.first_received(found[key], reading) if key in found else reading
+        generation = self._store.generation()
+        if generation != self._generation:
+            self._generation = generation
+            self.forget()
+        tails: dict[str, _Tail | None] = {}
         for device, found in fixes.items():
-            out += self._judge(device, found)
-        self._store.write(out, items[-1].id, self._spool)
+            tails[device] = self._append(device, found, out) or self._insert(device, found, out)
+        try:
+            self._store.write(out, items[-1].id, self._spool)
+        except BaseException:
+            self.forget()
+            raise
+        self._remember(tails)
 
-    def _judge(self, device: str, new: dict[tuple[int, int], Reading]) -> list[Judged]:
-        """Judge new fixes among their neighbours in time, and neighbours again whose judgement waited for these."""
-        ordered = sorted(new.values(), key=lambda each: (each.at, each.stream, each.seq))
-        before, behind = self._store.around(device, ordered[0].at, ordered[-1].at, _NEIGHBOURS)
-        inside, _ = self._store.judged(device, ordered[0].at, ordered[-1].at + 1, kind="fix")
-        old = {_key(each.reading): each for each in (*before, *inside, *behind) if _key(each.reading) not in new}
-        line = sorted(
-            [*(each.reading for each in old.values()), *ordered], key=lambda each: (each.at, each.stream, each.seq)
-        )
-        out: list[Judged] = []
-        good: Reading | None = None
+    def _append(self, device: str, new: dict[Key, Reading], out: list[Judged | Reading]) -> _Tail | None:
+        """Judge fixes that all come behind what is stored, as they do unless something went wrong; None when not."""
+        tail = self._tails.get(device)
+        if tail is None or not tail.fixes:
+            return None
+        line = list(new.values())
+        if len(line) > 1:
+            line.sort(key=order)
+        last = tail.fixes[-1]
+        if order(line[0]) <= order(last.reading) or any(rejudge.key(each.reading) in new for each in tail.fixes):
+            return None
+        good = next((each.reading for each in reversed(tail.fixes[:-1]) if each.reason is None), tail.anchor)
+        reason = judge(good, last.reading, line[0])
+        if reason != last.reason:
+            last = Judged(last.reading, reason)
+            out.append(last)
+        if reason is None:
+            good = last.reading
+        kept, end, early = [*tail.fixes[:-1], last], len(line) - 1, None
         for place, cur in enumerate(line):
-            was = old.get(_key(cur))
-            beside = line[max(0, place - 1) : place + 2]
-            if was is not None and (good is None or all(_key(each) in old for each in beside)):
-                reason = was.reason
-            else:
-                reason = judge(good, cur, line[place + 1] if place + 1 < len(line) else None)
-                if was is None or reason != was.reason:
-                    out.append(Judged(cur, reason))
+            reason = judge(good, cur, line[place + 1] if place < end else None)
             if reason is None:
                 good = cur
-        return out
+                out.append(cur)
+            else:
+                out.append(Judged(cur, reason))
+            if place > end - _TAIL:
+                kept.append(Judged(cur, reason))
+            elif reason is None:
+                early = cur
+        return _tail_of(tail.anchor, kept) if early is None else _Tail(early, kept[-_TAIL:])
+
+    def _insert(self, device: str, new: dict[Key, Reading], out: list[Judged | Reading]) -> _Tail | None:
+        """Judge fixes among those that are stored."""
+        count = _NEIGHBOURS
+        while True:
+            window = self._window(device, new, count)
+            outcome = rejudge.arrive(window, new)
+            if outcome is not None:
+                break
+            count = min(count * 8, _MOST_NEIGHBOURS)
+        out += [each if each.reason else each.reading for each in outcome.changed]
+        return self._tail_after(device, window, outcome)
+
+    def _window(self, device: str, new: dict[Key, Reading], count: int) -> Window:
+        times = [each.at for each in new.values()]
+        first, last = min(times) - _MARGIN_MS, max(times) + _MARGIN_MS
+        before, behind = self._store.around(device, first, last, count)
+        inside: list[Judged] = []
+        cursor: str | None = ""
+        while cursor is not None:
+            page, cursor = self._store.judged(device, first, last + 1, kind="fix", after=cursor)
+            inside += page
+        sure = count >= _MOST_NEIGHBOURS  # nothing decides over so many: what lies beyond is left as it is
+        return Window([*before, *inside, *behind], sure or len(before) < count, sure or len(behind) < count)
+
+    def _tail_after(self, device: str, window: Window, outcome: Outcome) -> _Tail | None:
+        """The newest fixes after an insertion, None when it is not known what they are."""
+        if window.to_last:
+            good = any(each.reason is None for each in outcome.line[:-_TAIL])
+            return _tail_of(None, outcome.line) if window.from_first or good else None
+        tail = self._tails.get(device)
+        if not outcome.changed:
+            return tail
+        settled = outcome.settled
+        if tail is None or tail.anchor is None or settled is None or settled > order(tail.anchor):
+            return None
+        return tail
+
+    def _remember(self, tails: dict[str, _Tail | None]) -> None:
+        for device, tail in tails.items():
+            if tail is None:
+                self._tails.pop(device, None)
+            else:
+                self._tails[device] = tail
+                self._tails.move_to_end(device)
+        while len(self._tails) > _TAILS:
+            self._tails.popitem(last=False)
 
 
-def _key(reading: Reading) -> tuple[int, int]:
-    return reading.stream, reading.seq
+def _tail_of(anchor: Reading | None, line: list[Judged]) -> _Tail:
+    before = next((each.reading for each in reversed(line[:-_TAIL]) if each.reason is None), anchor)
+    return _Tail(before, line[-_TAIL:])

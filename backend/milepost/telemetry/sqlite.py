@@ -158,7 +158,9 @@ class SqliteTelemetry:
 
     def _write_records(self, conn: sqlite3.Connection, number: int, records: list[Reading]) -> State:
         conn.executemany(
-            "INSERT OR REPLACE INTO record VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO record VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET at = excluded.at,"
+            " clock = excluded.clock, received_at = min(received_at, excluded.received_at), kind = excluded.kind,"
+            " body = excluded.body",
             [_record_row(number, reading) for reading in records],
         )
         state = self._file.state(conn, number)
@@ -234,7 +236,7 @@ class SqliteTelemetry:
         return _fixes(parts, from_ms, to_ms, in_order=not days)
 
     def quarantined(self, device: str, from_ms: int, to_ms: int, limit: int = 1_000) -> list[Judged]:
-        """Quarantined fixes of from_ms ≤ at < to_ms by time, the first `limit`; folded hours without any cost little."""
+        """Quarantined fixes of from_ms ≤ at < to_ms by time, the first `limit`; hours without any cost little."""
         conn, number, reasons = self._file.conn(), self._file.number(device), self._file.reasons()
         found: list[Judged] = []
         for _, bodies in self._file.hours(conn, number, from_ms // HOUR_MS, to_ms // HOUR_MS):
