@@ -91,6 +91,11 @@ class Ingest:
         """Why ingest has stopped for good (a subscription refused), or None. The service should end then."""
         return self._receiver.failure
 
+    @property
+    def full(self) -> str | None:
+        """Why nothing may be stored at present (a full disk), or None."""
+        return self._full
+
     def drained(self, timeout_s: float = 10.0) -> bool:
         """Wait until every sink has everything that is in the spool now; False when the time is over."""
         last = self.spool.last_id()
