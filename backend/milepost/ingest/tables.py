@@ -3,6 +3,7 @@
 from sqlalchemy import BigInteger, Boolean, Column, String, Table
 
 from milepost.db import metadata
+from milepost.ingest.foreign import tables as foreign  # noqa: F401  (its tables belong to this subject)
 
 device_contact = Table(
     "device_contact",
