@@ -3,64 +3,73 @@
 What runs against the direction of imports (ingest feeding sinks above it, detectors moving orders) is wired here.
 """
 
-import os
 import secrets
-import signal
 import socket
-import threading
-import time
+from contextlib import ExitStack
 from importlib.metadata import version
-from pathlib import Path
+from typing import Protocol
 
-import uvicorn
 from fastapi import FastAPI
 
 from milepost import http
 from milepost.access import api as access_api
-from milepost.access import once
 from milepost.access.scope import install_guard
 from milepost.alerts import api as alerts_api
-from milepost.alerts import service as inbox
-from milepost.broker import EmbeddedBroker
 from milepost.clocks import api as clocks_api
-from milepost.clocks import service as clocks
 from milepost.db import Database
 from milepost.evidence import api as evidence_api
-from milepost.evidence.sink import DetectorSink
 from milepost.fleet import api as fleet_api
-from milepost.fleet.accounts import BrokerAccounts, Mosquitto, NatsFile
+from milepost.fleet import api_foreign
+from milepost.fleet.accounts import BrokerAccounts
 from milepost.fleet.outgoing import Outgoing
 from milepost.ingest import api as ingest_api
-from milepost.ingest.contact import StateSink
+from milepost.ingest.drain import Drainer
+from milepost.ingest.files import Claim, spool_path
+from milepost.ingest.foreign import api as foreign_api
+from milepost.ingest.foreign.intake import Intake
+from milepost.ingest.lease import Leases, Member
+from milepost.ingest.model import parse_parts
 from milepost.ingest.service import Ingest, broker_of
 from milepost.ingest.session import Broker
 from milepost.ingest.spool import Spool
 from milepost.live import api as live_api
-from milepost.live.announce import announcer
+from milepost.live import news
+from milepost.live.feed import Feed
 from milepost.live.hub import LiveHub
+from milepost.live.news import News
+from milepost.live.relay import LiveSink, Relay
 from milepost.live.targets import FleetTargets
 from milepost.masterdata import api as masterdata_api
 from milepost.notify import api as notify_api
-from milepost.notify import service as notify
 from milepost.orders import api as orders_api
-from milepost.orders import history, projector
-from milepost.orders import service as orders
-from milepost.orders.model import Calendar
+from milepost.parts import (
+    START_S,
+    TELEMETRY,
+    Pages,
+    database_rounds,
+    embedded_broker,
+    listen,
+    own_accounts,
+    sinks_of,
+    sinks_of_the_dead,
+    worker_rounds,
+)
 from milepost.periodic import Periodic
 from milepost.plan import api as plan_api
 from milepost.reports import api as reports_api
-from milepost.reports import service as reports
 from milepost.settings import Settings
 from milepost.telemetry import api as telemetry_api
-from milepost.telemetry.sink import TelemetrySink
+from milepost.telemetry.model import TelemetryStore
 from milepost.telemetry.stores import open_store
 from milepost.web import api as web_api
 
 _APIS = (
     access_api,
     ingest_api,
+    foreign_api,
     telemetry_api,
     fleet_api,
+    api_foreign,
     masterdata_api,
     plan_api,
     evidence_api,
@@ -72,7 +81,12 @@ _APIS = (
     live_api,
     web_api,
 )
-_START_S = 15
+
+
+class _Part(Protocol):
+    def start(self) -> None: ...
+
+    def stop(self) -> None: ...
 
 
 def create_api(db: Database, settings: Settings) -> FastAPI:
@@ -91,30 +105,63 @@ def create_api(db: Database, settings: Settings) -> FastAPI:
     api.state.db = db
     api.state.settings = settings
     install_guard(db.engine)
-    history.install()
-    projector.use_calendar(Calendar(settings.time_zone))
-    clocks.use()
-    clocks.install()
-    notify.install()
-    inbox.install()
-    reports.install()
+    listen(settings)
     http.install(api)
     for each in _APIS:
         api.include_router(each.router, responses=http.PROBLEMS)
     return api
 
 
-class Service:
-    """One process that does everything: broker (unless you bring your own), ingest, detectors, pages."""
+class _Process:
+    """Parts that start one after the other and stop in the opposite order."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         settings.data_dir.mkdir(parents=True, exist_ok=True)
         self.db = Database(settings.sql_url)
-        self.broker: EmbeddedBroker | None = None
-        self.accounts: BrokerAccounts | None = None
         self.url = ""
         self.broker_address = ""
+        self._parts = ExitStack()
+        self._parts.callback(self.db.close)
+
+    def stop(self) -> None:
+        """Stop every part: first what receives, last what stores."""
+        self._parts.close()
+
+    def _run(self, *parts: _Part) -> None:
+        for part in parts:
+            part.start()
+            self._parts.callback(part.stop)
+
+    def _open_store(self) -> TelemetryStore:
+        store = open_store(self.settings, self.db)
+        self._parts.callback(store.close)
+        return store
+
+    def _open_spool(self) -> Spool:
+        """The spool file of this worker, which nobody else may use meanwhile. Raises Conflict."""
+        path = spool_path(self.settings.data_dir, self.settings.worker)
+        self._parts.callback(Claim(path).own().release)
+        spool = Spool(path)
+        self._parts.callback(spool.close)
+        return spool
+
+    def _own_broker(self) -> Broker:
+        broker = broker_of(self.settings)
+        self.broker_address = f"mqtt://{broker.host}:{broker.port}"
+        return broker
+
+    def _serve(self, **parts: object) -> None:
+        api = create_api(self.db, self.settings)
+        for name, part in parts.items():
+            setattr(api.state, name, part)
+        pages = Pages(api, self.settings)
+        self._run(pages)
+        self.url = pages.url
+
+
+class Service(_Process):
+    """One process that does everything: broker (unless you bring your own), ingest, detectors, pages."""
 
     def start(self) -> None:
         """Bring the schema up to date and start every part; returns when pages are served and ingest is subscribed.
@@ -122,106 +169,114 @@ class Service:
         Raises BrokerError or OSError when the broker or the HTTP port is not to be had.
         """
         self.db.migrate()
-        self.spool = Spool(self.settings.data_dir / "spool.db")
-        self.telemetry = open_store(self.settings, self.db)
-        self.live = LiveHub(FleetTargets(self.db), spool_end=self.spool.last_id())
-        orders.subscribe(announcer(self.live))
-        self.live.load(self.telemetry.latest().values())
+        listen(self.settings)
+        spool = self._open_spool()
+        store = self._open_store()
+        broker, accounts = self._open_broker()
+        targets = FleetTargets(self.db)
+        hub = LiveHub(targets, spool_end=spool.last_id())
+        hub.load(store.latest().values())
         outgoing = Outgoing(self.db, self._to_device)
-        self.ingest = Ingest(
-            self.settings,
-            self.spool,
-            [
-                TelemetrySink(self.telemetry, self.spool.key),
-                DetectorSink(self.db, orders.on_facts, self.telemetry, self.spool.key),
-                StateSink(self.db, self.spool, outgoing.came_online),
-                self.live,
-            ],
-            self._open_broker(),
+        online = outgoing.came_online
+        self.ingest = Ingest(self.settings, spool, sinks_of(spool, self.db, store, online, hub), broker)
+        drainer = Drainer(
+            self.settings.data_dir,
+            self.settings.worker,
+            lambda dead: sinks_of_the_dead(dead, self.db, store, online, LiveSink(hub.apply, targets, 0)),
         )
-        self._rounds = [
-            Periodic("outgoing", 0.25, outgoing.round),
-            Periodic("wake", 0.5, lambda: clocks.wake(self.db)),
-            Periodic("keys", 3600.0, lambda: once.forget(self.db)),
-            Periodic("notices", 1.0, lambda: notify.deliver(self.db)),
-        ]
-        self.live.start()
-        self.ingest.start()
-        for each in self._rounds:
-            each.start()
-        self._serve()
-        self.ingest.wait_ready(_START_S)
+        self._run(hub, Periodic("live-news", news.POLL_S, News(self.db, hub.notify).poll), self.ingest, drainer)
+        foreign = Intake(self.settings, spool, self.db, lambda: self.ingest.full)
+        self._run(*database_rounds(self.db), *worker_rounds(spool, outgoing, store, lambda _name: True), foreign)
+        self._serve(ingest=self.ingest, telemetry=store, live=hub, accounts=accounts, foreign=foreign)
+        self.ingest.wait_ready(START_S)
 
-    def stop(self) -> None:
-        """Stop every part in the order of the data: first what receives, last what stores."""
-        self._server.should_exit = True
-        self._http.join(10)
-        self.ingest.stop()
-        for each in self._rounds:
-            each.stop()
-        self.live.stop()
-        if self.broker is not None:
-            self.broker.stop()
-        self.spool.close()
-        self.telemetry.close()
-        self.db.close()
+    @property
+    def failure(self) -> str | None:
+        """Why this process had better end, or None."""
+        return self.ingest.failure
 
-    def _open_broker(self) -> Broker:
+    def _open_broker(self) -> tuple[Broker, BrokerAccounts | None]:
         """The place and the account that ingest uses: your broker, else the embedded one, started here."""
         if self.settings.broker_url:
-            broker = broker_of(self.settings)
-            self.broker_address = f"mqtt://{broker.host}:{broker.port}"
-            self.accounts = _mosquitto_accounts(self.settings)
-            return broker
-        listen = self.settings.embedded_broker_host or self.settings.http_host
-        self.broker = EmbeddedBroker(self.settings.data_dir, self.settings.embedded_broker_port, listen)
-        self.accounts = NatsFile(self.broker.users_file, self.broker.reload)
-        password = _kept_secret(self.settings.data_dir / "broker" / "ingest.password")
-        self.accounts.service(self.settings.broker_user, password)
-        host, port = self.broker.start()
-        self.broker_address = f"mqtt://{host}:{port}"
-        return Broker(host, port, self.settings.broker_user, password)
+            return self._own_broker(), own_accounts(self.settings)
+        embedded, accounts, broker = embedded_broker(self.settings)
+        self._parts.callback(embedded.stop)
+        self.broker_address = f"mqtt://{broker.host}:{broker.port}"
+        return broker, accounts
 
     def _to_device(self, device_id: str, leaf: str, payload: bytes, retain: bool) -> None:
         self.ingest.publish(device_id, leaf, payload, retain)  # which stands between its sinks and what they cause
 
-    def _serve(self) -> None:
-        api = create_api(self.db, self.settings)
-        api.state.ingest = self.ingest
-        api.state.telemetry = self.telemetry
-        api.state.live = self.live
-        api.state.accounts = self.accounts
-        listener = socket.create_server((self.settings.http_host, self.settings.http_port))
-        host, port = listener.getsockname()[:2]
-        self.url = f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}"
-        self._server = uvicorn.Server(
-            uvicorn.Config(api, log_level="warning", timeout_graceful_shutdown=3, ws="websockets-sansio")
+
+class IngestWorker(_Process):
+    """One of several processes that ingest: takes the parts that are its own, or waits for those of others."""
+
+    def __init__(self, settings: Settings, *, standby: bool = False) -> None:
+        """`standby`: leave the parts to the workers whose own they are, and take them while those are gone."""
+        super().__init__(settings)
+        self._standby = standby
+
+    def start(self) -> None:
+        """Bring the schema up to date and start every part; returns when the parts that are free are subscribed.
+
+        Raises ValueError without a broker of your own, Conflict when another process uses the worker's spool.
+        """
+        broker = self._own_broker()
+        self.db.migrate()
+        listen(self.settings)
+        spool = self._open_spool()
+        store = self._open_store()
+        targets = FleetTargets(self.db)
+        relay = Relay(broker, self.settings.worker)
+        me = Member(f"{spool.key}@{socket.gethostname()}"[:96], self.settings.worker, self._standby)
+        self.leases = leases = Leases(self.db, me, [*parse_parts(self.settings.ingest_parts), TELEMETRY])
+        outgoing = Outgoing(self.db, self._to_device, leases.holds)
+        online = outgoing.came_online
+        live = LiveSink(relay.apply, targets, spool.last_id())
+        self.ingest = Ingest(self.settings, spool, sinks_of(spool, self.db, store, online, live), broker, leases.holds)
+        drainer = Drainer(
+            self.settings.data_dir,
+            self.settings.worker,
+            lambda dead: sinks_of_the_dead(dead, self.db, store, online, LiveSink(relay.apply, targets, 0)),
         )
-        self._http = threading.Thread(target=self._server.run, kwargs={"sockets": [listener]}, name="http", daemon=True)
-        self._http.start()
-        deadline = time.monotonic() + _START_S
-        while not self._server.started:
-            if time.monotonic() > deadline or not self._http.is_alive():
-                raise OSError(f"the pages did not come up on {self.url} in {_START_S} s; see the log above")
-            time.sleep(0.02)
+        self._run(relay, leases, self.ingest, drainer)
+        foreign = Intake(self.settings, spool, self.db, lambda: self.ingest.full)
+        self._run(*database_rounds(self.db), *worker_rounds(spool, outgoing, store, leases.holds), foreign)
+        self.ingest.wait_ready(START_S)
+
+    @property
+    def failure(self) -> str | None:
+        """Why this process had better end, or None."""
+        return self.ingest.failure
+
+    def _to_device(self, device_id: str, leaf: str, payload: bytes, retain: bool) -> None:
+        self.ingest.publish(device_id, leaf, payload, retain)
 
 
-def _mosquitto_accounts(settings: Settings) -> BrokerAccounts | None:
-    """Accounts on your own Mosquitto when its files are named; else they are yours to make (docs/operations.md)."""
-    passwords, rules, pid_file = (
-        settings.mosquitto_password_file,
-        settings.mosquitto_acl_file,
-        settings.mosquitto_pid_file,
-    )
-    if passwords is None or rules is None or pid_file is None:
+class WebWorker(_Process):
+    """One of several processes that serve pages and API; what is live comes from the ingest workers by the broker."""
+
+    def start(self) -> None:
+        """Bring the schema up to date and start every part; returns when pages are served.
+
+        Raises ValueError without a broker of your own, OSError when the HTTP port is not to be had.
+        """
+        broker = self._own_broker()
+        self.db.migrate()
+        listen(self.settings)
+        store = self._open_store()
+        targets = FleetTargets(self.db)
+        hub = LiveHub(targets)
+        name = f"mp-web-{self.settings.worker or 'one'}-{secrets.token_hex(4)}"
+        self._run(
+            Feed(broker, name, hub, store, self.db, targets),
+            hub,
+            Periodic("live-news", news.POLL_S, News(self.db, hub.notify).poll),
+            *database_rounds(self.db),
+        )
+        self._serve(telemetry=store, live=hub, accounts=own_accounts(self.settings))
+
+    @property
+    def failure(self) -> str | None:
+        """Why this process had better end: never by itself."""
         return None
-    return Mosquitto(passwords, rules, lambda: os.kill(int(pid_file.read_text()), signal.SIGHUP))
-
-
-def _kept_secret(path: Path) -> str:
-    """A random secret, made once and readable by the owner alone."""
-    if not path.exists():
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path.touch(mode=0o600)
-        path.write_text(secrets.token_urlsafe(24))
-    return path.read_text()

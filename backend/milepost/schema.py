@@ -5,7 +5,7 @@ from importlib.util import find_spec
 
 _SUBJECTS = (
     "access", "ingest", "telemetry", "fleet", "masterdata", "plan", "evidence", "orders", "clocks", "notify", "alerts",
-    "reports", "care",
+    "reports", "care", "live",
 )  # fmt: skip
 
 

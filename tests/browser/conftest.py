@@ -17,10 +17,10 @@ from milepost.access import service as access
 from milepost.access.model import Grant
 from milepost.app import create_api
 from milepost.db import Database, metadata
-from milepost.live.announce import announcer
 from milepost.live.hub import LiveHub
+from milepost.live.news import POLL_S, News
 from milepost.live.targets import FleetTargets
-from milepost.orders import service as orders
+from milepost.periodic import Periodic
 from milepost.schema import load_tables
 from milepost.settings import Settings
 from milepost.telemetry.sqlite import SqliteTelemetry
@@ -42,7 +42,7 @@ class House:
         self.telemetry = SqliteTelemetry(folder / "telemetry.db")
         self.hub = LiveHub(FleetTargets(self.db))
         self.api = create_api(self.db, Settings(data_dir=folder))  # pyright: ignore[reportCallIssue]
-        orders.subscribe(announcer(self.hub))
+        self.news = Periodic("live-news", POLL_S, News(self.db, self.hub.notify).poll)
         self.api.state.live = self.hub
         self.api.state.telemetry = self.telemetry
         self._port_socket = socket.socket()
@@ -53,6 +53,7 @@ class House:
 
     def start(self) -> None:
         self.hub.start()
+        self.news.start()
         self._thread.start()
         while not self.server.started:
             time.sleep(0.01)
@@ -60,6 +61,7 @@ class House:
     def stop(self) -> None:
         self.server.should_exit = True
         self._thread.join()
+        self.news.stop()
         self.hub.stop()
         self.db.close()
 

@@ -5,7 +5,7 @@ A command is repeated until the device answers with an event or its time is over
 
 import json
 import secrets
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any, Protocol
 
 from sqlalchemy import Connection
@@ -134,11 +134,15 @@ def message_of(row: Row) -> dict[str, Any]:
     }
 
 
-def due_commands(conn: Connection, now: int, back: Collection[str] = ()) -> list[Row]:
+def due_commands(
+    conn: Connection, now: int, back: Collection[str] = (), ours: Callable[[str], bool] = lambda _device: True
+) -> list[Row]:
     """Commands to send at `now` (UTC ms): new ones, unanswered ones every 10 s, and at once all of devices that have
-    just come `back`. Those whose time is over become `expired` here."""
+    just come `back`. Those whose time is over become `expired` here. Those of devices that are not `ours` are left."""
     due = []
     for row in repository.commands(conn, _OPEN):
+        if not ours(row["device_id"]):
+            continue
         if row["not_after"] <= now:
             repository.change_command(conn, row["id"], _OPEN, state="expired", done_at=now)
         elif row["sent_at"] is None or row["sent_at"] + REPEAT_MS <= now or row["device_id"] in back:

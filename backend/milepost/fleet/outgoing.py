@@ -11,15 +11,23 @@ from collections.abc import Callable
 from milepost.db import Database
 from milepost.fleet import devices, repository
 from milepost.times import now_ms
+from milepost_device.wire import part_of
 
 
 class Outgoing:
     """Publishes what is due; the service calls `round` a few times a second."""
 
-    def __init__(self, db: Database, publish: Callable[[str, str, bytes, bool], None]) -> None:
-        """`publish(device_id, leaf, payload, retain)` hands a message to the broker session."""
+    def __init__(
+        self,
+        db: Database,
+        publish: Callable[[str, str, bytes, bool], None],
+        holds: Callable[[str], bool] = lambda _part: True,
+    ) -> None:
+        """`publish(device_id, leaf, payload, retain)` hands a message to the broker session; `holds(part)`: whether
+        the devices of a part are ours now, where several processes ingest."""
         self._db = db
         self._publish = publish
+        self._holds = holds
         self._configured: dict[str, int] = {}  # device: version of the configuration published by this process
         self._back: set[str] = set()  # devices that came online since the last round
 
@@ -34,11 +42,17 @@ class Outgoing:
     def round(self) -> None:
         """Publish everything that is due now."""
         back, self._back = self._back, set()
+        # What another worker publishes meanwhile is published again when the part comes back to us.
+        self._configured = {device: n for device, n in self._configured.items() if self._is_ours(device)}
         with self._db.read() as conn:
             desired = [
-                row for row in repository.devices(conn) if row["config_version"] > self._configured.get(row["id"], 0)
+                row
+                for row in repository.devices(conn)
+                if row["config_version"] > self._configured.get(row["id"], 0) and self._is_ours(row["id"])
             ]
-            open_commands = bool(repository.commands(conn, ("queued", "sent")))
+            open_commands = any(
+                self._is_ours(row["device_id"]) for row in repository.commands(conn, ("queued", "sent"))
+            )
         for row in desired:
             text = json.dumps({"version": row["config_version"], **json.loads(row["config"])})
             self._publish(row["id"], "cfg", text.encode(), True)
@@ -46,8 +60,11 @@ class Outgoing:
         if not open_commands:
             return
         with self._db.tx() as conn:
-            due = devices.due_commands(conn, now_ms(), back)
+            due = devices.due_commands(conn, now_ms(), back, self._is_ours)
             for row in due:
                 devices.mark_sent(conn, row["id"], now_ms())
         for row in due:
             self._publish(row["device_id"], "cmd", json.dumps(devices.message_of(row)).encode(), False)
+
+    def _is_ours(self, device_id: str) -> bool:
+        return self._holds(part_of(device_id))

@@ -1,4 +1,4 @@
-"""What the service last heard of each device."""
+"""What the service last heard of each device, how far its sinks are, and which worker ingests what."""
 
 from sqlalchemy import BigInteger, Boolean, Column, String, Table
 
@@ -26,4 +26,15 @@ sink_position = Table(
     metadata,
     Column("name", String(32), primary_key=True),
     Column("position", BigInteger, nullable=False),
+)
+
+ingest_lease = Table(
+    "ingest_lease",
+    metadata,
+    Column("name", String(32), primary_key=True, comment="a part as one hex digit, or a round that one worker does"),
+    Column("holder", String(96), nullable=False, comment="key of the spool file and host; empty: nobody"),
+    Column("worker", String(24), nullable=False),
+    Column("standby", Boolean, nullable=False, comment="held by a standby, for the worker whose own it is"),
+    Column("until_ms", BigInteger, nullable=False, comment="UTC ms by the clock of the database"),
+    Column("wanted_ms", BigInteger, nullable=False, comment="when the worker whose own it is last asked for it"),
 )

@@ -1,32 +1,43 @@
-"""Tells the board when orders move: stages reached, exceptions opened and closed. Wired by the composition root."""
+"""Tells the boards when orders move: stages reached, exceptions opened and closed.
+
+What is to be told becomes a row in the transaction that caused it, so it is told exactly if that commits, by every
+process that serves boards (live/news.py), whichever process caused it.
+"""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection, insert
 
-from milepost.live.hub import LiveHub
+from milepost.live.tables import live_event
+from milepost.orders import projector
 from milepost.orders.projector import Change
+from milepost.times import now_ms
 
 Told = tuple[str, dict[str, Any], str | None]
 
 
-def announcer(hub: LiveHub) -> Callable[[Connection, Change], None]:
-    """A listener for `orders.service.subscribe`: what has changed is told once its transaction commits."""
+def install() -> None:
+    """Announce every change of an order from now on (wired by the composition root; twice is once)."""
+    projector.subscribe(on_change)
 
-    def listen(conn: Connection, change: Change) -> None:
-        if not change.changed:
-            return
-        news = list(news_of(change))
 
-        def tell(_conn: Connection) -> None:
-            for kind, data, vehicle in news:
-                hub.notify(kind, data, vehicle)
+def on_change(conn: Connection, change: Change) -> None:
+    """A listener of the projector: writes down what a change means to a board, in its transaction."""
+    if change.changed:
+        announce(conn, news_of(change))
 
-        event.listen(conn, "commit", tell, once=True)
 
-    return listen
+def announce(conn: Connection, told: Iterable[Told]) -> None:
+    """Tell every board (kind, data, vehicle) once this transaction commits."""
+    now = now_ms()
+    rows = [
+        {"at": now, "kind": kind, "vehicle": vehicle, "data": json.dumps(data, ensure_ascii=False)}
+        for kind, data, vehicle in told
+    ]
+    if rows:
+        conn.execute(insert(live_event), rows)
 
 
 def news_of(change: Change) -> Iterable[Told]:

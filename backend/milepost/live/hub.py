@@ -2,31 +2,23 @@
 
 import asyncio
 import json
+import secrets
 import threading
+from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
-from milepost.ingest.decode import readings
 from milepost.ingest.model import SpoolItem
+from milepost.live.changes import Change, Ignition, Intake, Position, Presence, Targets
 from milepost.live.state import Board, Frame, Limits
-from milepost.telemetry.model import EventBody, FixBody, GateBody, Reading, TagBody
-from milepost.telemetry.quality import judge
+from milepost.telemetry.model import Reading
 from milepost.times import now_ms
 
 TICK_S = 0.25
-
-
-class Targets(Protocol):
-    """Where a device is mounted, and how often it means to report."""
-
-    def target_at(self, device_id: str, at: int) -> tuple[str, str] | None:
-        """("vehicle" | "door", id) that the device was bound to at a time (UTC ms), or None."""
-        ...
-
-    def limits_of(self, device_id: str) -> Limits:
-        """How long this device may be silent."""
-        ...
+_SPAN = 1 << 32  # four ticks a second for 34 years
+_SPANS = (1 << 20) - 1  # below 2^53, which is where JavaScript's whole numbers end
+_SEEN = 20_000  # readings at doors that are known again
 
 
 @dataclass(eq=False)
@@ -53,12 +45,14 @@ class LiveHub:
         self, targets: Targets, *, spool_end: int = 0, clock: Callable[[], int] = now_ms, board: Board | None = None
     ) -> None:
         """`spool_end`: id of the newest spool item; what is older is in the telemetry store."""
-        self._targets = targets
         self._clock = clock
-        # Sequence numbers begin at the clock, so that a viewer of an earlier process cannot mistake ours for its own.
-        self._board = board or Board(first_seq=clock())
+        # A span of numbers of its own: one of another process (of another worker, or before a restart) is never among
+        # ours, and whoever comes with it gets the whole state.
+        self._board = board or Board(first_seq=(1 + secrets.randbelow(_SPANS)) * _SPAN)
         self._position = spool_end
-        self._latest: dict[str, Reading] = {}
+        self._intake = Intake(targets)
+        self._intake_lock = threading.Lock()
+        self._seen: OrderedDict[str, None] = OrderedDict()
         self._lock = threading.Lock()
         self._viewers: set[Viewer] = set()
         self._shared: tuple[int, int, str] = (-1, -1, "")  # from seq, to seq, encoded frame
@@ -72,68 +66,45 @@ class LiveHub:
         return self._position
 
     def load(self, latest: Iterable[Reading]) -> None:
-        """Begin with the latest fixes of the telemetry store."""
-        self._take(latest)
+        """Begin with the latest fixes of the telemetry store; later again, to see what was missed."""
+        with self._intake_lock:
+            changes = self._intake.of_readings(latest)
+        self.apply(changes)
 
     def handle(self, items: Sequence[SpoolItem]) -> None:
         """Take spool items, in order."""
-        for item in items:
-            if item.channel == "state":
-                self._presence(item)
-            else:
-                self._take(readings(item))
-            self._position = item.id
+        with self._intake_lock:
+            changes = self._intake.of_items(items)
+        self.apply(changes)
+        self._position = items[-1].id
+
+    def apply(self, changes: Iterable[Change]) -> None:
+        """Show changes, of our own readings or of another process (live/feed.py). Repeats and late ones do no harm."""
+        with self._lock:
+            for change in changes:
+                self._apply(change)
 
     def notify(self, kind: str, data: dict[str, Any], vehicle: str | None = None) -> None:
         """Tell every viewer about something above the readings: an alert, a stage, a passage. Thread-safe."""
         with self._lock:
             self._board.event(kind, data, vehicle)
 
-    def _take(self, batch: Iterable[Reading]) -> None:
-        placed = [(reading, self._targets.target_at(reading.device, reading.at)) for reading in batch]
-        with self._lock:
-            for reading, target in placed:
-                if target is not None:
-                    self._apply(reading, *target)
-
-    def _apply(self, reading: Reading, kind: str, target: str) -> None:
-        body = reading.body
-        if kind == "vehicle" and isinstance(body, FixBody):
-            before = self._latest.get(reading.device)
-            # What the quality check keeps out of the history must not make a truck jump here either.
-            if before is not None and (reading.at <= before.at or judge(before, reading) is not None):
-                return
-            self._latest[reading.device] = reading
-            self._board.set_limits(target, self._targets.limits_of(reading.device))
+    def _apply(self, change: Change) -> None:
+        if isinstance(change, Position):
+            self._board.set_limits(change.vehicle, Limits(change.stale_ms, change.offline_ms))
             self._board.fix(
-                target, lng=body.lon, lat=body.lat, course=body.course_deg, speed_mps=body.speed_mps, at=reading.at
-            )
-        elif kind == "vehicle" and isinstance(body, EventBody) and body.code == "ignition":
-            self._board.ignition(target, bool(body.args.get("on")))
-        elif kind == "door" and isinstance(body, TagBody):
-            data = {
-                "door": target,
-                "epc": body.epc,
-                "antenna": body.antenna,
-                "rssi_dbm": body.rssi_max_dbm,
-                "count": body.count,
-                "at": reading.at,
-            }
-            self._board.event("tag", data)
-        elif kind == "door" and isinstance(body, GateBody):
-            self._board.event(
-                "gate", {"door": target, "gate": body.gate, "interrupted": body.interrupted, "at": reading.at}
-            )
-
-    def _presence(self, item: SpoolItem) -> None:
-        try:
-            online = bool(json.loads(item.payload)["online"])
-        except (ValueError, KeyError, TypeError):
-            return  # ingest has put it into the dead letter
-        target = self._targets.target_at(item.device, item.received_ms)
-        if target is not None and target[0] == "vehicle":
-            with self._lock:
-                self._board.presence(target[1], online, item.received_ms)
+                change.vehicle, lng=change.lng, lat=change.lat, course=change.course, speed_mps=change.speed_mps,
+                at=change.at,
+            )  # fmt: skip
+        elif isinstance(change, Ignition):
+            self._board.ignition(change.vehicle, change.on, change.at)
+        elif isinstance(change, Presence):
+            self._board.presence(change.vehicle, change.online, change.at)
+        elif change.reading not in self._seen:
+            self._seen[change.reading] = None
+            if len(self._seen) > _SEEN:
+                self._seen.popitem(last=False)
+            self._board.event(change.kind, change.data)
 
     # --- viewers ------------------------------------------------------------------------------------------------
 

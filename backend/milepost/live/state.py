@@ -87,7 +87,8 @@ class Board:
         self.now = 0
         self._first = first_seq
         self._vehicles: dict[str, _Vehicle] = {}
-        self._ignition: dict[str, bool] = {}  # of vehicles that have no position yet
+        self._ignition: dict[str, tuple[int, bool]] = {}  # when it was switched last, and whether on
+        self._presence: dict[str, tuple[int, bool]] = {}  # when the broker last said whether it is there, and what
         self._limits: dict[str, Limits] = {}
         self._dirty: set[str] = set()
         self._due: list[tuple[int, str]] = []  # (when the contact may change, vehicle)
@@ -117,30 +118,40 @@ class Board:
             return False
         if state is None:
             state = self._vehicles[vehicle] = _Vehicle(lng, lat, None, None, at)
-            state.ignition = self._ignition.get(vehicle)
+            state.ignition = self._ignition.get(vehicle, (0, None))[1]
             state.limits = self.limits_of(vehicle)
         state.lng, state.lat, state.at, state.speed_mps = lng, lat, at, speed_mps
         if course is not None:  # a standing receiver has no course: the last one is the best known
             state.course = round(course) % 360
-        if state.gone_at is not None and at > state.gone_at:
-            state.gone_at = None
+        state.gone_at = self._gone_at(vehicle, at)
         self._dirty.add(vehicle)
         return True
 
-    def ignition(self, vehicle: str, on: bool) -> None:
-        """The ignition was switched."""
-        self._ignition[vehicle] = on
+    def ignition(self, vehicle: str, on: bool, at: int) -> None:
+        """The ignition was switched at `at` (UTC ms). What is older than the last word changes nothing."""
+        if at < self._ignition.get(vehicle, (0, False))[0]:
+            return
+        self._ignition[vehicle] = (at, on)
         state = self._vehicles.get(vehicle)
         if state is not None and state.ignition != on:
             state.ignition = on
             self._dirty.add(vehicle)
 
     def presence(self, vehicle: str, online: bool, at: int) -> None:
-        """The broker says whether the device is connected; a last will makes its vehicle offline at once."""
+        """The broker says at `at` (UTC ms) whether the device is connected; a last will makes its vehicle offline at
+        once. What is older than its last word changes nothing."""
+        if at < self._presence.get(vehicle, (0, False))[0]:
+            return
+        self._presence[vehicle] = (at, online)
         state = self._vehicles.get(vehicle)
         if state is not None:
-            state.gone_at = None if online else at
+            state.gone_at = self._gone_at(vehicle, state.at)
             self._dirty.add(vehicle)
+
+    def _gone_at(self, vehicle: str, fixed_at: int) -> int | None:
+        """Since when a vehicle whose last fix is of `fixed_at` is known to be gone."""
+        at, online = self._presence.get(vehicle, (0, True))
+        return None if online or fixed_at > at else at
 
     def event(self, kind: str, data: dict[str, Any], vehicle: str | None = None) -> None:
         """Something to be told exactly once to every viewer."""

@@ -71,10 +71,39 @@ def test_idling_needs_the_ignition() -> None:
 
 def test_the_ignition_is_remembered_before_the_first_fix() -> None:
     board = Board()
-    board.ignition("v1", True)
+    board.ignition("v1", True, T0)
     put(board, speed=0.0)
     board.tick(T0)
     assert row(board)[5] == "idling"
+
+
+_changes = st.one_of(
+    st.tuples(st.just("fix"), st.integers(0, 40)),
+    st.tuples(st.just("ignition"), st.integers(0, 40)),
+    st.tuples(st.just("presence"), st.integers(0, 40)),
+)
+
+
+@given(st.lists(_changes, unique=True, max_size=12), st.data())
+def test_any_order_and_any_repeat_of_the_same_changes_gives_the_same_row(
+    changes: list[tuple[str, int]], data: st.DataObject
+) -> None:
+    """What several workers saw comes to a board in any order, and some of it twice."""
+    boards = [Board(), Board()]
+    again = data.draw(
+        st.permutations(changes + data.draw(st.lists(st.sampled_from(changes), max_size=5))) if changes else st.just([])
+    )
+    for board, order in zip(boards, (changes, again), strict=True):
+        for kind, at in order:
+            when = T0 + at * 1000
+            if kind == "fix":
+                put(board, at=when, speed=0.0, lat=31 + at / 100)
+            elif kind == "ignition":
+                board.ignition("v1", at % 2 == 0, when)
+            else:
+                board.presence("v1", at % 2 == 0, when)
+        board.tick(T0 + 50_000)
+    assert boards[0].full().v == boards[1].full().v
 
 
 def test_silence_turns_stale_and_offline_exactly_on_time_without_a_message() -> None:
@@ -172,7 +201,7 @@ def test_any_stale_state_and_its_frames_equal_a_fresh_state(steps: list[tuple[An
             case ("fix", vehicle, age, speed):
                 put(board, vehicle, at=now - age, speed=speed)
             case ("ignition", vehicle, on):
-                board.ignition(vehicle, on)
+                board.ignition(vehicle, on, now)
             case ("presence", vehicle, online):
                 board.presence(vehicle, online, now)
             case ("event", n):

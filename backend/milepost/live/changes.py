@@ -1,0 +1,164 @@
+"""What readings mean to a board: small changes that one process can hand to another as JSON.
+
+`Intake` turns spool items into changes; a hub applies them (live/hub.py), and a worker that shows no board itself sends
+them to those that do (live/relay.py). Every change stands a repeat and a late arrival: it carries its own time.
+"""
+
+import json
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+from milepost.ingest.decode import readings
+from milepost.ingest.model import STATE, SpoolItem
+from milepost.live.state import Limits
+from milepost.telemetry.model import EventBody, FixBody, GateBody, Reading, TagBody
+from milepost.telemetry.quality import judge
+
+
+class Targets(Protocol):
+    """Where a device is mounted, and how often it means to report."""
+
+    def target_at(self, device_id: str, at: int) -> tuple[str, str] | None:
+        """("vehicle" | "door", id) that the device was bound to at a time (UTC ms), or None."""
+        ...
+
+    def limits_of(self, device_id: str) -> Limits:
+        """How long this device may be silent."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A vehicle stood there at a time (UTC ms)."""
+
+    vehicle: str
+    at: int
+    lng: float
+    lat: float
+    course: float | None
+    speed_mps: float | None
+    stale_ms: int
+    offline_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ignition:
+    """The ignition of a vehicle was switched at a time (UTC ms)."""
+
+    vehicle: str
+    at: int
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """The broker said at a time (UTC ms) whether the device of a vehicle is connected."""
+
+    vehicle: str
+    at: int
+    online: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Something at a door, to be told once. `reading`: its identity, so that a repeat is known."""
+
+    kind: str
+    reading: str
+    data: dict[str, Any]
+
+
+Change = Position | Ignition | Presence | Seen
+_KINDS: dict[str, Callable[..., Change]] = {"f": Position, "i": Ignition, "p": Presence, "s": Seen}
+_LETTERS = {kind: letter for letter, kind in _KINDS.items()}
+
+
+def encode(change: Change) -> list[Any]:
+    """A change as JSON values: its letter, then its fields in order."""
+    return [_LETTERS[type(change)], *asdict(change).values()]
+
+
+def decode(values: Any) -> Change | None:
+    """The change that `encode` made these values of; None for anything else (another version's, or nonsense)."""
+    try:
+        return _KINDS[values[0]](*values[1:])
+    except (TypeError, KeyError, IndexError):
+        return None
+
+
+class Intake:
+    """Readings to changes, with the memory that the quality check needs. Not thread-safe."""
+
+    def __init__(self, targets: Targets) -> None:
+        self._targets = targets
+        self._latest: dict[str, Reading] = {}
+
+    def of_items(self, items: Sequence[SpoolItem]) -> list[Change]:
+        """What spool items mean to a board, in their order."""
+        found: list[Change] = []
+        for item in items:
+            if item.channel == STATE:
+                found += self._presence(item)
+            else:
+                found += self.of_readings(readings(item))
+        return found
+
+    def of_readings(self, batch: Iterable[Reading]) -> list[Change]:
+        """What readings mean to a board; those of devices that are mounted nowhere mean nothing."""
+        found: list[Change] = []
+        for reading in batch:
+            target = self._targets.target_at(reading.device, reading.at)
+            change = None if target is None else self._change(reading, *target)
+            if change is not None:
+                found.append(change)
+        return found
+
+    def _change(self, reading: Reading, kind: str, target: str) -> Change | None:
+        body = reading.body
+        if kind == "vehicle" and isinstance(body, FixBody):
+            before = self._latest.get(reading.device)
+            # What the quality check keeps out of the history must not make a truck jump here either.
+            if before is not None and (reading.at <= before.at or judge(before, reading) is not None):
+                return None
+            self._latest[reading.device] = reading
+            limits = self._targets.limits_of(reading.device)
+            return Position(
+                target, reading.at, body.lon, body.lat, body.course_deg, body.speed_mps, limits.stale_ms,
+                limits.offline_ms,
+            )  # fmt: skip
+        if kind == "vehicle" and isinstance(body, EventBody) and body.code == "ignition":
+            return Ignition(target, reading.at, bool(body.args.get("on")))
+        if kind == "door" and isinstance(body, TagBody | GateBody):
+            data = {"door": target, "at": reading.at}
+            if isinstance(body, TagBody):
+                data |= {
+                    "epc": body.epc, "antenna": body.antenna, "rssi_dbm": body.rssi_max_dbm, "count": body.count,
+                }  # fmt: skip
+                return Seen("tag", _identity(reading), data)
+            return Seen("gate", _identity(reading), data | {"gate": body.gate, "interrupted": body.interrupted})
+        return None
+
+    def _presence(self, item: SpoolItem) -> list[Change]:
+        try:
+            online = bool(json.loads(item.payload)["online"])
+        except (ValueError, KeyError, TypeError):
+            return []  # ingest has put it into the dead letter
+        target = self._targets.target_at(item.device, item.received_ms)
+        return [Presence(target[1], item.received_ms, online)] if target is not None and target[0] == "vehicle" else []
+
+
+def newest(changes: Collection[Change]) -> list[Change]:
+    """The same changes without positions and signs that a later one of the same vehicle replaces."""
+    kept: dict[object, Change] = {}
+    for n, change in enumerate(changes):
+        key = n if isinstance(change, Seen) else (type(change), change.vehicle)
+        old = kept.get(key)
+        if old is None or isinstance(change, Seen) or change.at >= old.at:  # pyright: ignore[reportAttributeAccessIssue]
+            kept.pop(key, None)
+            kept[key] = change
+    return list(kept.values())
+
+
+def _identity(reading: Reading) -> str:
+    return f"{reading.device}/{reading.stream}/{reading.seq}"

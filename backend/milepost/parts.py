@@ -1,0 +1,168 @@
+"""Builders of what several compositions of the service share (app.py puts them together)."""
+
+import os
+import secrets
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import uvicorn
+from fastapi import FastAPI
+
+from milepost.access import once
+from milepost.alerts import service as inbox
+from milepost.broker import EmbeddedBroker
+from milepost.clocks import service as clocks
+from milepost.db import Database
+from milepost.evidence.sink import DetectorSink
+from milepost.fleet.accounts import BrokerAccounts, Mosquitto, NatsFile
+from milepost.fleet.outgoing import Outgoing
+from milepost.ingest.contact import StateSink
+from milepost.ingest.model import Sink
+from milepost.ingest.positions import position_of
+from milepost.ingest.session import Broker
+from milepost.ingest.spool import Spool
+from milepost.live import announce, news
+from milepost.live.relay import LiveSink
+from milepost.notify import service as notify
+from milepost.orders import history, projector
+from milepost.orders import service as orders
+from milepost.orders.model import Calendar
+from milepost.periodic import Periodic
+from milepost.reports import service as reports
+from milepost.settings import Settings
+from milepost.telemetry.model import TelemetryStore
+from milepost.telemetry.sink import TelemetrySink
+from milepost.times import now_ms
+
+START_S = 15
+
+
+def listen(settings: Settings) -> None:
+    """Let every subject hear of every order that is folded anew, in any process that may fold one (twice is once)."""
+    history.install()
+    projector.use_calendar(Calendar(settings.time_zone))
+    clocks.use()
+    clocks.install()
+    notify.install()
+    inbox.install()
+    reports.install()
+    announce.install()
+
+
+def sinks_of(
+    spool: Spool, db: Database, store: TelemetryStore, came_online: Callable[[str], None], live: Sink
+) -> list[Sink]:
+    """What reads a spool, whichever process has it open. `live`: shows it on boards, or sends it to those that do."""
+    return [
+        TelemetrySink(store, spool.key),
+        DetectorSink(db, orders.on_facts, store, spool.key),
+        StateSink(db, spool, came_online),
+        live,
+    ]
+
+
+def sinks_of_the_dead(
+    spool: Spool, db: Database, store: TelemetryStore, came_online: Callable[[str], None], live: LiveSink
+) -> list[Sink]:
+    """The same for a spool whose worker is gone: boards are shown what its detectors have not seen yet."""
+    with db.read() as conn:
+        live.begin(position_of(conn, DetectorSink.name, spool.key))
+    return sinks_of(spool, db, store, came_online, live)
+
+
+def database_rounds(db: Database) -> list[Periodic]:
+    """What is due in the database. Every process does it: each row is leased or locked by one of them at a time."""
+    return [
+        Periodic("wake", 0.5, lambda: clocks.wake(db)),
+        Periodic("notices", 1.0, lambda: notify.deliver(db)),
+        Periodic("keys", 3600.0, lambda: once.forget(db)),
+        Periodic("announcements", 3600.0, lambda: news.forget(db)),
+    ]
+
+
+def worker_rounds(
+    spool: Spool, outgoing: Outgoing, store: TelemetryStore, holds: Callable[[str], bool]
+) -> list[Periodic]:
+    """What runs where the broker's sessions are. `holds(TELEMETRY)`: whether this worker keeps the store in order."""
+
+    def maintain() -> None:
+        if holds(TELEMETRY):
+            store.maintain(now_ms())
+
+    return [
+        Periodic("outgoing", 0.25, outgoing.round),
+        Periodic("telemetry", 60.0, maintain),
+        # A dead letter that another process ran again lies behind the last item that our sinks have been told of.
+        Periodic("spool-news", 1.0, lambda: spool.announce(spool.last_id())),
+    ]
+
+
+TELEMETRY = "telemetry"  # lease of the worker that folds and thins out the store
+
+
+def embedded_broker(settings: Settings) -> tuple[EmbeddedBroker, NatsFile, Broker]:
+    """The broker of the house, started, with its accounts, and the service's own account there. Raises BrokerError."""
+    listen_on = settings.embedded_broker_host or settings.http_host
+    broker = EmbeddedBroker(settings.data_dir, settings.embedded_broker_port, listen_on)
+    accounts = NatsFile(broker.users_file, broker.reload)
+    password = _kept_secret(settings.data_dir / "broker" / "ingest.password")
+    accounts.service(settings.broker_user, password)
+    host, port = broker.start()
+    return broker, accounts, Broker(host, port, settings.broker_user, password)
+
+
+def own_accounts(settings: Settings) -> BrokerAccounts | None:
+    """Accounts on your own Mosquitto when its files are named; else they are yours to make (docs/operations.md)."""
+    passwords, rules, pid_file = (
+        settings.mosquitto_password_file,
+        settings.mosquitto_acl_file,
+        settings.mosquitto_pid_file,
+    )
+    if passwords is None or rules is None or pid_file is None:
+        return None
+    return Mosquitto(passwords, rules, lambda: os.kill(int(pid_file.read_text()), signal.SIGHUP))
+
+
+class Pages:
+    """The HTTP server in a thread of its own."""
+
+    def __init__(self, api: FastAPI, settings: Settings) -> None:
+        self._api = api
+        self._address = (settings.http_host, settings.http_port)
+        self.url = ""
+
+    def start(self) -> None:
+        """Serve; returns when it does. Raises OSError when the port is not to be had."""
+        listener = socket.create_server(self._address)
+        host, port = listener.getsockname()[:2]
+        self.url = f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}"
+        self._server = uvicorn.Server(
+            uvicorn.Config(self._api, log_level="warning", timeout_graceful_shutdown=3, ws="websockets-sansio")
+        )
+        self._thread = threading.Thread(
+            target=self._server.run, kwargs={"sockets": [listener]}, name="http", daemon=True
+        )
+        self._thread.start()
+        deadline = time.monotonic() + START_S
+        while not self._server.started:
+            if time.monotonic() > deadline or not self._thread.is_alive():
+                raise OSError(f"the pages did not come up on {self.url} in {START_S} s; see the log above")
+            time.sleep(0.02)
+
+    def stop(self) -> None:
+        """Answer what is under way and end."""
+        self._server.should_exit = True
+        self._thread.join(10)
+
+
+def _kept_secret(path: Path) -> str:
+    """A random secret, made once and readable by the owner alone."""
+    if not path.exists():
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_urlsafe(24))
+    return path.read_text()
