@@ -105,18 +105,21 @@ class SqliteTelemetry:
     ) -> list[tuple[int, int, int, bytes]]:
         """The rows of `piece` that some fixes of a device make; notes them in its state."""
         known = _note(state, fixes)
+        if known and state.key is not None and state.key[1:] in fixes:
+            state.stale = True  # the newest fix comes again: perhaps quarantined now, perhaps at another time
         by_hour: dict[int, list[bytes]] = {}
+        newest, newest_row = (-1 << 62, 0, 0) if state.key is None or state.stale else state.key, None
         for key, (reading, reason) in fixes.items():
-            at = reading.at
             row = pack(reading, self._file.reason_for(conn, reason) if reason else 0)
-            by_hour.setdefault(at // HOUR_MS, []).append(row)
-            if state.key is None or (at, *key) >= state.key:
-                if reason is None:
-                    state.keep(row)
-                elif state.key == (at, *key):
-                    state.stale = True
-            elif known and state.key[1:] == key:
-                state.stale = True  # the newest fix was moved back in time
+            hour = reading.at // HOUR_MS
+            if hour in by_hour:
+                by_hour[hour].append(row)
+            else:
+                by_hour[hour] = [row]
+            if reason is None and reading.at >= newest[0] and (reading.at, *key) > newest:
+                newest, newest_row = (reading.at, *key), row
+        if newest_row is not None and not state.stale:
+            state.keep(newest_row)
         made: list[tuple[int, int, int, bytes]] = []
         for hour, rows in by_hour.items():
             packed = b"".join(rows)
