@@ -1,26 +1,24 @@
-"""HTTP: the history of one device. Histories of vehicles, within a person's scope, belong to fleet."""
+"""HTTP: the history of one device. Histories of vehicles, within a person's scope, are in `history_api`."""
 
 import math
 from dataclasses import asdict
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Query
+from fastapi.responses import Response, StreamingResponse
 from pydantic import BaseModel, Field
 
-from milepost.access.deps import require, running
+from milepost.access.deps import require
 from milepost.access.model import Principal
-from milepost.errors import Forbidden, Invalid
-from milepost.telemetry import history
-from milepost.telemetry.model import Judged, TelemetryStore, reading_id
-from milepost.times import now_ms, parse_rfc3339, to_rfc3339
+from milepost.errors import Forbidden
+from milepost.telemetry import history, history_api
+from milepost.telemetry.edge import TRACK_ANSWERS, Format, MaxPoints, ShortSpan, Span, Store, reached, track_answer
+from milepost.telemetry.model import Judged, reading_id
+from milepost.telemetry.tracks import track_of
+from milepost.times import to_rfc3339
 
-router = APIRouter(prefix="/api/v1/devices/{device}", tags=["telemetry"])
-_DAY_MS = 86_400_000
-_LONGEST_MS = 31 * _DAY_MS
-
-
-def _store(request: Request) -> TelemetryStore:
-    return running(request, "telemetry")
+router = APIRouter()
+_devices = APIRouter(prefix="/api/v1/devices/{device}", tags=["telemetry"])
 
 
 def _may(me: Annotated[Principal, Depends(require("dispatcher", "engineer", "auditor"))]) -> Principal:
@@ -30,20 +28,7 @@ def _may(me: Annotated[Principal, Depends(require("dispatcher", "engineer", "aud
     return me
 
 
-def _span(
-    from_: Annotated[str | None, Query(alias="from", description="RFC 3339; default: 24 h before `to`")] = None,
-    to: Annotated[str | None, Query(description="RFC 3339, not included; default: now")] = None,
-) -> tuple[int, int]:
-    to_ms = parse_rfc3339(to, "to") if to else now_ms()
-    from_ms = parse_rfc3339(from_, "from") if from_ else to_ms - _DAY_MS
-    if not from_ms < to_ms <= from_ms + _LONGEST_MS:
-        raise Invalid("from must lie before to, and the two at most 31 days apart")
-    return from_ms, to_ms
-
-
-_Store = Annotated[TelemetryStore, Depends(_store)]
 _Me = Annotated[Principal, Depends(_may)]
-_Span = Annotated[tuple[int, int], Depends(_span)]
 
 
 class HourBody(BaseModel):
@@ -74,18 +59,21 @@ class Readings(BaseModel):
     next: str | None = Field(description="pass as `after` for the next page")
 
 
-@router.get("/track")
+@_devices.get("/track", response_class=Response, responses=TRACK_ANSWERS)
 def track(
-    device: str, _me: _Me, store: _Store, span: _Span, max_points: Annotated[int, Query(ge=2, le=100_000)] = 2_000
-) -> dict[str, Any]:
-    """The way of a device as GeoJSON: lines of good fixes, points for the quarantined ones, gaps."""
-    return history.track_geojson(store, [(device, *span)], max_points)
+    device: str, _me: _Me, store: Store, span: Span, max_points: MaxPoints = 2_000, format: Format = "geojson"
+) -> StreamingResponse:
+    """The way of a device over any span: lines of good fixes, points for the quarantined ones, gaps, stops."""
+    with reached():
+        found = track_of(store, [(device, span.from_ms, span.to_ms)], max_points)
+    return track_answer(found, span, format, f"track-{device}", {"device": device})
 
 
-@router.get("/completeness")
-def completeness(device: str, _me: _Me, store: _Store, span: _Span) -> Completeness:
+@_devices.get("/completeness")
+def completeness(device: str, _me: _Me, store: Store, span: ShortSpan) -> Completeness:
     """What arrived of a device, hour by hour."""
-    hours = history.completeness(store, device, *span)
+    with reached():
+        hours = history.completeness(store, device, span.from_ms, span.to_ms)
     return Completeness(
         device=device,
         hours=[
@@ -101,18 +89,19 @@ def completeness(device: str, _me: _Me, store: _Store, span: _Span) -> Completen
     )
 
 
-@router.get("/readings")
+@_devices.get("/readings")
 def readings(
     device: str,
     _me: _Me,
-    store: _Store,
-    span: _Span,
+    store: Store,
+    span: ShortSpan,
     kind: Annotated[str | None, Query(pattern="^(fix|tag|gate|event|health)$")] = None,
     after: Annotated[str, Query(max_length=80)] = "",
     limit: Annotated[int, Query(ge=1, le=1000)] = 200,
 ) -> Readings:
     """Everything a device recorded, by time, with its quality."""
-    page, cursor = store.judged(device, *span, kind=kind, limit=limit, after=after)
+    with reached():
+        page, cursor = store.judged(device, span.from_ms, span.to_ms, kind=kind, limit=limit, after=after)
     return Readings(items=[_body(each) for each in page], next=cursor)
 
 
@@ -130,3 +119,7 @@ def _body(judged: Judged) -> ReadingBody:
             for key, value in asdict(reading.body).items()
         },
     )
+
+
+router.include_router(_devices)
+router.include_router(history_api.router)

@@ -1,4 +1,4 @@
-"""Where a vehicle stood, from the columns of its way. Pure: the one rule for the history and for what is built on it."""
+"""Where a vehicle stood, from the columns of its way. Pure, and the one rule for all who ask."""
 
 from dataclasses import dataclass
 

@@ -2,14 +2,16 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 
-from milepost.telemetry.model import Fixes, TelemetryStore
+from milepost.telemetry.model import TelemetryStore
 
 GAP_MS = 300_000  # a silence longer than this is shown as a gap, and no line is drawn across it
 _EARTH_M = 6_371_008.8
+_COLUMNS = ("at", "lat", "lon", "speed_mps", "course_deg", "clock", "device")
 
 Span = tuple[str, int, int]  # device, from_ms, to_ms: which device to read from when
 
@@ -37,18 +39,26 @@ def load(store: TelemetryStore, spans: Sequence[Span]) -> Way:
     parts = [(devices.index(device), store.fixes(device, start, end)) for device, start, end in spans]
     parts = [(number, part) for number, part in parts if len(part.at)]
     parts.sort(key=lambda each: int(each[1].at[0]))
-    number = np.concatenate([np.full(len(part.at), n, np.uint16) for n, part in parts] or [np.array([], np.uint16)])
-    columns = [_column(parts, name) for name in ("at", "lat", "lon", "speed_mps", "course_deg", "clock")]
-    if len(parts) > 1 and np.any(np.diff(columns[0]) < 0):
-        order = np.argsort(columns[0], kind="stable")
-        columns, number = [column[order] for column in columns], number[order]
-    return Way(*columns, number, devices)
+    way = Way(
+        at=_joined([part.at for _, part in parts], np.int64),
+        lat=_joined([part.lat for _, part in parts], np.float64),
+        lon=_joined([part.lon for _, part in parts], np.float64),
+        speed_mps=_joined([part.speed_mps for _, part in parts], np.float32),
+        course_deg=_joined([part.course_deg for _, part in parts], np.float32),
+        clock=_joined([part.clock for _, part in parts], np.uint8),
+        device=_joined([np.full(len(part.at), number, np.uint16) for number, part in parts], np.uint16),
+        devices=devices,
+    )
+    if len(parts) < 2 or not np.any(np.diff(way.at) < 0):
+        return way
+    order = np.argsort(way.at, kind="stable")
+    return replace(way, **{name: getattr(way, name)[order] for name in _COLUMNS})
 
 
-def _column(parts: list[tuple[int, Fixes]], name: str) -> np.ndarray:
-    kinds = {"at": np.int64, "speed_mps": np.float32, "course_deg": np.float32, "clock": np.uint8}
-    found = [getattr(part, name) for _, part in parts]
-    return np.concatenate(found) if found else np.array([], kinds.get(name, np.float64))
+def _joined(columns: list[np.ndarray], kind: type) -> np.ndarray:
+    if len(columns) == 1:
+        return columns[0]
+    return np.concatenate(columns) if columns else np.array([], kind)
 
 
 def pieces(way: Way) -> list[tuple[int, int]]:
@@ -58,7 +68,7 @@ def pieces(way: Way) -> list[tuple[int, int]]:
         return []
     broken = (np.diff(way.at) > GAP_MS) | (np.abs(np.diff(way.lon)) > 180)
     edges = [0, *(np.flatnonzero(broken) + 1).tolist(), len(way)]
-    return list(zip(edges[:-1], edges[1:], strict=True))
+    return list(pairwise(edges))
 
 
 def gaps(way: Way) -> list[tuple[int, int]]:

@@ -172,22 +172,6 @@ def test_a_scope_sees_its_own_and_nothing_else(people, house, client_of, db):
     assert get(people["admin"], "/evidence", 422, subject="moon:1")["code"] == "validation"
 
 
-def test_the_track_of_a_vehicle_comes_from_the_telemetry_store(people, house):
-    from milepost.telemetry.sqlite import SqliteTelemetry  # noqa: PLC0415
-
-    dispatcher, engineer = people["dispatcher"], people["engineer"]
+def test_a_vehicle_has_no_track_in_a_process_without_a_store_of_readings(people, house):
     span = {"from": to_rfc3339(T0), "to": to_rfc3339(T0 + 60_000)}
-    assert get(dispatcher, f"/vehicles/{house['vehicle']}/track", 503, **span)["code"] == "unavailable"
-    post(engineer, "/devices", id="gps-1", role="tracker", name="T")
-    post(engineer, "/bindings", device="gps-1", target_kind="vehicle", target_id=house["vehicle"],
-         from_=to_rfc3339(T0 + 2000), to=to_rfc3339(T0 + 5000))  # fmt: skip
-    folder = dispatcher.app.state.settings.data_dir
-    store = SqliteTelemetry(folder / "telemetry.db")
-    device = Device("gps-1")
-    store.write([device.fix(T0 + 1000 * n, 31.2304, 121.4737 + n / 1e5, 5.0) for n in range(10)], 1)
-    dispatcher.app.state.telemetry = store
-    track = get(dispatcher, f"/vehicles/{house['vehicle']}/track", **span)
-    assert [each["seq"] for each in track["fixes"]] == [3, 4, 5]  # the binding's time, half-open
-    assert track["complete"]
-    assert not get(dispatcher, f"/vehicles/{house['vehicle']}/track", limit=2, **span)["complete"]
-    store.close()
+    assert get(people["dispatcher"], f"/vehicles/{house['vehicle']}/track", 503, **span)["code"] == "unavailable"

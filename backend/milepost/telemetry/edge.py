@@ -1,0 +1,115 @@
+"""What the endpoints of the history ask for and how they answer: span, zone, format, a store that may be away."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
+
+from fastapi import Depends, Query, Request
+from fastapi.responses import StreamingResponse
+
+from milepost.access.deps import running
+from milepost.errors import Invalid, Unavailable
+from milepost.telemetry import track_text
+from milepost.telemetry.instants import instant, zone_of
+from milepost.telemetry.model import TelemetryStore
+from milepost.telemetry.tracks import Track
+from milepost.times import now_ms, to_rfc3339
+
+_DAY_MS = 86_400_000
+_LONGEST_MS = 31 * _DAY_MS
+_GEOJSON = "application/geo+json"
+
+TzName = Annotated[
+    str | None, Query(alias="tz", max_length=64, description="IANA zone of days and of answered times; default: UTC")
+]
+Format = Literal["geojson", "csv"]
+MaxPoints = Annotated[
+    int, Query(ge=2, le=10_000_000, description="most good fixes to answer with; a large number brings every one")
+]
+TRACK_ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "GeoJSON (RFC 7946) or CSV (RFC 4180); docs/history.md says what is in it",
+        "content": {
+            _GEOJSON: {
+                "schema": {
+                    "type": "object",
+                    "required": ["type", "properties", "features"],
+                    "properties": {
+                        "type": {"const": "FeatureCollection"},
+                        "properties": {"type": "object"},
+                        "features": {"type": "array", "items": {"type": "object"}},
+                    },
+                }
+            },
+            "text/csv": {"schema": {"type": "string"}},
+        },
+    }
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A span [from_ms, to_ms) and the zone in which it was asked for (None: UTC)."""
+
+    from_ms: int
+    to_ms: int
+    zone: ZoneInfo | None
+
+    def plain(self) -> dict[str, Any]:
+        """The span as JSON values, in UTC: it says exactly what was understood."""
+        return {
+            "from": to_rfc3339(self.from_ms),
+            "to": to_rfc3339(self.to_ms),
+            "tz": self.zone.key if self.zone else None,
+        }
+
+
+def _asked(
+    from_: Annotated[
+        str | None, Query(alias="from", description="RFC 3339, or a day of `tz`; default: 24 h before `to`")
+    ] = None,
+    to: Annotated[str | None, Query(description="RFC 3339, or a day of `tz`; not included; default: now")] = None,
+    tz: TzName = None,
+) -> Asked:
+    zone = zone_of(tz)
+    to_ms = instant(to, "to", zone) if to else now_ms()
+    from_ms = instant(from_, "from", zone) if from_ else to_ms - _DAY_MS
+    if not from_ms < to_ms:
+        raise Invalid("from must lie before to")
+    return Asked(from_ms, to_ms, zone)
+
+
+def _short(asked: Annotated[Asked, Depends(_asked)]) -> Asked:
+    if asked.to_ms - asked.from_ms > _LONGEST_MS:
+        raise Invalid("from must lie before to, and the two at most 31 days apart")
+    return asked
+
+
+def _store(request: Request) -> TelemetryStore:
+    return running(request, "telemetry")
+
+
+Span = Annotated[Asked, Depends(_asked)]
+ShortSpan = Annotated[Asked, Depends(_short)]
+Store = Annotated[TelemetryStore, Depends(_store)]
+
+
+@contextmanager
+def reached() -> Iterator[None]:
+    """Turns a store that cannot be reached into an answer that says so (503)."""
+    try:
+        yield
+    except OSError as error:
+        raise Unavailable(
+            f"the store of readings cannot be reached ({error}); nothing is lost meanwhile, try again in a while"
+        ) from None
+
+
+def track_answer(track: Track, asked: Asked, format_: Format, name: str, extra: dict[str, Any]) -> StreamingResponse:
+    """A track as a stream. `name`: of the file that a browser keeps; `extra`: joins the properties of the GeoJSON."""
+    if format_ == "csv":
+        headers = {"Content-Disposition": f'attachment; filename="{name}.csv"'}
+        return StreamingResponse(track_text.csv(track, asked.zone), media_type="text/csv", headers=headers)
+    return StreamingResponse(track_text.geojson(track, asked.zone, asked.plain() | extra), media_type=_GEOJSON)
