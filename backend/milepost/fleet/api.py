@@ -3,15 +3,14 @@
 import json
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field
 
-from milepost.access.deps import Me, Reader, Tx, require, running
+from milepost.access.deps import Me, Reader, Tx, require
 from milepost.access.model import Principal
 from milepost.evidence import replay
 from milepost.fleet import api_devices, repository, service
 from milepost.fleet.model import plate_warning
-from milepost.fleet.track import track_of_vehicle
 from milepost.times import now_ms, parse_rfc3339, to_rfc3339
 
 router = APIRouter(prefix="/api/v1", tags=["fleet"])
@@ -128,24 +127,6 @@ def list_vehicles(conn: Reader, me: Me, after: After = None, limit: Limit = 500)
 def get_vehicle(vehicle_id: str, conn: Reader, me: Me) -> Vehicle:
     """One vehicle."""
     return Vehicle(**service.get(conn, "vehicle", vehicle_id, me))
-
-
-@router.get("/vehicles/{vehicle_id}/track")
-def get_track(
-    vehicle_id: str,
-    request: Request,
-    conn: Reader,
-    me: Me,
-    from_: Annotated[str, Query(alias="from", description="RFC 3339")],
-    to: Annotated[str, Query(description="RFC 3339, exclusive")],
-    limit: Annotated[int, Query(ge=1, le=20_000)] = 5000,
-) -> dict[str, Any]:
-    """Fixes of a vehicle in [from, to), from whatever device was on it at each event time."""
-    service.get(conn, "vehicle", vehicle_id, me)
-    store = running(request, "telemetry")
-    span = parse_rfc3339(from_, "from"), parse_rfc3339(to, "to")
-    fixes = track_of_vehicle(conn, store, vehicle_id, *span, limit)
-    return {"vehicle": vehicle_id, "fixes": fixes, "complete": len(fixes) < limit}
 
 
 @router.post("/drivers", status_code=201)
