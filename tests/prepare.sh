@@ -23,3 +23,9 @@ if [ -n "$need" ]; then
   echo "NOT INSTALLED, tests that need it are skipped:" $need "(as root: apt-get install" $need")"
   [ "${CI:-}" != true ] || exit 1
 fi
+
+# A real InfluxDB for the telemetry store, found or built once (about 4 minutes) and kept outside the tree.
+if ! bash "$(dirname "$0")/influxd/build.sh" >/dev/null; then
+  echo "NO INFLUXD, tests of the InfluxDB store are skipped (see above)"
+  [ "${CI:-}" != true ] || exit 1
+fi

@@ -23,7 +23,9 @@ def open_store(settings: Settings, db: Database) -> OpenStore:
     server yet: one that is away holds the sink, not the start. Raises ValueError for a URL or tokens that cannot be.
     """
     if settings.telemetry_url is None:
-        return SqliteTelemetry(settings.data_dir / "telemetry.db")
+        return SqliteTelemetry(
+            settings.data_dir / "telemetry.db", raw_days=settings.raw_days, minute_days=settings.minute_days
+        )
     from milepost.telemetry.influx import InfluxTelemetry  # noqa: PLC0415  (its client costs start time and memory)
 
     if settings.telemetry_token is None or settings.telemetry_read_token is None:

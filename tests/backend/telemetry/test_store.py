@@ -1,4 +1,4 @@
-"""What every telemetry store promises. Another store joins by a line in `STORES`."""
+"""What every telemetry store promises. Another store joins by a name in `STORES`."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -23,16 +23,21 @@ from milepost.telemetry.model import (
 from milepost.telemetry.sqlite import SqliteTelemetry
 
 T0 = 1_777_800_000_000
-STORES = {"sqlite": lambda folder: SqliteTelemetry(folder / "telemetry.db")}
+STORES = ("sqlite", "influx")
 
 
 @pytest.fixture(params=STORES)
-def reopen(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], TelemetryStore]]:
+def reopen(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[..., TelemetryStore]]:
     """Opens the same store, each time as after a restart."""
     opened: list = []
 
-    def make() -> TelemetryStore:
-        opened.append(STORES[request.param](tmp_path))
+    def open_sqlite(**options) -> TelemetryStore:
+        return SqliteTelemetry(tmp_path / "telemetry.db", **options)
+
+    opener = request.getfixturevalue("open_influx") if request.param == "influx" else open_sqlite
+
+    def make(**options) -> TelemetryStore:
+        opened.append(opener(**options))
         return opened[-1]
 
     yield make

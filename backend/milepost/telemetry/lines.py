@@ -1,0 +1,162 @@
+"""Readings as lines of the InfluxDB line protocol, and back from rows of InfluxQL. Pure.
+
+A reading is one point. Its identity lies in what makes a point one: the tags device, stream and block (seq // 1e6), and
+a timestamp of `at` in ms with seq % 1e6 as its digits below the millisecond. Tags and timestamp give (device, stream,
+seq, at) back exactly, so two readings never share a point, and a repeat overwrites its own. A block is 11.6 days at one
+record a second: a stream is a few series within the retention, never one a record.
+
+Types are decided here, once: integers carry `i`, everything else with a number is a float (an InfluxDB refuses a field
+whose type changes for the life of a shard). NaN, infinity and integers beyond 64 bits are never written. An EPC is part
+of a field, never a tag. Optional fields that are unknown are left out, and `bits` says which ones count: fields of a
+point merge when it is written again, and one that is unknown now must not bring back an older value.
+"""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from milepost.telemetry.model import (
+    CLOCKS,
+    Body,
+    EventBody,
+    FixBody,
+    GateBody,
+    HealthBody,
+    Judged,
+    Reading,
+    TagBody,
+)
+
+BLOCK = 1_000_000  # seqs of a stream that share a series; as many as a millisecond has nanoseconds
+GOOD, QUARANTINED, MOVED = 0, 1, 2  # field `state`; MOVED: the same record lies at another time now
+BODIES: Mapping[str, type[Body]] = {"tag": TagBody, "gate": GateBody, "event": EventBody, "health": HealthBody}
+KINDS = ("fix", *BODIES)
+FIX_COLUMNS = (
+    "received_ms", "state", "bits", "lat_e6", "lon_e6", "alt_m", "speed_mps", "course_deg", "sats", "hdop", "quality",
+    "stream", "block",
+)  # fmt: skip
+# What a long track is made of, all of it numbers.
+COLUMNS_OF_TRACK = ("lat_e6", "lon_e6", "speed_mps", "course_deg", "bits")
+RECORD_COLUMNS = ("received_ms", "state", "bits", "body", "stream", "block")
+
+_CLOCK_NUMBER = {name: number for number, name in enumerate(CLOCKS)}
+_LAT, _LON, _ALT, _SPEED, _COURSE, _SATS, _HDOP = (1 << n for n in range(7))
+_CLOCK_SHIFT, _SOURCE_SHIFT = 7, 9
+_CLOCK_MASK = 3
+_INT64 = 1 << 63
+
+
+def line_of(judged: Judged) -> str:
+    """One reading as a line. Raises ValueError for a body that JSON cannot hold."""
+    reading = judged.reading
+    seq = reading.seq
+    head = _head(reading.kind, reading.device, reading.stream, seq // BLOCK)
+    stamp = f"{reading.at}{seq % BLOCK:06d}" if reading.at > 0 else str(reading.at * BLOCK + seq % BLOCK)
+    if reading.kind == "fix":
+        return f"{head} {_fix_fields(reading, judged.reason)} {stamp}"
+    body = json.dumps(asdict(reading.body), separators=(",", ":"), allow_nan=False)
+    return (
+        f"{head} state=0i,received_ms={reading.received_at}i,bits={_CLOCK_NUMBER[reading.clock] << _CLOCK_SHIFT}i,"
+        f'body="{_quoted(body)}" {stamp}'
+    )
+
+
+def moved_line(kind: str, device: str, stream: int, seq: int, at: int) -> str:
+    """The line that marks the point of a record as moved: it lies at another time from now on."""
+    return f"{_head(kind, device, stream, seq // BLOCK)} state={MOVED}i {at * BLOCK + seq % BLOCK}"
+
+
+def _fix_fields(reading: Reading, reason: str | None) -> str:
+    body = reading.body
+    assert isinstance(body, FixBody)
+    fields = ["state=0i" if reason is None else f'state=1i,quality="{_quoted(reason)}"']
+    bits = _CLOCK_NUMBER[reading.clock] << _CLOCK_SHIFT | body.source << _SOURCE_SHIFT
+    # `x - x == 0` is what only finite numbers do: one of NaN or infinity would spoil the line.
+    if (lat := body.lat) - lat == 0 and -9e6 < lat < 9e6:
+        bits |= _LAT
+        fields.append(f"lat_e6={round(lat * 1e6)}i")
+    if (lon := body.lon) - lon == 0 and -9e6 < lon < 9e6:
+        bits |= _LON
+        fields.append(f"lon_e6={round(lon * 1e6)}i")
+    if (value := body.alt_m) is not None and value - value == 0:
+        bits |= _ALT
+        fields.append(f"alt_m={float(value)!r}")
+    if (value := body.speed_mps) is not None and value - value == 0:
+        bits |= _SPEED
+        fields.append(f"speed_mps={float(value)!r}")
+    if (value := body.course_deg) is not None and value - value == 0:
+        bits |= _COURSE
+        fields.append(f"course_deg={float(value)!r}")
+    if (value := body.sats) is not None and -_INT64 <= value < _INT64:
+        bits |= _SATS
+        fields.append(f"sats={value}i")
+    if (value := body.hdop) is not None and value - value == 0:
+        bits |= _HDOP
+        fields.append(f"hdop={float(value)!r}")
+    fields.append(f"received_ms={reading.received_at}i,bits={bits}i")
+    return ",".join(fields)
+
+
+@lru_cache(maxsize=65_536)
+def _head(kind: str, device: str, stream: int, block: int) -> str:
+    """Measurement and tags, sorted by name as the server wants them."""
+    return f"{kind},block={block},device={_tag(device)},stream={stream}"
+
+
+def _tag(text: str) -> str:
+    return text.replace("\\", "\\\\").replace(",", "\\,").replace("=", "\\=").replace(" ", "\\ ")
+
+
+def _quoted(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"')
+
+
+def judged_of(kind: str, device: str, row: Mapping[str, Any]) -> Judged:
+    """A row of FIX_COLUMNS or RECORD_COLUMNS and `time` (ns), tags as text, None where null, as a reading."""
+    at, low = divmod(row["time"], BLOCK)
+    bits = row["bits"]
+    body = _fix_of(bits, row) if kind == "fix" else BODIES[kind](**json.loads(row["body"]))
+    reading = Reading(
+        device, int(row["stream"]), int(row["block"]) * BLOCK + low, kind, at,
+        CLOCKS[bits >> _CLOCK_SHIFT & _CLOCK_MASK], row["received_ms"], body,
+    )  # fmt: skip
+    return Judged(reading, row["quality"] if row["state"] == QUARANTINED else None)
+
+
+def _fix_of(bits: int, row: Mapping[str, Any]) -> FixBody:
+    return FixBody(
+        row["lat_e6"] / 1e6 if bits & _LAT else math.nan,
+        row["lon_e6"] / 1e6 if bits & _LON else math.nan,
+        float(row["alt_m"]) if bits & _ALT else None,
+        float(row["speed_mps"]) if bits & _SPEED else None,
+        float(row["course_deg"]) if bits & _COURSE else None,
+        row["sats"] if bits & _SATS else None,
+        float(row["hdop"]) if bits & _HDOP else None,
+        bits >> _SOURCE_SHIFT,
+    )
+
+
+def clocks_of(bits: np.ndarray) -> np.ndarray:
+    """The clock of each value of `bits` (int64), as an index into CLOCKS."""
+    return (bits >> _CLOCK_SHIFT & _CLOCK_MASK).astype(np.uint8)
+
+
+def minute_line(device: str, minute_ms: int, row: np.ndarray) -> str:
+    """The position of a minute, from a row of time (ms) and COLUMNS_OF_TRACK (NaN: unknown)."""
+    at, lat_e6, lon_e6, speed_mps, course_deg, bits = row.tolist()
+    fields = f"state={GOOD}i,at_ms={int(at)}i,lat_e6={int(lat_e6)}i,lon_e6={int(lon_e6)}i,bits={int(bits)}i"
+    if not math.isnan(speed_mps):
+        fields += f",speed_mps={speed_mps!r}"
+    if not math.isnan(course_deg):
+        fields += f",course_deg={course_deg!r}"
+    return f"minute,device={_tag(device)} {fields} {minute_ms}000000"
+
+
+def no_minute_line(device: str, minute_ms: int) -> str:
+    """Takes the position of a minute away: none of its fixes is good any more."""
+    return f"minute,device={_tag(device)} state={MOVED}i {minute_ms}000000"

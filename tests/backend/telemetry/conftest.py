@@ -1,0 +1,56 @@
+"""A real InfluxDB for the tests of the telemetry stores."""
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from milepost.db import Database, metadata
+from milepost.ingest import tables as ingest_tables
+from milepost.telemetry import tables as _tables  # noqa: F401  (declares them)
+from milepost.telemetry.influx import InfluxTelemetry
+from milepost.telemetry.influx_place import place_of
+from milepost_tools.bench.influxd import ADMIN, Influxd, NoInfluxd, find_influxd
+
+
+@pytest.fixture(scope="session")
+def influxd() -> Iterator[Influxd]:
+    """A running server with organisation and ADMIN token; each test takes buckets of its own.
+
+    Skips where there is none (tests/influxd/build.sh makes one); with CI=true that fails the run.
+    """
+    try:
+        program = find_influxd()
+    except NoInfluxd as reason:
+        if os.environ.get("CI") == "true":
+            pytest.fail(str(reason))
+        pytest.skip(str(reason))
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        server = Influxd(Path(folder), program)
+        server.start()
+        server.onboard()
+        yield server
+        server.kill()
+
+
+@pytest.fixture
+def open_influx(influxd: Influxd, tmp_path: Path) -> Callable[..., InfluxTelemetry]:
+    """Opens a store, each time as after a restart, over buckets of its own that keep everything."""
+    url = influxd.url(f"t{os.getpid()}-{tmp_path.name}")
+    place = place_of(url)
+    admin = httpx.Client(base_url=influxd.base_url, headers={"Authorization": f"Token {ADMIN}"})
+    org = admin.get("/api/v2/orgs", params={"org": place.org}).json()["orgs"][0]["id"]
+    for name in (place.bucket, place.minute_bucket):
+        admin.post("/api/v2/buckets", json={"orgID": org, "name": name, "retentionRules": []}).raise_for_status()
+    admin.close()
+    db = Database(f"sqlite:///{tmp_path / 'books.db'}")
+    used = [each for each in metadata.sorted_tables if each.name.startswith("telemetry_")]
+    metadata.create_all(db.engine, [*used, ingest_tables.sink_position])
+
+    def make(**options) -> InfluxTelemetry:
+        return InfluxTelemetry(url, ADMIN, ADMIN, db, **options)
+
+    return make
