@@ -193,7 +193,8 @@ class Upkeep:
         with self._file.writer() as conn:
             free, pages = (conn.execute(f"PRAGMA {name}").fetchone()[0] for name in ("freelist_count", "page_count"))
             if free > max(_PAGES_KEPT, pages // 10):
-                conn.execute(f"PRAGMA incremental_vacuum({min(free, _PAGES_A_CALL)})").fetchall()
+                # As a script: execute() would step once and free a single page.
+                conn.executescript(f"PRAGMA incremental_vacuum({min(free, _PAGES_A_CALL)})")
             conn.execute("PRAGMA busy_timeout=100")
             conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()  # waits for no reader for long; tried each time
             conn.execute("PRAGMA busy_timeout=10000")
