@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from milepost.evidence.geometry import Fence, FenceIndex
+from milepost.evidence.geometry import Fence, FenceIndex, way_at_most_m
 
 RULE = "geofence/1"
 EXIT_MARGIN_M = 30.0
@@ -115,8 +115,16 @@ def step(state: State, point: Point, fences: FenceIndex) -> tuple[State, list[Si
     start = here if last is None else (last.lat, last.lon)
     stays: dict[str, Stay] = {}
     seen: list[Sighting] = []
-    sites = fences.near(start, here) | {site for site in state.stays if site in fences.by_site}
+    sites = fences.near(start, here)
+    if state.stays:
+        sites |= {site for site in state.stays if site in fences.by_site}
+    elif not sites:
+        return State(point, {}), seen
     distances = {site: fences.by_site[site].distance_m(here) for site in sites}
+    if last is not None:
+        # A fence farther away than the way is long was neither entered nor crossed.
+        reach_m = way_at_most_m(start, here)
+        sites = {site for site in sites if distances[site] <= reach_m or site in state.stays}
     # The fences it is inside of come first: having arrived in one proves that it has left the others.
     for site in sorted(sites, key=lambda each: (distances[each] > 0, each)):
         fence, distance = fences.by_site[site], distances[site]

@@ -11,6 +11,7 @@ from typing import Any
 M_PER_DEG = 111_319.49  # of latitude, on the WGS-84 equator's sphere
 Position = tuple[float, float]  # latitude and longitude, degrees WGS-84
 _CELL_DEG = 0.05
+_TURN = round(360 / _CELL_DEG)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +81,20 @@ class FenceIndex:
 
     def near(self, start: Position, end: Position) -> set[str]:
         """Sites whose fence the straight way may touch."""
+        cell = (math.floor(start[0] / _CELL_DEG), math.floor(start[1] / _CELL_DEG) % _TURN)
+        if cell == (math.floor(end[0] / _CELL_DEG), math.floor(end[1] / _CELL_DEG) % _TURN):  # nearly every step
+            return set(self._cells.get(cell, ()))
         low_lat, high_lat = sorted((start[0], end[0]))
         low_lon, high_lon = sorted((start[1], end[1]))
         if high_lat - low_lat > 1 or high_lon - low_lon > 1:  # no way to speak of: look at its ends
             return self.near(start, start) | self.near(end, end)
         return {site for cell in _cells(low_lat, low_lon, high_lat, high_lon) for site in self._cells.get(cell, ())}
+
+
+def way_at_most_m(start: Position, end: Position) -> float:
+    """No shorter than the straight way between two positions on the plane of any fence near them."""
+    east_deg = abs((end[1] - start[1] + 180.0) % 360.0 - 180.0)
+    return (abs(end[0] - start[0]) + east_deg) * M_PER_DEG + 0.01  # plus rounding
 
 
 def _box(fence: Fence) -> tuple[float, float, float, float]:
@@ -96,10 +106,9 @@ def _box(fence: Fence) -> tuple[float, float, float, float]:
 
 
 def _cells(low_lat: float, low_lon: float, high_lat: float, high_lon: float) -> Iterable[tuple[int, int]]:
-    turn = round(360 / _CELL_DEG)
     for row in range(math.floor(low_lat / _CELL_DEG), math.floor(high_lat / _CELL_DEG) + 1):
         for column in range(math.floor(low_lon / _CELL_DEG), math.floor(high_lon / _CELL_DEG) + 1):
-            yield row, column % turn
+            yield row, column % _TURN
 
 
 def _to_edge(x: float, y: float, a: tuple[float, float], b: tuple[float, float]) -> float:

@@ -8,10 +8,12 @@ from milepost.db import Database
 from milepost.evidence import benches, doors, replay, repository, vehicles
 from milepost.evidence.geometry import FenceIndex, fence_of
 from milepost.evidence.model import Fact
+from milepost.evidence.states import States
 from milepost.evidence.window import Ranges, note, waits
 from milepost.fleet import repository as fleet_rows
 from milepost.fleet import service as fleet
 from milepost.ingest.decode import readings as decode
+from milepost.ingest.foreign import is_numbered
 from milepost.ingest.model import SpoolItem
 from milepost.ingest.positions import position_of, store_position
 from milepost.telemetry.model import Reading, TelemetryStore
@@ -45,6 +47,8 @@ class DetectorSink:
 
     def handle(self, items: Sequence[SpoolItem]) -> None:
         """Take messages in the order of their ids; those up to the position are known and left out."""
+        for item in items:  # before the transaction, which holds up everybody else who writes
+            decode(item)
         with self._db.tx() as conn:
             done = position_of(conn, self.name, self._spool)
             fresh = [item for item in items if item.id > done]
@@ -78,11 +82,13 @@ class DetectorSink:
         of_door: dict[tuple[str, str], list[Reading]] = {}
         of_bench: dict[str, list[Reading]] = {}
         waiting: dict[str, bool] = {}
+        memory = States(conn, "seen", by_device)
+        bindings_of = fleet_rows.bindings_of(conn, by_device)
         for device, found in sorted(by_device.items()):
-            fresh, waiting[device] = _new(conn, device, found)
+            fresh, waiting[device] = _new(memory, device, found)
             if not fresh:
                 continue
-            bindings = fleet_rows.bindings(conn, device_id=device)
+            bindings = bindings_of.get(device, ())
             for reading in fresh:
                 if reading.kind == "event":
                     fleet.apply_event(conn, device, reading)
@@ -100,12 +106,15 @@ class DetectorSink:
             facts += doors.observe(conn, device, door, found, waiting=waiting[device], now=now)
         for bench, found in sorted(of_bench.items()):
             facts += benches.observe(conn, bench, found, now)
+        windows = States(conn, vehicles.DETECTOR, of_vehicle)
         for vehicle, found in sorted(of_vehicle.items()):
             late = any(waiting[reading.device] for reading in found)
-            told, too_late = vehicles.observe(conn, vehicle, found, fences, waiting=late, now=now)
+            told, too_late = vehicles.observe(conn, windows, vehicle, found, fences, waiting=late, now=now)
             facts += told
             if too_late is not None:
                 replay.ask(conn, vehicle, too_late)
+        memory.keep()
+        windows.keep()
         return facts
 
     def _fence_index(self, conn: Connection) -> FenceIndex:
@@ -116,16 +125,21 @@ class DetectorSink:
         return self._fences[1]
 
 
-def _new(conn: Connection, device: str, found: list[Reading]) -> tuple[list[Reading], bool]:
-    """The readings not seen before, and whether one of the device is missing that may still come."""
-    streams: dict[str, Ranges] = repository.load_state(conn, "seen", device) or {}
-    fresh = [reading for reading in found if note(streams.setdefault(str(reading.stream), []), reading.seq)]
+def _new(memory: States, device: str, found: list[Reading]) -> tuple[list[Reading], bool]:
+    """The readings not seen before, and whether one of the device is missing that may still come.
+
+    Where nothing is numbered (other people's devices) nothing is missing, and a repeat changes nothing further on.
+    """
+    numbered = [reading for reading in found if is_numbered(reading.stream)]
+    plain = [reading for reading in found if not is_numbered(reading.stream)] if len(numbered) < len(found) else []
+    streams: dict[str, Ranges] = memory.get(device) or {}
+    fresh = [reading for reading in numbered if note(streams.setdefault(str(reading.stream), []), reading.seq)]
     if fresh:
         newest = str(fresh[-1].stream)
         streams[newest] = streams.pop(newest)
         kept = dict(list(streams.items())[-_MOST_STREAMS:])
-        repository.save_state(conn, "seen", device, kept)
-    return fresh, any(waits(ranges) for ranges in streams.values())
+        memory.put(device, kept)
+    return [*fresh, *plain], any(waits(ranges) for ranges in streams.values())
 
 
 def _target(bindings: Sequence[fleet_rows.Row], at: int) -> tuple[str, str] | None:

@@ -6,8 +6,8 @@ is older still only counts as late here; `replay` goes back to the telemetry sto
 """
 
 import uuid
-from collections.abc import Iterable, Sequence
-from dataclasses import astuple
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection
@@ -16,7 +16,9 @@ from milepost.evidence import geofence, log, repository, service
 from milepost.evidence.geofence import Point, Sighting, State, track_around
 from milepost.evidence.geometry import FenceIndex
 from milepost.evidence.model import CERTAIN, Author, Fact, fact_id, grade
+from milepost.evidence.states import States
 from milepost.evidence.window import merged
+from milepost.ingest.foreign import is_numbered
 from milepost.telemetry.model import FixBody, Reading, reading_id
 from milepost.telemetry.quality import judge
 
@@ -39,45 +41,59 @@ def point_of(reading: Reading) -> Point:
 
 
 def observe(
-    conn: Connection, vehicle: str, readings: Iterable[Reading], fences: FenceIndex, *, waiting: bool, now: int
+    conn: Connection,
+    states: States,
+    vehicle: str,
+    readings: Iterable[Reading],
+    fences: FenceIndex,
+    *,
+    waiting: bool,
+    now: int,
 ) -> tuple[list[Fact], int | None]:
     """Take new fixes of a vehicle (each once, in any order) and append what they show.
 
-    `waiting`: a record of its device is missing and may still come. Returns the facts appended, and the time of the
-    oldest fix that came too late for the open window, or None.
+    `states`: of this detector, the vehicle's among them. `waiting`: a record of its device is missing and may still
+    come. Returns the facts appended, and the time of the oldest fix that came too late for the open window, or None.
     """
-    stored = repository.load_state(conn, DETECTOR, vehicle) or {}
+    stored = states.get(vehicle) or {}
     base = State.from_json(stored["base"]) if stored else State()
-    points = [Point(*row) for row in stored.get("points", ())]
+    old = [Point(*row) for row in stored.get("points", ())]
     told: dict[str, int] = dict(stored.get("told", ()))
     edge = base.last.at if base.last else None
-    too_late: int | None = None
-    for reading in sorted(readings, key=_order):
-        if edge is not None and reading.at <= edge:
-            too_late = reading.at if too_late is None else min(too_late, reading.at)
-        elif judge(None, reading) is None:
-            points = merged(points, [point_of(reading)], key=lambda point: (point.at, point.id))
-    good = _good(points, base.last)
-    _, seen = geofence.run(base, good, fences)
+    given = {reading_id(reading): reading for reading in sorted(readings, key=_order)}
+    if not all(is_numbered(reading.stream) for reading in given.values()):
+        # Nobody remembers what other people's devices have sent: of one second, what came last counts.
+        old = [point for point in old if point.id not in given]
+    late = [reading.at for reading in given.values() if edge is not None and reading.at <= edge]
+    new = [
+        point_of(reading)
+        for reading in given.values()
+        if (edge is None or reading.at > edge) and judge(None, reading) is None
+    ]
+    points = merged(old, new, key=_place)
+    first = bisect_right(old, min(map(_place, new)), key=_place) if new else len(old)
+    bad = _bad(points, base.last, given, stored.get("bad"), first)
+    # What leaves the window comes first, and is the base from then on.
+    cut = max(0, len(points) - (KEEP_WAITING if waiting else KEEP))
+    good = [point for point in points if point.id not in bad]
+    leaving = [point for point in points[:cut] if point.id not in bad]
+    base, seen = geofence.run(base, leaving, fences)
+    seen += geofence.run(base, good[len(leaving) :], fences)[1]
     facts = [fact_of(vehicle, sighting, good) for sighting in seen if sighting.kind != "passed"]
     passes = {pass_id(vehicle, sighting): sighting for sighting in seen if sighting.kind == "passed"}
     appended = _tell(conn, vehicle, facts, told, now=now)
     _tell_passes(conn, vehicle, passes, told)
     told = {key: sighting.seen_at for sighting, key in _keys(vehicle, seen)}
-    keep = KEEP_WAITING if waiting else KEEP
-    if len(points) > keep:
-        kept = {point.id for point in points[-keep:]}
-        base, _ = geofence.run(base, [point for point in good if point.id not in kept], fences)
-        points = points[-keep:]
     last = base.last.at if base.last else -1
     state = {
         "base": base.as_json(),
-        "points": [astuple(point) for point in points],
+        "points": [_row(point) for point in points[cut:]],
+        "bad": sorted(bad.intersection(point.id for point in points[cut:])),
         "told": {key: at for key, at in told.items() if at > last},
-        "late": stored.get("late", 0) + (too_late is not None),
+        "late": stored.get("late", 0) + bool(late),
     }
-    repository.save_state(conn, DETECTOR, vehicle, state)
-    return appended, too_late
+    states.put(vehicle, state)
+    return appended, min(late, default=None)
 
 
 def fact_of(vehicle: str, sighting: Sighting, points: Sequence[Point]) -> Fact:
@@ -127,6 +143,7 @@ def pass_row(vehicle: str, sighting: Sighting) -> dict[str, Any]:
 def rebase(conn: Connection, vehicle: str, base: State) -> None:
     """Let the open window of a vehicle begin behind a state that was worked out anew."""
     stored = repository.load_state(conn, DETECTOR, vehicle) or {"points": [], "told": {}, "late": 0}
+    stored.pop("bad", None)  # judged from another fix on: the whole window again
     repository.save_state(conn, DETECTOR, vehicle, {**stored, "base": base.as_json()})
 
 
@@ -164,17 +181,35 @@ def _tell_passes(conn: Connection, vehicle: str, passes: dict[str, Sighting], to
         repository.drop_pass(conn, key)  # a fact's id finds nothing here
 
 
-def _good(points: Sequence[Point], before: Point | None) -> list[Point]:
-    """The fixes that the quality check lets pass, each judged against the good one before and the one behind it."""
-    readings = [_as_reading(point) for point in points]
-    previous = _as_reading(before) if before else None
-    good = []
+def _bad(
+    points: Sequence[Point], before: Point | None, given: Mapping[str, Reading], known: Iterable[str] | None, first: int
+) -> set[str]:
+    """Ids of the fixes that the quality check refuses, each judged against the good one before and the one behind it.
+
+    `known`: those found the last time (None: judge all); `first`: place of the first new point. A judgement looks one
+    fix ahead and at what is good behind, so those of all points before the last old one stand.
+    """
+    begin = 0 if known is None else max(0, first - 1)
+    settled = {point.id for point in points[:begin]}
+    bad = settled.intersection(known or ())
+    good = next((point for point in reversed(points[:begin]) if point.id not in bad), before)
+    previous = _as_reading(good) if good else None
+    readings = [given.get(point.id) or _as_reading(point) for point in points[begin:]]
     for place, reading in enumerate(readings):
         behind = readings[place + 1] if place + 1 < len(readings) else None
         if judge(previous, reading, behind) is None:
-            good.append(points[place])
             previous = reading
-    return good
+        else:
+            bad.add(points[begin + place].id)
+    return bad
+
+
+def _place(point: Point) -> tuple[int, str]:
+    return point.at, point.id
+
+
+def _row(point: Point) -> list[Any]:
+    return [point.at, point.id, point.lat, point.lon, point.speed_mps, point.clock, point.received_at]
 
 
 def _as_reading(point: Point) -> Reading:

@@ -1,6 +1,6 @@
 """SQL of the fleet. `who` is whose scopes a read keeps to; the service itself reads as SYSTEM."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Table, and_, insert, or_, select, update
@@ -78,6 +78,15 @@ def bindings(conn: Connection, **equal: Any) -> list[Row]:
     for name, value in equal.items():
         statement = statement.where(binding.c[name] == value)
     return [dict(row) for row in conn.execute(statement).mappings()]
+
+
+def bindings_of(conn: Connection, device_ids: Iterable[str]) -> dict[str, list[Row]]:
+    """The bindings of some devices, oldest first."""
+    found: dict[str, list[Row]] = {}
+    statement = select(binding).where(binding.c.device_id.in_(list(device_ids)))
+    for row in conn.execute(statement.order_by(binding.c.from_ms, binding.c.id)).mappings():
+        found.setdefault(row["device_id"], []).append(dict(row))
+    return found
 
 
 def find_binding(conn: Connection, binding_id: str) -> Row | None:

@@ -1,0 +1,138 @@
+"""What is left out to be fast changes nothing: far fences, judgements that stand, states of many targets at once."""
+
+import random
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from milepost.db import Database
+from milepost.evidence import geofence, repository, vehicles
+from milepost.evidence.geofence import Point, State
+from milepost.evidence.geometry import M_PER_DEG, Fence, FenceIndex
+from milepost.evidence.states import States
+from milepost.ingest.reading import FixBody, Reading
+
+T0 = 1_777_800_000_000
+HOME = (31.23, 121.47)
+
+
+def reading(n: int, lat: float, lon: float, speed_mps: float | None = 10.0) -> Reading:
+    return Reading("truck-1", 7, n + 1, "fix", T0 + n * 1000, "gnss", T0 + n * 1000, FixBody(lat, lon, None, speed_mps))
+
+
+def walk(seed: int, steps: int) -> list[Reading]:
+    """A drive among the fences with jumps of the receiver, and of the vehicle, in it."""
+    rng = random.Random(seed)
+    lat, lon, found, ferry = *HOME, [], 0.0
+    for n in range(steps):
+        if rng.random() < 0.06:  # a way that nobody saw: bad until the next fix agrees
+            ferry = 0.02 - ferry
+        lat += rng.choice((0.0, 0.0, 2e-4, -1e-4))
+        lon += rng.choice((0.0, 0.0, 2e-4, -1e-4))
+        jump = rng.choice((0.2, -0.2)) if rng.random() < 0.08 else 0.0
+        found.append(reading(n, lat + jump + ferry, lon, rng.choice((0.0, 0.5, 12.0))))
+    return found
+
+
+def fences(seed: int) -> FenceIndex:
+    rng = random.Random(seed)
+    made = []
+    for n in range(12):
+        lat, lon = HOME[0] + rng.uniform(-4e-3, 4e-3), HOME[1] + rng.uniform(-4e-3, 4e-3)
+        square = ((-80.0, -80.0), (-80.0, 80.0), (80.0, 80.0), (80.0, -80.0)) if n % 3 == 0 else ()
+        made.append(Fence(f"s{n}", 5_000, lat, lon, radius_m=0.0 if square else rng.uniform(20, 200), corners=square))
+    return FenceIndex(made)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10_000))
+def test_a_fence_farther_than_the_way_is_long_sees_nothing(seed: int) -> None:
+    points = [vehicles.point_of(each) for each in walk(seed, 150)]
+    near = fences(seed)
+    fast = geofence.run(State(), points, near)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(geofence, "way_at_most_m", lambda *_: float("inf"))
+        assert geofence.run(State(), points, near) == fast
+
+
+OFFSET = st.floats(-0.05, 0.05)
+
+
+@given(st.tuples(st.floats(-80, 80), st.floats(-180, 179.9)), OFFSET, OFFSET, OFFSET)
+def test_no_way_is_longer_than_is_said(start: tuple[float, float], north: float, east: float, off: float) -> None:
+    end = (start[0] + north, start[1] + east)
+    fence = Fence("s", 0, start[0] + off, start[1] - off, radius_m=10)
+    (ax, ay), (bx, by) = fence.plane(start), fence.plane(end)
+    assert ((ax - bx) ** 2 + (ay - by) ** 2) ** 0.5 <= geofence.way_at_most_m(start, end)
+    assert geofence.way_at_most_m(start, start) < 1
+    assert geofence.way_at_most_m((0.0, 0.0), (1.0, 0.0)) >= M_PER_DEG
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_judgement_that_stands_is_the_one_made_anew(db: Database, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fixes one by one, in groups, some late: the window and its facts are those of judging all of it every time."""
+    passes: list[object] = []  # the sites of this test are in no table that a pass could refer to
+    monkeypatch.setattr(repository, "add_pass", lambda _, row: passes.append(tuple(row.items())))
+    monkeypatch.setattr(repository, "drop_pass", lambda _, key: passes.append(key))
+    rng = random.Random(seed)
+    near = fences(seed)
+    groups: list[list[Reading]] = []
+    rest = walk(seed, 120)
+    while rest:
+        groups.append(rest[: (size := rng.choice((1, 1, 3, 30)))])
+        rest = rest[size:]
+    for place in range(0, len(groups) - 1, 3):
+        groups[place], groups[place + 1] = groups[place + 1], groups[place]
+
+    def told(forget: Callable[[dict], None]) -> list[object]:
+        found: list[object] = []
+        with db.engine.connect() as conn:
+            begun = conn.execution_options(milepost_write=True).begin()
+            for group in groups:
+                states = States(conn, vehicles.DETECTOR, ["v"])
+                facts, late = vehicles.observe(conn, states, "v", group, near, waiting=False, now=T0)
+                states.keep()
+                window = repository.load_state(conn, vehicles.DETECTOR, "v")
+                assert window is not None
+                found.append(
+                    ([(each.id, each.kind, each.at, each.rev) for each in facts], late, dict(window), passes[:])
+                )
+                passes.clear()
+                forget(window)
+                repository.save_state(conn, vehicles.DETECTOR, "v", window)
+            begun.rollback()
+        return found
+
+    standing = told(lambda _: None)
+    assert standing == told(lambda window: window.pop("bad"))
+    assert any(window["bad"] for _, _, window, _ in standing)  # type: ignore[misc]
+
+
+def test_a_point_is_kept_in_the_order_of_its_fields() -> None:
+    point = Point(1, "d/7/1", 2.0, 3.0, None, "rtc", 4)
+    assert Point(*vehicles._row(point)) == point
+
+
+def test_states_of_many_targets_are_kept_in_one_go(db: Database) -> None:
+    names = [f"t{n}" for n in range(1_200)]
+    with db.tx() as conn:
+        states = States(conn, "x", names)
+        assert states.get("t0") is None
+        for name in names:
+            states.put(name, {"n": name})
+        assert states.get("t7") == {"n": "t7"}
+        states.keep()
+    with db.tx() as conn:
+        states = States(conn, "x", [*names, "new"])
+        assert all(states.get(name) == {"n": name} for name in names)
+        states.put("t1", [1])
+        states.put("new", 2)
+        states.keep()
+        states.put("t1", [2])
+        states.keep()
+    with db.read() as conn:
+        assert repository.load_state(conn, "x", "t1") == [2]
+        assert repository.load_state(conn, "x", "new") == 2
+        assert repository.load_state(conn, "x", "t2") == {"n": "t2"}
