@@ -4,15 +4,15 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from milepost.db import Database
-from milepost.ingest.decode import batch_of, readings
-from milepost.ingest.model import STATE, SpoolItem
+from milepost.ingest.decode import readings
+from milepost.ingest.model import STATE, UP, SpoolItem
 from milepost.ingest.positions import position_of, store_position
 from milepost.ingest.spool import Spool
 from milepost.ingest.tables import device_contact
-from milepost_device.wire import WireError
+from milepost_device.wire import WireError, header
 
 _FUTURE_MS = 300_000  # a record further ahead of its receipt has a broken clock and is no newest record
 _TEXT = 64
@@ -49,8 +49,7 @@ class StateSink:
             else:
                 self._record(item, change)
         with self._db.tx() as conn:
-            for device, change in changes.items():
-                _store(conn, device, change)
+            _store(conn, changes)
             store_position(conn, self.name, self._spool.key, items[-1].id)
         if self._on_online is not None:
             for device in dict.fromkeys(came):
@@ -60,12 +59,15 @@ class StateSink:
         times = [each.at for each in readings(item) if each.at <= item.received_ms + _FUTURE_MS]
         if times:
             change["last_record_at"] = max(change.get("last_record_at", 0), *times)
+        if item.channel != UP:  # of another maker: it has just spoken, and numbers nothing
+            change["online"] = True
+            return
         try:
-            stream = batch_of(item.payload).stream
+            stream = header(item.payload)[2]
         except WireError:
             return
         change["stream"] = stream
-        change["acknowledged"] = self._spool.coverage(item.device, stream).watermark
+        change["acknowledged"] = self._spool.watermark(item.device, stream)
 
 
 def _state(payload: bytes) -> dict[str, Any]:
@@ -89,21 +91,26 @@ def _state(payload: bytes) -> dict[str, Any]:
     return found
 
 
-def _store(conn: Connection, device: str, change: dict[str, Any]) -> None:
-    row = conn.execute(select(device_contact).where(device_contact.c.device == device)).mappings().first()
-    if row is None:
-        conn.execute(
-            insert(device_contact).values(
-                **{"device": device, "online": False, "updated_at": change["last_received_at"], **change}
+def _store(conn: Connection, changes: dict[str, dict[str, Any]]) -> None:
+    """Bring the rows of some devices up to date: one query, and one statement for each set of columns."""
+    where = device_contact.c.device.in_(changes)
+    known = {row["device"]: row for row in conn.execute(select(device_contact).where(where)).mappings()}
+    alike: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for device, change in changes.items():
+        row = known.get(device)
+        if row is None:
+            conn.execute(
+                insert(device_contact).values(
+                    **{"device": device, "online": False, "updated_at": change["last_received_at"], **change}
+                )
             )
-        )
-        return
-    # Late messages must not turn a clock back: the newest of each stays.
-    for column in ("last_record_at", "last_received_at"):
-        if column in change and row[column] is not None:
-            change[column] = max(change[column], row[column])
-    conn.execute(
-        update(device_contact)
-        .where(device_contact.c.device == device)
-        .values(**change, updated_at=change["last_received_at"])
-    )
+            continue
+        change["updated_at"] = change["last_received_at"]
+        # Late messages must not turn a clock back: the newest of each stays.
+        for column in ("last_record_at", "last_received_at"):
+            if column in change and row[column] is not None:
+                change[column] = max(change[column], row[column])
+        alike.setdefault(tuple(sorted(change)), []).append({"this": device, **change})
+    for columns, rows in alike.items():
+        statement = update(device_contact).where(device_contact.c.device == bindparam("this"))
+        conn.execute(statement.values({column: bindparam(column) for column in columns}), rows)

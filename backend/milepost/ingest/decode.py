@@ -2,7 +2,9 @@
 
 import json
 import math
-from functools import lru_cache
+import threading
+from collections.abc import Callable, Hashable, Sequence
+from typing import Generic, TypeVar
 
 from milepost.ingest.foreign import decoder_of
 from milepost.ingest.model import UP, SpoolItem
@@ -54,14 +56,48 @@ _METRICS = {  # docs/wire.md, Health
     35: "reader_errors",
     36: "reader_starts",
 }
+_Value = TypeVar("_Value")
 # Records placed after the fact come back through the spool in this form, so that every sink gets them like any other.
 PLACED = b"P1"
 
 
-@lru_cache(maxsize=512)  # about 15 MB
+class _Recent(Generic[_Value]):
+    """What was made last, so that the sinks, which read the same items soon after each other, share the work.
+
+    Bounded by records, not by messages: one message may hold thirty thousand of them. Thread-safe; two threads that
+    want the same at the same instant may both make it.
+    """
+
+    def __init__(self, most_records: int) -> None:
+        self._most = most_records
+        self._held: dict[Hashable, tuple[_Value, int]] = {}
+        self._records = 0
+        self._lock = threading.Lock()
+
+    def get(self, key: Hashable, make: Callable[[], _Value], size: Callable[[_Value], int]) -> _Value:
+        """The value of `key`, made now when it is not here; `size` is how many records it holds."""
+        found = self._held.get(key)
+        if found is not None:
+            return found[0]
+        value = make()
+        records = size(value) + 1
+        with self._lock:
+            if key not in self._held:
+                self._held[key] = (value, records)
+                self._records += records
+            while self._records > self._most:
+                _, gone = self._held.pop(next(iter(self._held)))
+                self._records -= gone
+        return value
+
+
+_batches: _Recent[wire.Batch] = _Recent(20_000)  # about 10 MB
+_readings: _Recent[Sequence[Reading]] = _Recent(100_000)  # about 35 MB
+
+
 def batch_of(payload: bytes) -> wire.Batch:
-    """The batch held by a payload; several sinks ask for the same one. Raises wire.WireError."""
-    return wire.decode(payload)
+    """The batch held by a payload; it is shared, so nobody changes it. Raises wire.WireError."""
+    return _batches.get(payload, lambda: wire.decode(payload), lambda batch: len(batch.records))
 
 
 def readings(item: SpoolItem) -> list[Reading]:
@@ -70,6 +106,10 @@ def readings(item: SpoolItem) -> list[Reading]:
     What cannot be decoded gives none here: ingest has put it into the dead letter. Records without a clock give none
     either; they come later, in an item of their own, once they have a place in time.
     """
+    return list(_readings.get(item, lambda: _decoded(item), len))
+
+
+def _decoded(item: SpoolItem) -> list[Reading]:
     if item.channel != UP:
         foreign = decoder_of(item.channel)
         return foreign(item) if foreign is not None else []

@@ -11,6 +11,7 @@ from itertools import groupby
 
 from milepost.ingest import dead_letters, placing
 from milepost.ingest.decode import PLACED, batch_of, encode_placed, utc_ms
+from milepost.ingest.foreign import adapter_of
 from milepost.ingest.model import UP, SpoolItem
 from milepost.ingest.placing import ClockStep, Held
 from milepost.ingest.spool import Spool, put_items
@@ -32,25 +33,40 @@ class Screen:
     def __init__(self, spool: Spool, clock: Callable[[], int] = now_ms) -> None:
         self._spool = spool
         self._clock = clock
+        self._passed = 0  # last item seen; the stored position may be some items without effect behind
 
     def position(self) -> int:
         """The last item screened."""
+        if self._passed:
+            return self._passed
         row = self._spool.connection().execute("SELECT position FROM cursor WHERE name = ?", (_NAME,)).fetchone()
         return row[0] if row else 0
 
     def handle(self, items: Sequence[SpoolItem]) -> None:
-        """Screen some items in one transaction."""
-        with self._spool.tx() as conn:
-            last = None
-            for item in items:
-                if item.channel == UP and item.payload and item.payload[: len(PLACED)] != PLACED:
+        """Screen some items; those with an effect, and the position behind them, in one transaction.
+
+        Looking, which means decoding, happens before it: the receiver waits for nobody who thinks.
+        """
+        marked = [item for item in items if _has_effect(item)]
+        if marked:
+            with self._spool.tx() as conn:
+                last = None
+                for item in marked:
+                    if item.channel != UP:
+                        self._bury(conn, item)
+                        continue
                     placed = self._screen(conn, item)
                     last = placed if placed is not None else last
-            conn.execute("INSERT OR REPLACE INTO cursor VALUES (?, ?)", (_NAME, items[-1].id))
-        self._spool.announce(last)
+                _store(conn, items[-1].id)
+            self._spool.announce(last)
+        self._passed = 0 if marked else items[-1].id
 
     def tick(self) -> None:
-        """Place what has waited long enough for a clock step."""
+        """Place what has waited long enough for a clock step; store how far the screen has come."""
+        if self._passed:
+            with self._spool.tx() as conn:
+                _store(conn, self._passed)
+            self._passed = 0
         due = self._clock() - placing.WAIT_MS
         conn = self._spool.connection()
         if conn.execute("SELECT 1 FROM held WHERE received_ms <= ? LIMIT 1", (due,)).fetchone() is None:
@@ -67,21 +83,27 @@ class Screen:
             conn.execute("DELETE FROM clock_step WHERE received_ms < ?", (self._clock() - _STEPS_KEPT_MS,))
         self._spool.announce(last)
 
+    def _bury(self, conn: sqlite3.Connection, item: SpoolItem) -> str | None:
+        """Put an item that cannot be understood, or not wholly, into the dead letters; returns the reason."""
+        bad = dead_letters.unreadable_item(item)
+        if bad is None:
+            return None
+        dead_letters.bury(
+            conn,
+            device=item.device,
+            channel=item.channel,
+            at=item.received_ms,
+            payload=item.payload,
+            reason=bad[0],
+            detail=bad[1],
+        )
+        _log.warning("device %s: a message was put into the dead letters: %s", item.device, bad[1])
+        return bad[0]
+
     def _screen(self, conn: sqlite3.Connection, item: SpoolItem) -> int | None:
-        bad = dead_letters.unreadable(item.payload)
-        if bad is not None:
-            dead_letters.bury(
-                conn,
-                device=item.device,
-                channel=item.channel,
-                at=item.received_ms,
-                payload=item.payload,
-                reason=bad[0],
-                detail=bad[1],
-            )
-            _log.warning("device %s: a batch was put into the dead letters: %s", item.device, bad[1])
-            if bad[0] != "kind":
-                return None
+        bad = self._bury(conn, item)
+        if item.channel != UP or (bad is not None and bad != "kind"):
+            return None
         batch = batch_of(item.payload)
         boots: set[int] = set()
         for seq, record in enumerate(batch.records, batch.first_seq):
@@ -112,6 +134,34 @@ class Screen:
                 placed = _release(conn, item.device, held, times, step.clock)
                 last = placed if placed is not None else last
         return last
+
+
+def _has_effect(item: SpoolItem) -> bool:
+    """False for a message of which every record can be read and has its place in time: nearly all of them."""
+    if item.payload and adapter_of(item.channel) is not None:
+        return dead_letters.unreadable_item(item) is not None
+    if not item.payload or item.payload[: len(PLACED)] == PLACED:
+        return False
+    if item.channel != UP:  # foreign messages bring their time along: there is nothing to place, only to bury
+        foreign = adapter_of(item.channel)
+        return foreign is not None and foreign.unreadable(item) is not None
+    try:
+        records = batch_of(item.payload).records
+    except wire.WireError:
+        return True
+    return any(
+        (record.kind != wire.KIND_FIX or record.clock == wire.CLOCK_NONE) and _matters(record) for record in records
+    )
+
+
+def _matters(record: wire.Record | wire.Unknown) -> bool:
+    if isinstance(record, wire.Unknown) or record.clock == wire.CLOCK_NONE:
+        return True
+    return isinstance(record, wire.Event) and record.code == wire.EV_CLOCK_STEP
+
+
+def _store(conn: sqlite3.Connection, position: int) -> None:
+    conn.execute("INSERT OR REPLACE INTO cursor VALUES (?, ?)", (_NAME, position))
 
 
 def _step(conn: sqlite3.Connection, device: str, boot: int) -> ClockStep | None:

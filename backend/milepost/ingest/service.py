@@ -52,6 +52,8 @@ class Ingest:
         self.spool = spool
         self._folder = settings.data_dir
         self._runners = [SinkRunner(sink, spool) for sink in (Screen(spool), *sinks)]
+        for runner in self._runners:
+            runner.others = [each for each in self._runners if each is not runner]
         self._receiver = Receiver(
             broker or broker_of(settings),
             parse_parts(settings.ingest_parts),

@@ -179,6 +179,11 @@ class Spool:
         """What is known of one stream; an empty Coverage for an unknown one."""
         return _load(self.connection(), (device, stream))
 
+    def watermark(self, device: str, stream: int) -> int:
+        """How far one stream is safe, from memory when it was heard of lately; 0 for an unknown one."""
+        known = self._streams.get((device, stream))
+        return known.watermark if known is not None else self.coverage(device, stream).watermark
+
     def streams(self, device: str) -> dict[int, Coverage]:
         """Everything known of a device's streams."""
         rows = self.connection().execute("SELECT stream FROM stream_state WHERE device = ?", (device,)).fetchall()
