@@ -4,6 +4,7 @@ SQLite runs in WAL mode with full sync; writers take the lock when they begin, s
 never finds its snapshot outdated when it comes to write.
 """
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, Engine, MetaData, create_engine, event
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.pool import NullPool
 
 metadata = MetaData(
@@ -24,6 +26,10 @@ metadata = MetaData(
     }
 )
 _BUSY_TIMEOUT_MS = 10_000
+_MIGRATION_LOCK = 0x6D_69_6C_65  # any number that nobody else in this database uses
+_POOL, _MORE = 8, 8
+# Serialization failure, deadlock, lock not available, statement timeout, idle in transaction, too many connections.
+_PASSING = ("40001", "40P01", "55P03", "57014", "25P03", "53300")
 
 
 class Database:
@@ -49,11 +55,26 @@ class Database:
             transaction.rollback()
 
     def migrate(self) -> None:
-        """Bring the schema to the newest revision. Safe to call at every start."""
+        """Bring the schema to the newest revision. Safe to call at every start, by several processes at once."""
         config = Config()
         config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-        config.attributes["engine"] = self.engine
-        command.upgrade(config, "head")
+        with self._one_migrates() as engine:
+            config.attributes["engine"] = engine
+            command.upgrade(config, "head")
+
+    @contextmanager
+    def _one_migrates(self) -> Iterator[Engine]:
+        """An engine for migrations: the others who start meanwhile wait, and a long statement is no error."""
+        if self.engine.dialect.name != "postgresql":
+            yield self.engine
+            return
+        engine = _postgres(self.url, statement_ms=0, lock_ms=60_000, idle_ms=0)
+        try:
+            with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as guard:
+                guard.exec_driver_sql(f"SELECT pg_advisory_lock({_MIGRATION_LOCK})")
+                yield engine  # the lock goes with the connection, whatever happens
+        finally:
+            engine.dispose()
 
     def close(self) -> None:
         """Close all connections."""
@@ -83,7 +104,35 @@ def _sqlite(url: str) -> Engine:
     return engine
 
 
-def _postgres(url: str) -> Engine:
-    # Timeouts: a query that holds a lock for long must fail, not queue the whole service behind it.
-    options = "-c statement_timeout=15000 -c lock_timeout=5000 -c timezone=UTC"
-    return create_engine(url, pool_size=8, max_overflow=8, pool_pre_ping=True, connect_args={"options": options})
+def _postgres(url: str, *, statement_ms: int = 15_000, lock_ms: int = 5_000, idle_ms: int = 60_000) -> Engine:
+    # A query that holds a lock for long must fail, not queue the whole service behind it; a process that is stopped
+    # in the middle of a transaction must not keep its locks; a server that is gone must be noticed within seconds.
+    options = (
+        f"-c statement_timeout={statement_ms} -c lock_timeout={lock_ms}"
+        f" -c idle_in_transaction_session_timeout={idle_ms} -c timezone=UTC"
+    )
+    network = {
+        "connect_timeout": 5,
+        "keepalives_idle": 10,
+        "keepalives_interval": 3,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 15_000,
+    }
+    # Threads that write are few (sinks, rounds); requests come from a pool of forty. max_connections of the server:
+    # (_POOL + _MORE) a process.
+    return create_engine(
+        url, pool_size=_POOL, max_overflow=_MORE, pool_pre_ping=True, connect_args={"options": options, **network}
+    )
+
+
+def is_passing(error: BaseException) -> bool:
+    """True when the same transaction may well succeed if it is tried again: two that waited for each other, a lock
+    that was not to be had in time, a database that was away for a moment."""
+    if not isinstance(error, DBAPIError):
+        return False
+    if isinstance(error.orig, sqlite3.OperationalError):
+        return error.orig.sqlite_errorname.startswith(("SQLITE_BUSY", "SQLITE_LOCKED"))
+    state = getattr(error.orig, "sqlstate", None)
+    if state is None:  # said by the driver: no connection, or one that broke off
+        return error.connection_invalidated or isinstance(error, OperationalError)
+    return state in _PASSING or state.startswith(("08", "57P"))

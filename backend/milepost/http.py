@@ -7,11 +7,13 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from milepost.access.scope import request_scope
-from milepost.errors import Invalid, MilepostError, TooLarge
+from milepost.db import is_passing
+from milepost.errors import Invalid, MilepostError, TooLarge, Unavailable
 
 MAX_BODY_BYTES = 1_000_000
 _SHOWN = 20
@@ -38,7 +40,7 @@ _CODES = {
     413: f"too_large: more than {MAX_BODY_BYTES} bytes",
     422: "validation: a field is wrong",
     429: "rate_limited: try again later",
-    503: "unavailable: this process does not run that part",
+    503: "unavailable: this process does not run that part, or the database is busy; nothing was changed",
 }
 PROBLEMS: dict[int | str, dict[str, Any]] = {
     status: {"description": text, "content": {"application/problem+json": {"schema": Problem.model_json_schema()}}}
@@ -53,6 +55,7 @@ def install(api: FastAPI) -> None:
     api.add_exception_handler(MilepostError, _domain)
     api.add_exception_handler(RequestValidationError, _malformed)
     api.add_exception_handler(HTTPException, _plain)
+    api.add_exception_handler(DBAPIError, _database)
     api.add_exception_handler(Exception, _unexpected)
 
 
@@ -136,6 +139,14 @@ def _plain(_request: Request, error: Exception) -> JSONResponse:
     return JSONResponse(
         body, status_code=error.status_code, headers=error.headers, media_type="application/problem+json"
     )
+
+
+def _database(request: Request, error: Exception) -> JSONResponse:
+    """Two commands that waited for each other, or a database that is away: not a defect, and nothing was changed."""
+    if not is_passing(error):
+        raise error
+    _log.warning("%s %s: %s", request.method, request.url.path, error)
+    return _answer(Unavailable("the database is busy or away, nothing was changed by this request; send it again"))
 
 
 def _unexpected(request: Request, error: Exception) -> JSONResponse:
