@@ -14,8 +14,9 @@ _FIRST_M = 1.0
 _FIRST_OF_MANY_M = 10.0
 _MANY = 250_000
 _STEP = 3.0
-# The library recurses once per point in the worst case (a zigzag that decays); 50,000 points overflow a thread's stack.
-_AT_ONCE = 8_192
+# The library recurses once per point and takes n² steps in the worst case (a zigzag that decays): 50,000 points at once
+# overflow a thread's stack, 100,000 in pieces of 8,192 took 96 s. An ordinary way costs the same in small pieces.
+_AT_ONCE = 512
 _REFINED_POINTS = 500_000  # points looked at while the tolerance is brought down again
 
 
@@ -50,7 +51,7 @@ def _refined(
     points: np.ndarray, kept: np.ndarray, fixed: np.ndarray, best: np.ndarray, step_m: float, spent_m: float, most: int
 ) -> tuple[np.ndarray, float]:
     """Bring the last tolerance down again as far as `most` allows, by halves."""
-    low, high = (step_m / _STEP if spent_m else 0.0), step_m
+    low, high = 0.0, step_m
     for _ in range(min(7, _REFINED_POINTS // len(kept))):
         middle = (low + high) / 2
         tried = _pass(points, kept, fixed, middle)
