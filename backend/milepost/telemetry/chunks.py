@@ -24,6 +24,7 @@ _DEFLATED, _EMPTY = 1 << 4, 1 << 5
 _BITS = 255
 _SCALES = (1, 0, 2, 3)  # tried in this order; the wire's steps are 0.1
 _LEVEL = 6
+_MOST_ROWS = 10_000_000
 _WIDTHS = (np.dtype("<i1"), np.dtype("<i2"), np.dtype("<i4"), np.dtype("<i8"))
 _UNKNOWN_COLUMN = "unknown"
 _CAN_BE_UNKNOWN = (*WHOLES, *FLOATS)
@@ -94,6 +95,8 @@ def _opened(body: bytes) -> tuple[int, int, memoryview]:
     crc, form, number = _HEAD.unpack_from(body)
     if zlib.crc32(memoryview(body)[4:]) != crc:
         raise Damaged("the checksum does not fit")
+    if number > _MOST_ROWS:
+        raise Damaged(f"{number} rows are more than an hour can hold")
     if form not in (_ROWS, _COLUMNS):
         raise Damaged(f"form {form} is unknown to this version")
     return form, number, memoryview(body)[_HEAD.size :]
@@ -185,7 +188,7 @@ def _decoded(rest: memoryview, number: int, names: Sequence[str]) -> dict[str, n
             values, at = _read_numbers(rest, at, number, skip=name not in wanted)
             if values is not None:
                 found[name] = values if name not in FLOATS else _floats(values, scale)
-    except (IndexError, ValueError, zlib.error) as error:
+    except (IndexError, ValueError, OverflowError, zlib.error) as error:
         raise Damaged(f"columns of {number} rows: {error}") from error
     bits = found.pop(_UNKNOWN_COLUMN)
     if bits.any():

@@ -8,6 +8,8 @@ import math
 
 from milepost.ingest.reading import FixBody, Reading
 
+# Stores number them by their place here: only append.
+REASONS = ("range", "null_island", "no_fix", "future", "past", "speed", "spike", "disagrees")
 # The fastest a truck, and for a margin anything on a ferry or a train under it, really moves.
 MAX_SPEED_MPS = 70.0
 _NOISE_M = 150.0  # a jump within this is noise of the receiver, whatever the time between
@@ -24,7 +26,7 @@ def judge(prev: Reading | None, cur: Reading, next: Reading | None = None) -> st
     """Why a fix belongs into quarantine, or None when it is good. Readings of other kinds are always good.
 
     `prev`, `next`: the good fix before and the fix after it in time, None where there is none (yet).
-    Reasons: range, null_island, no_fix, future, past, speed, spike, disagrees.
+    Reasons: those of REASONS.
     """
     body = cur.body
     if not isinstance(body, FixBody):

@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from milepost.telemetry import chunks
+from milepost.telemetry.quality import REASONS
 from milepost.telemetry.rows import ROW, merged
 from milepost.telemetry.seen import Ranges
 from milepost.times import now_ms
@@ -96,6 +97,7 @@ class StoreFile:
         with self.tx() as conn:
             for statement in _SCHEMA.split(";"):
                 conn.execute(statement)
+            conn.executemany("INSERT OR IGNORE INTO reason VALUES (?, ?)", enumerate(REASONS, 1))
 
     def close(self) -> None:
         """Close the file; nobody may use it after."""
