@@ -16,7 +16,7 @@ from milepost.orders import service as orders
 from milepost.orders.bodies import BODIES
 from milepost.times import now_ms, parse_rfc3339
 from milepost.web import clock_view, orders_view, views
-from milepost.web.forms import acts, offers, starts
+from milepost.web.forms import acts, behind, offers, starts
 from milepost.web.forms.view import form_of
 from milepost.web.i18n import translator
 from milepost.web.order_words import load_text, place_words
@@ -40,7 +40,9 @@ def side_of(request: Request, conn: Connection, me: Principal, number: str) -> R
     clock_view.with_promises(row["road"], running, now)
     sites = {key: views.site_name(site, language) for key, site in views.sites_by_id(conn, SYSTEM).items()}
     near = near_branches(conn, me, row["id"], detail["allowed"], language)
-    contacts = _contacts(orders.evidence_of(conn, me, row["id"]))
+    facts = orders.evidence_of(conn, me, row["id"])
+    contacts = _contacts(facts)
+    seen = behind.Seen(row, facts, running, orders_view.last_day(conn, row, now))
     waiting = [each for each in running if each["waiting"]]
     pressing = waiting[0] if waiting else None
     choices = offers.of_order(offers.everywhere(conn, me, language, t), row, (), t, lambda *_: "")
@@ -60,7 +62,7 @@ def side_of(request: Request, conn: Connection, me: Principal, number: str) -> R
         "reroutes": (row.get("counters") or {}).get("reroutes", 0),
         "contacts": contacts[:_CONTACTS],
         "needs": _needs(row, detail, contacts, t) if "accept" in detail["allowed"] else [],
-        "forms": _forms(row, detail, me, choices, near, t),
+        "forms": _forms(row, detail, behind.offered(detail["allowed"], seen), me, choices, near, t),
         "choices": choices.choices,
         "key": new_id(),
     }
@@ -78,11 +80,13 @@ def near_branches(conn: Connection, me: Principal, order_id: str, allowed: Seque
     ]  # fmt: skip
 
 
-def _forms(row: Row, detail: Row, me: Principal, choices: offers.Offers, near: list[Row], t: Any) -> Row:
+def _forms(
+    row: Row, detail: Row, allowed: list[str], me: Principal, choices: offers.Offers, near: list[Row], t: Any
+) -> Row:
     """The forms at the foot of the panel: what comes next, then what else the desk does; the log has its own."""
-    first, _ = acts.arranged(row["state"], detail["allowed"], row["type"])
+    first, _ = acts.arranged(row["state"], allowed, row["type"])
     shown = [command for command in first if command != "contact"]
-    shown += [command for command in _ALSO if command in detail["allowed"] and command not in shown]
+    shown += [command for command in _ALSO if command in allowed and command not in shown]
 
     def form(command: str) -> Row:
         start = starts.of(command, row, detail, me)
@@ -93,7 +97,7 @@ def _forms(row: Row, detail: Row, me: Principal, choices: offers.Offers, near: l
 
     return {
         "acts": [form(command) for command in shown[:6]],
-        "contact": form("contact") if "contact" in detail["allowed"] else None,
+        "contact": form("contact") if "contact" in allowed else None,
     }
 
 

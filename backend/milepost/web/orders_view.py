@@ -2,12 +2,15 @@
 
 import json
 from collections.abc import Callable, Iterable
+from datetime import date, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, or_
 
 from milepost.access.model import Principal
 from milepost.access.scope import readable
+from milepost.orders import projector
+from milepost.orders.model import too_late
 from milepost.orders.tables import order
 from milepost.plan.tables import unit
 from milepost.web.texts import TEXTS
@@ -97,6 +100,29 @@ def by_number(conn: Connection, me: Principal, number: str, t: Translate) -> Row
     statement = readable(me, order).where(or_(order.c.number == number, order.c.id == number))
     row = conn.execute(statement).mappings().first()
     return None if row is None else view(dict(row), t)
+
+
+def linked(conn: Connection, me: Principal, row: Row, t: Translate) -> list[Row]:
+    """The orders that belong to this one and that the person may see: {number, relation, at}, in the order told."""
+    ids = {each["other"] for each in row["links"]}
+    if not ids:
+        return []
+    statement = readable(me, order, order.c.id, order.c.number).where(order.c.id.in_(sorted(ids)))
+    numbers = {found["id"]: found["number"] for found in conn.execute(statement).mappings()}
+    return [
+        {"number": numbers[each["other"]], "relation": word(t, "relation", each["relation"]), "at": each["at"]}
+        for each in row["links"]
+        if each["other"] in numbers
+    ]
+
+
+def last_day(conn: Connection, row: Row, now: int) -> bool:
+    """True when no day is left to which an order may be postponed (N-04). `now`: UTC ms."""
+    if row["d0"] is None:
+        return False
+    limits = projector.limits(conn).limits(row["channel"], row["customer_class"], now)
+    tomorrow = projector.calendar().local(now).date() + timedelta(days=1)
+    return too_late(tomorrow, date.fromisoformat(row["d0"]), limits.postpone_max_days)
 
 
 def card(row: Row) -> Row:

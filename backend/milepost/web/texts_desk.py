@@ -84,6 +84,7 @@ DESK_TEXTS: dict[str, tuple[str, str]] = {
     "order.clock.more": ("另有 {n} 个：提醒、已作废或未用", "{n} more: reminders, set aside, not used"),
     "order.difference": ("差异", "difference"),
     "order.short": ("缺", "short"),
+    "order.links": ("相关订单", "Orders that belong to it"),
     "order.deliveries": ("送货", "Deliveries"),
     "order.attempt": ("第 {n} 次", "attempt {n}"),
     "order.counters": ("计数", "Counters"),

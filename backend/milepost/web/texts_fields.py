@@ -156,6 +156,7 @@ FIELD_TEXTS: dict[str, tuple[str, str]] = {
     "reason.other": ("其他", "Other"),
     "reason.note": ("客户的原话", "In the customer's words"),
     "hold.data": ("资料待核", "data to be checked"),
+    "hold.price": ("等报价", "price"),
     "hold.payment": ("等付款", "payment"),
     "hold.customer": ("等客户", "customer to answer"),
     "hold.goods": ("等货", "goods"),
@@ -166,6 +167,9 @@ FIELD_TEXTS: dict[str, tuple[str, str]] = {
     "relation.supplementary": ("追加", "added to it"),
     "relation.replacement": ("替换", "replaces it"),
     "relation.split": ("拆单", "split from it"),
+    "relation.supplementary_of": ("原订单", "the order it was added to"),
+    "relation.replacement_of": ("被替换的订单", "the order it replaces"),
+    "relation.split_of": ("拆自", "the order it was split from"),
     "relation.return": ("退货", "return of it"),
     "relation.claim": ("理赔", "claim about it"),
     # the form itself
@@ -208,6 +212,9 @@ FIELD_TEXTS: dict[str, tuple[str, str]] = {
     "fault.unknown": ("没有“{text}”，或不在您的范围内。", "There is no “{text}”, or it is not within your scope."),
     "fault.unchanged": ("没有改动。改了再提交。", "Nothing differs from the order. Change something first."),
     "fault.pair": ("“{text}”里没有等号，写成“字段 = 值”。", "“{text}” has no equals sign; write “field = value”."),
+    "fault.no_parts": ("填上分出去的数量。", "Say how much goes into a new order."),
+    "fault.nothing_left": ("全分出去本单就没有货了，留一部分。", "Nothing would be left here; leave one part in."),
+    "fault.no_goods": ("新单 {n} 有地址或日期，没有货。", "New order {n} has a place or a day, and no goods."),
     "fault.other": ("{text}", "{text}"),
     "fault.some": ("有 {n} 处要改，内容都还在。", "To correct: {n}; what you typed is still here."),
     # refusals

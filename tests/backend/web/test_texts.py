@@ -8,11 +8,12 @@ import pytest
 import milepost.web
 from milepost.access.model import ROLES
 from milepost.clocks.todo import TO_DO
-from milepost.orders.bodies import BODIES, Request
+from milepost.orders.bodies import Request
 from milepost.orders.guards import GUARDS
 from milepost.orders.model import STAGES, STATES
 from milepost.orders.vocabulary import KINDS
 from milepost.web.forms.acts import ASKED, GROUPS
+from milepost.web.forms.bodies import FORMS
 from milepost.web.forms.describe import inputs_of, line_columns
 from milepost.web.forms.view import label_of
 from milepost.web.i18n import pick_language, script_texts, translator
@@ -58,8 +59,8 @@ def test_every_key_that_python_names_exists() -> None:
 
 @pytest.mark.parametrize(
     "key",
-    [*(f"stage.{s}" for s in STAGES), *(f"ostate.{s}" for s in STATES), *(f"act.{c}" for c in BODIES)]
-    + [f"help.{command}" for command in BODIES]
+    [*(f"stage.{s}" for s in STAGES), *(f"ostate.{s}" for s in STATES), *(f"act.{c}" for c in FORMS)]
+    + [f"help.{command}" for command in FORMS]
     + [f"effect.{command}" for command in ASKED]
     + [f"group.{group}" for group in GROUPS]
     + [f"fact.{kind}" for kind in KINDS]
@@ -79,7 +80,7 @@ def test_every_input_of_every_command_has_a_label_of_its_own(language: str) -> N
     t = translator(language)
     unnamed = {
         f"{command}: {each.name}"
-        for command, body in {**BODIES, "create": Request}.items()
+        for command, body in {**FORMS, "create": Request}.items()
         for each in inputs_of(command, body)
         if each.widget != "hidden" and label_of(command, each.name, t) == each.name
     }
@@ -89,7 +90,7 @@ def test_every_input_of_every_command_has_a_label_of_its_own(language: str) -> N
 def test_every_choice_of_every_command_has_its_words() -> None:
     unnamed = {
         f"opt.{each.path[-1]}.{choice}"
-        for command, body in {**BODIES, "create": Request}.items()
+        for command, body in {**FORMS, "create": Request}.items()
         for each in inputs_of(command, body)
         if each.widget == "choice"
         for choice in each.choices

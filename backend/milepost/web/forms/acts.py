@@ -36,7 +36,7 @@ ELSEWHERE: dict[str, tuple[str, ...]] = {
 }
 GROUPS: dict[str, tuple[str, ...]] = {
     "desk": ("submit", "assign", "accept", "reroute", "confirm", "edit", "postpone", "hold", "release",
-             "cancel-request", "cancel", "cancel-reason"),
+             "cancel-request", "cancel", "cancel-reason", "append", "split", "copy"),
     "talk": ("contact", "remark", "note-printed", "price", "payment", "link", "exempt"),
     "pickup": ("pickup-agreed", "pickup-done", "handed-in"),
     "store": ("pick-list", "picked", "line-short", "ready", "units", "bind-unit", "unbind-unit", "weighed", "waybill"),
@@ -56,7 +56,7 @@ DANGER = ("cancel", "refuse", "retract", "receipt-lost")
 
 # Why somebody does not ship (EO-18); the customer's own words stand beside it.
 CANCEL_REASONS = ("not_shipping", "price", "twice", "untrue", "forbidden", "too_late", "other")
-HOLDS = ("data", "payment", "customer", "goods")
+HOLDS = ("data", "payment", "price", "customer", "goods")
 RELATIONS = ("supplementary", "replacement", "split", "return", "claim")
 PAYMENTS = ("paid", "part", "unpaid", "refunded")
 ASKERS = ("customer", "desk")

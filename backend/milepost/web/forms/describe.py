@@ -11,6 +11,7 @@ from pydantic import BaseModel, StringConstraints
 from pydantic.fields import FieldInfo
 
 from milepost.orders.bodies import Changes, Line, Position, UnitIn
+from milepost.orders.bodies_desk import Part
 
 # Left out of pages: what only devices and programs know.
 _NOT_ASKED = frozenset({"source", "lat", "lng", "placed_at", "number"})
@@ -21,6 +22,8 @@ _RARE_OF = {("sign", "trip"), ("sign", "units"), ("sign-abnormal", "trip"), ("si
             ("load-override", "trip"), ("raise", "trip"), ("raise", "eta"), ("load", "door"), ("unload", "door"),
             ("pass-back", "door"), ("submit", "branch"), ("complaint-lodge", "complaint"), ("claim-lodge", "claim"),
             ("split-consented", "trip")}  # fmt: skip
+# Whole parts of a form, or one field of them, that most people leave as they are.
+_RARE_PARTS = {("append", "to"), ("append", "dates.order"), ("append", "dates.pickup"), ("append", "dates.pickup_to")}
 _LONG = 200  # texts that may be longer get more than one row
 _BY_NAME = {
     "branch": "branch", "to_branch": "branch", "site": "site", "terminal": "site", "warehouse": "site",
@@ -57,6 +60,8 @@ _BY_COMMAND = {
     ("retract", "target"): "fact",
     ("correct", "target"): "fact",
 }
+
+_TABLES: dict[Any, str] = {Line: "lines", Part: "parts", UnitIn: "units-made"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +128,7 @@ def _input(command: str, path: tuple[str, ...], field: FieldInfo, inner: Any, mu
         else _BY_COMMAND.get((command, own)) or _BY_NAME.get(path[-1]) or _widget(field, inner, choices, longest)
     )
     rare = path[-1] in _RARE or (command, own) in _RARE_OF
+    rare = rare or (command, path[0]) in _RARE_PARTS or (command, ".".join(path)) in _RARE_PARTS
     if widget == "must":
         must = True
     return Input(".".join(path), path, widget, must, rare and not must, choices, low, high, longest)
@@ -142,7 +148,7 @@ def _widget(field: FieldInfo, inner: Any, choices: tuple[str, ...], longest: int
     origin = get_origin(inner)
     if origin is list:
         item = _unwrapped(get_args(inner)[0])[0]
-        return "lines" if item is Line else "units-made" if item is UnitIn else "list"
+        return _TABLES.get(item, "list")
     if origin is dict:
         return "pairs"
     return "area" if longest is not None and longest > _LONG else "text"

@@ -91,6 +91,8 @@ def _value(each: Input, given: Texts, zone: ZoneInfo, ids: Mapping[str, Mapping[
     match each.widget:
         case "lines":
             return _lines(each.name, given, ids.get("site", {}))
+        case "parts":
+            return None  # read together with the order's lines (parts.py)
         case "units-made":
             return _units_made(each.name, text)
         case "units":

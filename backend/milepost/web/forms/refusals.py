@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from milepost.errors import Conflict, Forbidden, IllegalStep, Invalid, MilepostError
-from milepost.orders.transitions import STEPS
+from milepost.orders.transitions import DERIVED_STATES, STEPS
 from milepost.times import parse_rfc3339
 from milepost.web.texts import TEXTS
 
@@ -28,7 +28,8 @@ def told(
     if isinstance(error, Conflict):
         return made | {"text": _changed(error, t, clock, names or {}), "exact": ""}
     if isinstance(error, IllegalStep):
-        by_state = command in STEPS and detail["state"] not in STEPS[command].states
+        states = STEPS[command].states if command in STEPS else DERIVED_STATES.get(command, (detail["state"],))
+        by_state = detail["state"] not in states
         state = _word(t, "ostate", detail["state"])
         text = (
             t("refused.illegal", state=state, act=act) if by_state else t("refused.guard", act=act, why=_why(error, t))

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from milepost.access.model import Principal
 from milepost.times import now_ms
+from milepost.web.forms import parts
 from milepost.web.forms.describe import line_columns
 from milepost.web.forms.view import ROWS
 
@@ -39,6 +40,8 @@ def of(command: str, order: Row, detail: Row, me: Principal) -> dict[str, str]:
             return {"hold": held[0]} if len(held) == 1 else {}
         case "raise":
             return {"stage": order["current"] or ""}
+        case "split":
+            return parts.start(order["lines"])
         case "route":
             return {"mode": order["mode"] or ""}
         case _:

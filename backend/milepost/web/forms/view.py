@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from milepost.web.forms import acts
+from milepost.web.forms import acts, parts
 from milepost.web.forms.describe import Input, inputs_of, line_columns
 from milepost.web.forms.offers import Offers
 from milepost.web.forms.reading import Texts, Wrong, first, rows_of
@@ -88,7 +88,7 @@ def placed(wrong: Wrong | None, described: tuple[Input, ...], t: Translate) -> t
     beside: dict[str, str] = {}
     general: list[str] = []
     names = {each.name for each in described}
-    tables = {each.name for each in described if each.widget == "lines"}
+    tables = {each.name for each in described if each.widget in ("lines", "parts")}
     for where, kind, values in wrong.faults if wrong else ():
         text = t(f"fault.{kind}", **values) if values else t(f"fault.{kind}")
         parts = where.split(".")
@@ -139,6 +139,8 @@ def _input(
     }
     if each.widget == "lines":
         shown |= _table(each.name, t, given, faults, rows, start)
+    if each.widget == "parts":
+        shown |= parts.table(offers.choices.get("line", []), start, given, faults, t)
     if each.widget == "reason":
         shown["note"] = first(given, f"{each.name}.note") if given is not None else ""
     return shown

@@ -18,11 +18,12 @@ from milepost.ids import new_id
 from milepost.masterdata import service as masterdata
 from milepost.notify.repository import names_of
 from milepost.orders import service as orders
-from milepost.orders.bodies import BODIES
+from milepost.orders.authority import roles_over
 from milepost.orders.model import STAGES
 from milepost.times import now_ms, parse_rfc3339
 from milepost.web import charts, clock_view, formats, orders_view, qr, views
-from milepost.web.forms import acts, offers, refusals, starts
+from milepost.web.forms import acts, behind, offers, refusals, starts
+from milepost.web.forms.bodies import FORMS
 from milepost.web.forms.reading import Texts, Wrong
 from milepost.web.forms.view import form_of
 from milepost.web.i18n import translator
@@ -109,7 +110,8 @@ def show(
         stage=stage if stage in STAGES else "",
         due_text=lambda due: clock_view.due_text(due, zone, now),
         clocks=clock_view.table(running, now, zone, language, t),
-        acts=_forms(conn, me, row, detail, facts, language, zone, now, returned),
+        acts=_forms(conn, me, row, detail, facts, running, language, zone, now, returned),
+        links=orders_view.linked(conn, me, row, t),
         key=new_id(),
         problem=_problem(conn, returned, detail, t, lambda at: _clock(at, zone, now)),
         done=done,
@@ -125,6 +127,7 @@ def _forms(
     row: dict[str, Any],
     detail: dict[str, Any],
     facts: list[dict[str, Any]],
+    running: list[dict[str, Any]],
     language: str,
     zone: ZoneInfo,
     now: int,
@@ -132,7 +135,13 @@ def _forms(
 ) -> dict[str, Any]:
     """Every command allowed now as a form, arranged; and the choices that text inputs suggest."""
     t = translator(language)
-    first, groups = acts.arranged(row["state"], detail["allowed"], row["type"])
+    seen = behind.Seen(row, facts, running, orders_view.last_day(conn, row, now))
+    roles = roles_over(me, row)
+    offered = behind.offered(detail["allowed"], seen)
+    offered += behind.derived(seen, detail["allowed"], roles)
+    if returned and returned.command in detail["allowed"] and returned.command not in offered:
+        offered.append(returned.command)  # its form has come back: what was typed is kept
+    first, groups = acts.arranged(row["state"], offered, row["type"])
     choices = offers.of_order(
         offers.everywhere(conn, me, language, t), row, facts, t, lambda at, s=False: _clock(at, zone, now, s)
     )
@@ -143,7 +152,7 @@ def _forms(
         back = returned if returned and returned.command == command else None
         start = starts.of(command, row, detail, me)
         return form_of(
-            command, BODIES[command], t, choices,
+            command, FORMS[command], t, choices,
             start=start, given=back.given if back else None, wrong=back.wrong if back else None,
             rows=starts.rows_needed(start), near=near, folded=starts.folded(row),
         )  # fmt: skip
@@ -151,7 +160,12 @@ def _forms(
     return {
         "next": [form(command) for command in first],
         "groups": [(name, [form(command) for command in commands]) for name, commands in groups],
-        "open": bool(returned) and returned.command not in first and returned.command in detail["allowed"],
+        "open": bool(returned) and returned.command not in first and returned.command in offered,
+        "not_now": [
+            (t(f"act.{name}"), t(why))
+            for name, why in behind.not_now(detail["allowed"], seen, roles)
+            if name not in offered
+        ],
         "choices": choices.choices,
     }
 

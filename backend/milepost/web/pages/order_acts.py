@@ -12,11 +12,13 @@ from milepost.access.deps import Me, database
 from milepost.access.model import Principal
 from milepost.db import Database
 from milepost.errors import Invalid, MilepostError, NotFound
-from milepost.orders import carry
+from milepost.numbers import FORM
+from milepost.orders import carry, derive
 from milepost.orders import service as orders
-from milepost.orders.bodies import BODIES, Command
+from milepost.orders.bodies import Command, Split
 from milepost.web import orders_view
-from milepost.web.forms import offers, starts
+from milepost.web.forms import offers, parts, starts
+from milepost.web.forms.bodies import FORMS
 from milepost.web.forms.describe import inputs_of
 from milepost.web.forms.reading import Texts, Wrong, body_of, first
 from milepost.web.i18n import translator
@@ -26,6 +28,7 @@ from milepost.web.render import language_of
 from milepost.web.route import PageRoute
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
+_DERIVED = {"split": derive.split, "append": derive.extend, "copy": derive.copy}
 _KEY = re.compile(r"[\x21-\x7e]{1,128}")
 
 
@@ -38,18 +41,20 @@ async def act(number: str, command: str, request: Request, me: Me) -> Response:
 
 def _act(request: Request, me: Principal, number: str, command: str, given: Texts) -> Response:
     db = database(request)
-    if command not in BODIES:
+    if command not in FORMS:
         raise NotFound(f"no command {command!r} on this page")
     try:
         body = _body(request, db, me, number, command, given)
-        answer = carry.on_order(db, me, number, command, body, key_of(given), version_of(given))
+        answer = carry.on_order(db, me, number, command, body, key_of(given), version_of(given), _DERIVED.get(command))
     except Wrong as wrong:
         returned = Returned(command, given, wrong=wrong)
     except MilepostError as error:
         returned = Returned(command, given, error=error)
     else:
         back = first(given, "back")
-        target = inside(back) if back else f"/orders/{quote(number, safe='')}"
+        # A further order is looked at next; the parts of a split stand on the page of the first.
+        shown = answer["number"] if command in ("append", "copy") else number
+        target = inside(back) if back else f"/orders/{quote(shown, safe='')}"
         warned = ",".join(each["code"] for each in answer.get("warnings", ()))
         told = f"done={command}" + (f"&warned={quote(warned, safe=',')}" if warned else "")
         return RedirectResponse(f"{target}{'&' if '?' in target else '?'}{told}", status_code=303)
@@ -67,14 +72,17 @@ def _body(request: Request, db: Database, me: Principal, number: str, command: s
             raise NotFound(t("order.gone"))
         detail = orders.get(conn, me, row["id"])
         choices = offers.of_order(offers.everywhere(conn, me, language, t), row, (), t, lambda *_: "")
-    body = body_of(BODIES[command], inputs_of(command, BODIES[command]), given, zone, choices.ids)
+    if command == "split":
+        asked = {"parts": parts.read(given, row["lines"]), "override_by": first(given, "override_by") or None}
+        return Split.model_validate(asked, context=FORM)
+    body = body_of(FORMS[command], inputs_of(command, FORMS[command]), given, zone, choices.ids)
     if command == "edit":
         left = starts.changed_only(
             body.changes.model_dump(by_alias=True, mode="json"), starts.of("edit", row, detail, me)
         )
         if not left:
             raise Wrong([("changes.remark", "unchanged", {})])
-        body = BODIES["edit"].model_validate({**body.model_dump(by_alias=True, mode="json"), "changes": left})
+        body = FORMS["edit"].model_validate({**body.model_dump(by_alias=True, mode="json"), "changes": left})
     try:
         body.fields()
     except Invalid as error:
