@@ -24,7 +24,7 @@ _SMALL_ROWS = 32
 _MANY_SMALL = 48
 _RECORDS_AT_ONCE = 2_000
 _PAGES_A_CALL = 8_192  # given back to the disk, 32 MB
-_PAGES_KEPT = 256
+_PAGES_KEPT = 64
 _Job = Callable[[sqlite3.Connection, int, int], None]  # device, hour
 
 
@@ -35,6 +35,7 @@ class Upkeep:
         self._file = file
         self._raw_ms = raw_days * DAY_MS
         self._minute_ms = minute_days * DAY_MS
+        self._changed = False
         self._dropped_before = -(1 << 60)  # hour up to which everything has been dropped
 
     def run(self, now_ms: int) -> None:
@@ -47,7 +48,8 @@ class Upkeep:
         self._each(self._unfolded(below=oldest), self._expire, end)
         self._each(self._unfolded(below=due), self._fold, end)
         self._each(self._unfolded(from_hour=due), self._gather, end)
-        self._give_back()
+        if self._changed:
+            self._give_back()
 
     def _each(self, work: list[tuple[int, int]], job: _Job, end: float) -> None:
         for start in range(0, len(work), _HOURS_A_TRANSACTION):
@@ -94,6 +96,7 @@ class Upkeep:
         rows = merged([chunks.unfold(body) for _, _, body in pieces])
         newest = pieces[-1][0]
         brought = sum(each[1] for each in pieces)
+        self._changed = True
         conn.executemany("DELETE FROM piece WHERE id = ?", [(each[0],) for each in pieces[:-1]])
         conn.execute("UPDATE piece SET brought = ?, body = ? WHERE id = ?", (brought, form(rows), newest))
 
@@ -146,6 +149,7 @@ class Upkeep:
         good = rows[rows["reason"] == 0]
         if len(good):
             self._keep_minutes(conn, number, hour * HOUR_MS // DAY_MS, good)
+        self._changed = True
         conn.executemany("DELETE FROM piece WHERE id = ?", [(each[0],) for each in pieces])
         conn.execute("DELETE FROM unfolded WHERE hour = ? AND device = ?", (hour, number))
         self._file.marked.discard((hour, number))
@@ -190,9 +194,11 @@ class Upkeep:
 
     def _give_back(self) -> None:
         """Give a bounded number of free pages back to the disk, when they are many; the others are used again."""
+        self._changed = False
         with self._file.writer() as conn:
             free, pages = (conn.execute(f"PRAGMA {name}").fetchone()[0] for name in ("freelist_count", "page_count"))
             if free > max(_PAGES_KEPT, pages // 10):
+                self._changed = free > _PAGES_A_CALL  # then the next call goes on
                 # As a script: execute() would step once and free a single page.
                 conn.executescript(f"PRAGMA incremental_vacuum({min(free, _PAGES_A_CALL)})")
             conn.execute("PRAGMA busy_timeout=100")
