@@ -8,9 +8,8 @@ in between, the same call is made again, and repeats overwrite.
 import logging
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
-from itertools import groupby
 
 import numpy as np
 from sqlalchemy import Connection
@@ -22,6 +21,7 @@ from milepost.telemetry import influx_minutes, influx_sql
 from milepost.telemetry.influx_place import place_of
 from milepost.telemetry.influx_query import QueryReader, span
 from milepost.telemetry.influx_read import Readings, order
+from milepost.telemetry.influx_sql import HOUR_MS
 from milepost.telemetry.influx_write import InfluxAway, InfluxMisconfigured, LineWriter, Outcome
 from milepost.telemetry.lines import (
     BLOCK,
@@ -31,7 +31,7 @@ from milepost.telemetry.lines import (
     MOVED,
     QUARANTINED,
     clocks_of,
-    line_of,
+    lines_of,
     moved_line,
 )
 from milepost.telemetry.model import Fixes, Judged, Reading, StoreSize, StreamCounts
@@ -41,7 +41,12 @@ _log = logging.getLogger(__name__)
 _SINK = "telemetry"
 _DAY_MS = 86_400_000
 _EVER_MS = 1 << 62
-Key = tuple[str, int, int]  # device, stream, seq
+_REMEMBERED_STREAMS = 50_000
+Wanted = dict[influx_sql.Stream, dict[int, Judged]]  # by seq
+
+
+class WrittenByAnother(OSError):
+    """A stream was written by another process since we did (a device changed its worker). Made again, the call works."""
 
 
 class InfluxTelemetry:
@@ -67,6 +72,7 @@ class InfluxTelemetry:
         self._reader = QueryReader(self.place, read_token)
         self._raw = Readings(self._reader, self.place.bucket)
         self._writing = threading.Lock()
+        self._ranges: dict[influx_sql.Stream, influx_sql.Ranges] = {}  # as we left them
         self._touched: set[tuple[str, int]] = set()
         self._trouble: tuple[str, str, int] | None = None
         self.expired = 0  # readings that came too late to be kept, since the start
@@ -77,60 +83,97 @@ class InfluxTelemetry:
         self._writer.close()
         self._reader.close()
 
+    def generation(self) -> int:
+        """Always the same: a write says by itself, per stream, when another process was there (WrittenByAnother)."""
+        return 0
+
     # --- writing ---
 
     def write(self, readings: Sequence[Judged | Reading], position: int, spool: str = "") -> None:
-        """Store readings durably, then the position. Raises InfluxAway or InfluxMisconfigured (both OSError); the same
-        call may be made again."""
-        latest_of_key: dict[Key, Judged] = {}
+        """Store readings durably, then the position. Raises InfluxAway, InfluxMisconfigured or WrittenByAnother
+        (all OSError); the same call may be made again."""
+        wanted: Wanted = {}
         for each in readings:
             judged = each if isinstance(each, Judged) else Judged(each)
             reading = judged.reading
-            latest_of_key[reading.device, reading.stream, reading.seq] = judged
-        wanted = list(latest_of_key.values())
-        lines = [line_of(each) for each in wanted]
+            stream = reading.device, reading.stream
+            if stream not in wanted:
+                wanted[stream] = {}
+            wanted[stream][reading.seq] = judged
+        flat = [judged for some in wanted.values() for judged in some.values()]
+        lines = lines_of(flat)
         with self._writing, self._watched():
-            moved, judged_again = self._already_there(latest_of_key)
+            moved, judged_again = self._already_there(wanted)
             outcome = self._writer.write(self.place.bucket, lines + moved) if lines else Outcome()
-            self.expired += outcome.expired
-            self.written += len(lines) - len(outcome.refused) - outcome.expired
-            refused = {n: reason for n, reason in outcome.refused if n < len(lines)}
-            kept = [each for n, each in enumerate(wanted) if n not in refused] if refused else wanted
+            refused = [(flat[n], lines[n], reason) for n, reason in outcome.refused if n < len(lines)]
+            for judged, _, _ in refused:
+                del wanted[judged.reading.device, judged.reading.stream][judged.reading.seq]
             exact = {device: self._newest_good(device) for device in judged_again}
-            now = self._clock()
-            with self._db.tx() as conn:
-                if kept:
-                    influx_sql.enter_ranges(conn, _seqs(kept))
-                    good = [each.reading for each in kept if each.reason is None and each.reading.kind == "fix"]
-                    influx_sql.enter_latest(conn, good, exact)
-                    self._touch(conn, kept, now)
-                if refused:
-                    influx_sql.set_aside(conn, [(wanted[n], lines[n], why) for n, why in sorted(refused.items())], now)
-                if position > position_of(conn, _SINK, spool):
-                    store_position(conn, _SINK, spool, position)
+            self._enter(wanted, exact, refused, position, spool)
+            self.expired += outcome.expired
+            self.written += len(lines) - len(refused) - outcome.expired
 
-    def _already_there(self, wanted: dict[Key, Judged]) -> tuple[list[str], set[str]]:
+    def _enter(
+        self,
+        stored: Wanted,
+        exact: dict[str, Reading | None],
+        refused: list[tuple[Judged, str, str]],
+        position: int,
+        spool: str,
+    ) -> None:
+        """Write into the books what InfluxDB has now, and the position, in one transaction."""
+        now = self._clock()
+        fixes = {
+            stream: [each for each in some.values() if each.reading.kind == "fix"] for stream, some in stored.items()
+        }
+        newest: dict[str, Reading] = {}
+        for (device, _), some in fixes.items():
+            good = max((each for each in some if each.reason is None), key=order, default=None)
+            if good is not None and (device not in newest or order(Judged(newest[device])) < order(good)):
+                newest[device] = good.reading
+        with self._db.tx() as conn:
+            ranges = influx_sql.enter_ranges(conn, {stream: sorted(some) for stream, some in stored.items() if some})
+            influx_sql.enter_latest(conn, newest, exact)
+            self._touch(conn, fixes, now)
+            influx_sql.set_aside(conn, refused, now)
+            if position > position_of(conn, _SINK, spool):
+                store_position(conn, _SINK, spool, position)
+        if len(self._ranges) + len(ranges) > _REMEMBERED_STREAMS:
+            self._ranges.clear()
+        self._ranges |= ranges
+
+    def _already_there(self, wanted: Wanted) -> tuple[list[str], set[str]]:
         """What has to be looked at because some of these records are stored already: lines that mark the former points
         of records which now lie elsewhere in time, and devices whose last known place is judged anew."""
         if not wanted:
             return [], set()
         with self._db.read() as conn:
-            ranges = influx_sql.stored_ranges(conn, {key[:2] for key in wanted})
+            ranges = influx_sql.stored_ranges(conn, wanted)
+            self._alone(wanted, ranges)
             if not ranges:
                 return [], set()
             places = influx_sql.latest(conn, sorted({device for device, _ in ranges}))
         judged_again = set()
         for device, place in places.items():
-            again = wanted.get((device, place.stream, place.seq))
+            again = wanted.get((device, place.stream), {}).get(place.seq)
             if again is not None and (again.reason is not None or again.reading.at != place.at):
                 judged_again.add(device)
         repeats: dict[tuple[str, str], list[Reading]] = defaultdict(list)
-        for stream, group in groupby(sorted(wanted), key=lambda key: key[:2]):
-            for key in influx_sql.among(ranges.get(stream, []), group):
-                reading = wanted[key].reading
+        for stream, held in ranges.items():
+            for seq in influx_sql.among(held, sorted(wanted[stream])):
+                reading = wanted[stream][seq].reading
                 repeats[reading.device, reading.kind].append(reading)
         moved = [line for (device, kind), some in repeats.items() for line in self._moved(device, kind, some)]
         return moved, judged_again
+
+    def _alone(self, wanted: Wanted, ranges: dict[influx_sql.Stream, influx_sql.Ranges]) -> None:
+        """Raise when another process has written a stream since we did: judgements were passed without its fixes."""
+        others = [each for each in wanted if each in self._ranges and ranges.get(each, []) != self._ranges[each]]
+        for each in others:
+            del self._ranges[each]
+        if others:
+            device, stream = others[0]
+            raise WrittenByAnother(f"another process has written stream {stream} of {device}; judging it anew")
 
     def _moved(self, device: str, kind: str, repeats: list[Reading]) -> list[str]:
         """Lines that mark former points of repeated records as moved.
@@ -151,13 +194,17 @@ class InfluxTelemetry:
         found = self._raw.last(device, _EVER_MS, 1, state=GOOD)
         return found[0].reading if found else None
 
-    def _touch(self, conn: Connection, kept: Iterable[Judged], now: int) -> None:
+    def _touch(self, conn: Connection, fixes: dict[influx_sql.Stream, list[Judged]], now: int) -> None:
         """Mark the hours of fixes. Once is enough for an hour that is running: nobody thins it before it is over."""
-        hour_ms = influx_sql.HOUR_MS
-        fixes = (each.reading for each in kept if each.reading.kind == "fix")
-        new = {(each.device, each.at // hour_ms * hour_ms) for each in fixes} - self._touched
+        hours = {
+            (device, hour * HOUR_MS)
+            for (device, _), some in fixes.items()
+            for hour in {each.reading.at // HOUR_MS for each in some}
+        }
+        new = hours - self._touched
         influx_sql.touch(conn, new)
-        self._touched = {each for each in self._touched | new if each[1] + hour_ms > now}
+        if new:
+            self._touched = {each for each in self._touched | new if each[1] + HOUR_MS > now}
 
     @contextmanager
     def _watched(self) -> Generator[None]:
@@ -285,13 +332,6 @@ class InfluxTelemetry:
             "state": state, "error": error, "since": since,
             "written": self.written, "expired": self.expired, "refused": refused,
         }  # fmt: skip
-
-
-def _seqs(kept: Iterable[Judged]) -> dict[influx_sql.Stream, list[int]]:
-    found: dict[influx_sql.Stream, list[int]] = defaultdict(list)
-    for each in kept:
-        found[each.reading.device, each.reading.stream].append(each.reading.seq)
-    return found
 
 
 def _cursor(text: str) -> tuple[int, int, int]:

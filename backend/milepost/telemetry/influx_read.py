@@ -4,11 +4,14 @@ The server sorts by its own timestamps, whose digits below the millisecond are n
 by a LIMIT is completed to whole milliseconds first, sorted, and cut here.
 """
 
+from collections.abc import Iterator
+
 from milepost.telemetry.influx_query import QueryReader, rows_of, span
 from milepost.telemetry.lines import BLOCK, FIX_COLUMNS, GOOD, MOVED, QUARANTINED, RECORD_COLUMNS, judged_of
 from milepost.telemetry.model import Judged
 
 _EVER_MS = 1 << 62
+_DAY_MS = 86_400_000
 Order = tuple[int, int, int]  # at, stream, seq
 
 
@@ -28,11 +31,14 @@ class Readings:
         self, kind: str, device: str, from_ms: int, to_ms: int, limit: int, *, state: int | None = None
     ) -> list[Judged]:
         """The first `limit` of from_ms ≤ at < to_ms; `state`: of those in it."""
-        if to_ms <= from_ms or limit < 1:
-            return []
-        condition = f"{span(from_ms, to_ms)} AND {_state(state)}"
-        found = self._ask(kind, device, f"{condition} ORDER BY time LIMIT {limit}")
-        return self._completed(found, kind, device, limit, state)[:limit]
+        found: list[Judged] = []
+        for start, end in _windows(from_ms, to_ms, limit):
+            left = limit - len(found)
+            if left < 1:
+                break
+            piece = self._ask(kind, device, f"{span(start, end)} AND {_state(state)} ORDER BY time LIMIT {left}")
+            found += self._completed(piece, kind, device, left, state)[:left]
+        return found
 
     def last(self, device: str, to_ms: int, limit: int, *, state: int | None = None) -> list[Judged]:
         """The last `limit` fixes of at < to_ms, by time."""
@@ -75,6 +81,16 @@ class Readings:
             ]
             found = [each for each in found if each.reading.at != cut] + same
         return sorted(found, key=order)
+
+
+def _windows(from_ms: int, to_ms: int, limit: int) -> Iterator[tuple[int, int]]:
+    """A span in growing pieces. Without an end nearby the server reads all that follows, whatever the LIMIT: 3 of
+    85,000 fixes took 100 ms, and 3 within the next minutes take 2."""
+    width_ms = max(600_000, limit * 1000)
+    while from_ms < to_ms:
+        end_ms = to_ms if width_ms > _DAY_MS else min(to_ms, from_ms + width_ms)
+        yield from_ms, end_ms
+        from_ms, width_ms = end_ms, width_ms * 100
 
 
 def _state(state: int | None) -> str:

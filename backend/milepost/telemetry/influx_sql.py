@@ -33,43 +33,51 @@ def stored_ranges(conn: Connection, streams: Iterable[Stream], *, lock: bool = F
     return found
 
 
-def enter_ranges(conn: Connection, seqs: Mapping[Stream, list[int]]) -> None:
-    """Count seqs of streams as stored; a repeat changes nothing."""
+def enter_ranges(conn: Connection, seqs: Mapping[Stream, list[int]]) -> dict[Stream, Ranges]:
+    """Count rising seqs of streams as stored, a repeat changes nothing; returns what is stored now."""
+    if not seqs:
+        return {}
     if conn.dialect.name == "postgresql":  # a row must be there to be locked
         rows = [{"device": device, "stream": stream, "ranges": "[]"} for device, stream in sorted(seqs)]
         conn.execute(postgresql.insert(telemetry_stream).on_conflict_do_nothing(), rows)
     known = stored_ranges(conn, seqs, lock=True)
+    stored: dict[Stream, Ranges] = {}
     changed = []
-    for (device, stream), new in sorted(seqs.items()):
-        before = known.get((device, stream), [])
-        after = united(before, new)
+    for key, new in sorted(seqs.items()):
+        before = known.get(key, [])
+        stored[key] = after = united(before, new)
         if after != before:
+            device, stream = key
             changed.append({"device": device, "stream": stream, "ranges": json.dumps(after, separators=(",", ":"))})
     _upsert(conn, telemetry_stream, changed)
+    return stored
 
 
-def united(ranges: Ranges, seqs: Iterable[int]) -> Ranges:
-    """Ranges with further seqs, as few as possible."""
+def united(ranges: Ranges, seqs: Sequence[int]) -> Ranges:
+    """Ranges with further rising seqs, as few as possible."""
+    if not seqs:
+        return ranges
+    new = [[seqs[0], seqs[-1]]] if seqs[-1] - seqs[0] == len(seqs) - 1 else [[seq, seq] for seq in seqs]
     result: Ranges = []
-    for first, last in sorted([*ranges, *([seq, seq] for seq in seqs)]):
+    for first, last in sorted([*ranges, *new]):
         if result and first <= result[-1][1] + 1:
-            result[-1][1] = max(result[-1][1], last)
+            result[-1] = [result[-1][0], max(result[-1][1], last)]
         else:
             result.append([first, last])
     return result
 
 
-def among(ranges: Ranges, keys: Iterable[tuple[str, int, int]]) -> list[tuple[str, int, int]]:
-    """Those of some rising (device, stream, seq) whose seq lies in one of the ranges."""
+def among(ranges: Ranges, seqs: Sequence[int]) -> list[int]:
+    """Those of some rising seqs that lie in one of the ranges."""
     found = []
     n = 0
-    for key in keys:
-        while n < len(ranges) and ranges[n][1] < key[2]:
+    for seq in seqs:
+        while n < len(ranges) and ranges[n][1] < seq:
             n += 1
         if n == len(ranges):
             break
-        if ranges[n][0] <= key[2]:
-            found.append(key)
+        if ranges[n][0] <= seq:
+            found.append(seq)
     return found
 
 
@@ -100,21 +108,15 @@ def latest(conn: Connection, names: Sequence[str] | None = None) -> dict[str, Re
     return {row.device: _reading_of(row) for row in rows}
 
 
-def enter_latest(conn: Connection, good: Iterable[Reading], exact: Mapping[str, Reading | None]) -> None:
-    """Take new good fixes as last known places where they are newer. `exact`: what holds for a device whatever is
-    there (None: nothing any more), because the place that is there was judged again."""
-    newest: dict[str, Reading] = {}
-    for reading in good:
-        if reading.device not in exact:
-            before = newest.get(reading.device)
-            if before is None or _order(reading) > _order(before):
-                newest[reading.device] = reading
-    there = latest(conn, sorted(newest))
+def enter_latest(conn: Connection, newest: Mapping[str, Reading], exact: Mapping[str, Reading | None]) -> None:
+    """Take new good fixes, by device, as last known places where they are newer. `exact`: what holds for a device
+    whatever is there (None: nothing any more), because the place that is there was judged again."""
+    there = latest(conn, sorted(set(newest) - set(exact)))
     rows = [_latest_row(one) for one in exact.values() if one is not None]
     rows += [
         _latest_row(one)
         for device, one in sorted(newest.items())
-        if device not in there or _order(one) > _order(there[device])
+        if device not in exact and (device not in there or _order(one) > _order(there[device]))
     ]
     gone = [device for device, one in exact.items() if one is None]
     if gone:

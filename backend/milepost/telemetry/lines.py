@@ -13,7 +13,7 @@ point merge when it is written again, and one that is unknown now must not bring
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from functools import lru_cache
 from typing import Any
@@ -46,29 +46,59 @@ RECORD_COLUMNS = ("received_ms", "state", "bits", "body", "stream", "block")
 
 _CLOCK_NUMBER = {name: number for number, name in enumerate(CLOCKS)}
 _LAT, _LON, _ALT, _SPEED, _COURSE, _SATS, _HDOP = (1 << n for n in range(7))
+_ALL = 127
 _CLOCK_SHIFT, _SOURCE_SHIFT = 7, 9
 _CLOCK_MASK = 3
 _INT64 = 1 << 63
 
 
-def line_of(judged: Judged) -> str:
-    """One reading as a line. Raises ValueError for a body that JSON cannot hold."""
-    reading = judged.reading
-    seq = reading.seq
-    head = _head(reading.kind, reading.device, reading.stream, seq // BLOCK)
-    stamp = f"{reading.at}{seq % BLOCK:06d}" if reading.at > 0 else str(reading.at * BLOCK + seq % BLOCK)
-    if reading.kind == "fix":
-        return f"{head} {_fix_fields(reading, judged.reason)} {stamp}"
-    body = json.dumps(asdict(reading.body), separators=(",", ":"), allow_nan=False)
-    return (
-        f"{head} state=0i,received_ms={reading.received_at}i,bits={_CLOCK_NUMBER[reading.clock] << _CLOCK_SHIFT}i,"
-        f'body="{_quoted(body)}" {stamp}'
-    )
+def lines_of(readings: Iterable[Judged]) -> list[str]:
+    """One line a reading. Raises ValueError for a body that JSON cannot hold."""
+    lines = []
+    of, head = None, ""
+    for judged in readings:
+        reading = judged.reading
+        block, low = divmod(reading.seq, BLOCK)
+        series = (reading.kind, reading.device, reading.stream, block)
+        if series != of:
+            of, head = series, _head(*series)
+        if reading.kind == "fix":
+            fields = _usual_fields(reading, judged.reason) or _fix_fields(reading, judged.reason)
+        else:
+            fields = _record_fields(reading)
+        lines.append(f"{head} {fields} {reading.at * BLOCK + low}")
+    return lines
 
 
 def moved_line(kind: str, device: str, stream: int, seq: int, at: int) -> str:
     """The line that marks the point of a record as moved: it lies at another time from now on."""
     return f"{_head(kind, device, stream, seq // BLOCK)} state={MOVED}i {at * BLOCK + seq % BLOCK}"
+
+
+def _usual_fields(reading: Reading, reason: str | None) -> str | None:
+    """The fields of a good fix that knows everything: the usual case, in one piece. None for any other."""
+    body: Any = reading.body
+    lat, lon, alt_m, speed_mps, course_deg, sats, hdop = (
+        body.lat, body.lon, body.alt_m, body.speed_mps, body.course_deg, body.sats, body.hdop
+    )  # fmt: skip
+    if reason is not None or not (type(lat) is type(lon) is type(alt_m) is type(speed_mps) is float):
+        return None
+    if not (type(course_deg) is type(hdop) is float and type(sats) is int and 0 <= sats < 1000):
+        return None
+    total = lat + lon + alt_m + speed_mps + course_deg + hdop
+    if total - total != 0 or not (-400 < lat < 400 and -400 < lon < 400):
+        return None
+    bits = _ALL | _CLOCK_NUMBER[reading.clock] << _CLOCK_SHIFT | body.source << _SOURCE_SHIFT
+    return (
+        f"state=0i,lat_e6={round(lat * 1e6)}i,lon_e6={round(lon * 1e6)}i,alt_m={alt_m},speed_mps={speed_mps},"
+        f"course_deg={course_deg},sats={sats}i,hdop={hdop},received_ms={reading.received_at}i,bits={bits}i"
+    )
+
+
+def _record_fields(reading: Reading) -> str:
+    body = json.dumps(asdict(reading.body), separators=(",", ":"), allow_nan=False)
+    bits = _CLOCK_NUMBER[reading.clock] << _CLOCK_SHIFT
+    return f'state=0i,received_ms={reading.received_at}i,bits={bits}i,body="{_quoted(body)}"'
 
 
 def _fix_fields(reading: Reading, reason: str | None) -> str:
@@ -85,19 +115,19 @@ def _fix_fields(reading: Reading, reason: str | None) -> str:
         fields.append(f"lon_e6={round(lon * 1e6)}i")
     if (value := body.alt_m) is not None and value - value == 0:
         bits |= _ALT
-        fields.append(f"alt_m={float(value)!r}")
+        fields.append(f"alt_m={float(value)}")
     if (value := body.speed_mps) is not None and value - value == 0:
         bits |= _SPEED
-        fields.append(f"speed_mps={float(value)!r}")
+        fields.append(f"speed_mps={float(value)}")
     if (value := body.course_deg) is not None and value - value == 0:
         bits |= _COURSE
-        fields.append(f"course_deg={float(value)!r}")
+        fields.append(f"course_deg={float(value)}")
     if (value := body.sats) is not None and -_INT64 <= value < _INT64:
         bits |= _SATS
         fields.append(f"sats={value}i")
     if (value := body.hdop) is not None and value - value == 0:
         bits |= _HDOP
-        fields.append(f"hdop={float(value)!r}")
+        fields.append(f"hdop={float(value)}")
     fields.append(f"received_ms={reading.received_at}i,bits={bits}i")
     return ",".join(fields)
 
@@ -151,9 +181,9 @@ def minute_line(device: str, minute_ms: int, row: np.ndarray) -> str:
     at, lat_e6, lon_e6, speed_mps, course_deg, bits = row.tolist()
     fields = f"state={GOOD}i,at_ms={int(at)}i,lat_e6={int(lat_e6)}i,lon_e6={int(lon_e6)}i,bits={int(bits)}i"
     if not math.isnan(speed_mps):
-        fields += f",speed_mps={speed_mps!r}"
+        fields += f",speed_mps={speed_mps}"
     if not math.isnan(course_deg):
-        fields += f",course_deg={course_deg!r}"
+        fields += f",course_deg={course_deg}"
     return f"minute,device={_tag(device)} {fields} {minute_ms}000000"
 
 
