@@ -11,8 +11,10 @@ from milepost.telemetry.ways import GAP_MS, Span
 FIX_M = 15.0  # radius of a fix of unknown HDOP: a receiver between houses
 _HDOP_M = 5.0  # per unit of HDOP, 95 %
 _TRUCK_MPS = 33.0  # 120 km/h: nothing of ours is legally faster
-_MARGIN = 1.5  # how much faster than reported or needed a vehicle may have been between two fixes
-_WALK_MPS = 3.0
+# How much faster than reported or needed a vehicle may have been between two fixes. Measured on 120 tracks of delivery
+# drivers thinned to 15, 30 and 60 s: 99.98 % of the places left out lie within, at median radii of 31, 55 and 105 m.
+_MARGIN = 1.2
+_WALK_MPS = 2.0
 _LOOKED_AT = 8
 _WINDOWS_MS = (3_600_000, 86_400_000, 30 * 86_400_000, 4_000 * 86_400_000)
 
@@ -49,7 +51,7 @@ def whereabouts(before: Known | None, after: Known | None, at: int) -> Whereabou
 
     Between two fixes the place is on the great line between them, in proportion to time. The radius is that of the
     time-geographic prism (Pfoser & Jensen 1999): the farthest place from there that was reachable from the one fix and
-    could still reach the other, at 1.5 × the highest of the reported speeds and the speed needed, and 3 m/s more. After
+    could still reach the other, at 1.2 × the highest of the reported speeds and the speed needed, and 2 m/s more. After
     the last fix it grows by 33 m/s.
     """
     if before is None:
