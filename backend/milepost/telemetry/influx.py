@@ -46,7 +46,7 @@ Wanted = dict[influx_sql.Stream, dict[int, Judged]]  # by seq
 
 
 class WrittenByAnother(OSError):
-    """A stream was written by another process since we did (a device changed its worker). Made again, the call works."""
+    """Another process has written a stream since we did: its device changed hands. Made again, the call works."""
 
 
 class InfluxTelemetry:
@@ -84,7 +84,7 @@ class InfluxTelemetry:
         self._reader.close()
 
     def generation(self) -> int:
-        """Always the same: a write says by itself, per stream, when another process was there (WrittenByAnother)."""
+        """Always 0: a write notices by itself, per stream, when another process was there (WrittenByAnother)."""
         return 0
 
     # --- writing ---
@@ -227,10 +227,6 @@ class InfluxTelemetry:
         """The position of the last write from the spool of that key."""
         with self._db.read() as conn:
             return position_of(conn, _SINK, spool)
-
-    def generation(self) -> int:
-        """Always 0: a device has one writer at a time (the lease of its part); what changes hands is read again."""
-        return 0
 
     def track(self, device: str, from_ms: int, to_ms: int, limit: int = 100_000) -> list[Reading]:
         """Good fixes of from_ms ≤ at < to_ms by time."""
