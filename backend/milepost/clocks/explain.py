@@ -1,17 +1,16 @@
 """Clocks in plain words, in Chinese and English: due when, because of what, by which rule, and how it went."""
 
-import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
+from milepost.clocks.key_words import rule_in_words, value_in_words
 from milepost.clocks.words import DUTY, OTHER_START, START, STEP, VERDICT, WEEKDAYS, Pair
 
 if TYPE_CHECKING:  # the model shows itself with these words
     from milepost.clocks.model import ClockState
 
-_DURATION = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?")
 _UNITS: tuple[Pair, ...] = (("天", " d"), ("小时", " h"), ("分钟", " min"), ("秒", " s"))
 
 
@@ -29,9 +28,11 @@ def explain(state: "ClockState", language: str, zone: str | None = None) -> str:
     told = [f"{at(since)} {begun}" if n == 0 else f"{begun} at {at(since)}"]
     for step in state.why["steps"]:
         told += _step(step, n, at, since)
-    rule = state.clock + (f"{('，', ', ')[n]}{state.rule}" if state.rule else "")
+    rule = rule_in_words(state.rule, n) if state.rule else ""
     if n == 0:
+        rule = f"{state.clock}（{rule}）" if rule else state.clock
         return f"{head}：{'；'.join(told)}。规则 {rule}" + "".join(f"。{each}" for each in _outcome(state, n, at))
+    rule = f"{state.clock}, {rule}" if rule else state.clock
     return f"{head}: {'; '.join(told)} (rule {rule})" + "".join(f"; {each}" for each in _outcome(state, n, at))
 
 
@@ -103,16 +104,12 @@ class _Clock:
 
 
 def duration(value: str | int, n: int) -> str:
-    """A length in words: an ISO 8601 duration, working days (3wd), or milliseconds. `n`: 0 中文, 1 English."""
-    if isinstance(value, int):
-        days, rest = divmod(value // 1000, 86_400)
-        parts = [days, rest // 3600, rest // 60 % 60, rest % 60]
-    elif value.endswith("wd"):
-        count = value[:-2]
-        return (f"{count} 个工作日", f"{count} working day{'' if count == '1' else 's'}")[n]
-    else:
-        found = _DURATION.fullmatch(value)
-        parts = [int(part or 0) for part in found.groups()] if found else [0, 0, 0, 0]
+    """A length in words: a limit as the policy has it (`PT10M`, `3wd`: 10 minutes), or measured milliseconds, short
+    (10 min). `n`: 0 中文, 1 English."""
+    if isinstance(value, str):
+        return value_in_words(value, n)
+    days, rest = divmod(value // 1000, 86_400)
+    parts = [days, rest // 3600, rest // 60 % 60, rest % 60]
     named = [
         f"{part} {unit[0]}" if n == 0 else f"{part}{unit[1]}" for part, unit in zip(parts, _UNITS, strict=True) if part
     ]

@@ -1,13 +1,16 @@
 """Every clock explains itself in Chinese and English; what comes next is data (docs/clocks.md)."""
 
 import json
+import re
 from typing import Any
 
 import pytest
 
 from milepost.clocks.explain import duration, explain
+from milepost.clocks.key_words import KEY_NAMES, rule_in_words
 from milepost.clocks.ladder import ladder
 from milepost.clocks.model import shown
+from milepost.clocks.policy import KEYS
 from milepost.clocks.words import DUTY
 
 Tale = Any
@@ -18,11 +21,11 @@ def test_a_deferred_acceptance_in_both_languages(tale: Tale) -> None:
     clock = tale.clock("N-01", "2024-03-05 00:00")
     assert explain(clock, "en") == (
         "accept the order: due 2024-03-05 08:10: the order came in at 2024-03-04 23:59; that is outside 08:00–20:00, "
-        "so the clock starts at 08:00 (N-03); within 10 min (rule N-01, accept.limit=PT10M)"
+        "so the clock starts at 08:00 (N-03); within 10 minutes (rule N-01, accept within: 10 minutes)"
     )
     assert explain(clock, "zh") == (
         "应于 2024-03-05 08:10 或之前受理订单：2024-03-04 23:59 下单；"
-        "不在 08:00–20:00 之内，顺延至 08:00 起算（N-03）；10 分钟内。规则 N-01，accept.limit=PT10M"
+        "不在 08:00–20:00 之内，顺延至 08:00 起算（N-03）；10 分钟内。规则 N-01（受理时限：10 分钟）"
     )
 
 
@@ -190,7 +193,23 @@ def test_the_ladder_of_a_pickup(tale: Tale) -> None:
 
 def test_lengths_in_words() -> None:
     assert (
-        duration("P1DT2H", 1) == "1 d 2 h"
+        duration("P1DT2H", 1) == "1 day 2 hours"
         and duration("1wd", 1) == "1 working day"
         and duration("3wd", 0) == "3 个工作日"
+    )
+
+
+def test_every_key_of_the_policies_and_every_default_is_said_in_words() -> None:
+    """No code of the policy file (`accept.limit=PT10M`) comes before anybody's eyes."""
+    assert set(KEY_NAMES) == set(KEYS)
+    code = re.compile(r"[a-z]+[._][a-z]|\bPT?\d|\dwd|=")
+    for key in KEYS.values():
+        for n in (0, 1):
+            told = rule_in_words(f"{key.name}={key.text}", n)
+            assert not code.search(told), told
+    assert rule_in_words("accept.limit=PT1H30M, edit.max=2", 1) == (
+        "accept within: 1 hour 30 minutes; re-routings and edits at most: 2"
+    )
+    assert rule_in_words("accept.window=08:00/20:00, unbilled.follow_pickup=true", 0) == (
+        "受理计时的时段：08:00–20:00；当日不开单的截止随提货时限顺延：是"
     )
