@@ -5,10 +5,11 @@ What runs against the direction of imports (ingest feeding sinks above it, detec
 
 import secrets
 import socket
-from contextlib import ExitStack
+import threading
+import time
 from importlib.metadata import version
-from typing import Protocol
 
+import uvicorn
 from fastapi import FastAPI
 
 from milepost import http
@@ -24,28 +25,23 @@ from milepost.fleet.accounts import BrokerAccounts
 from milepost.fleet.outgoing import Outgoing
 from milepost.ingest import api as ingest_api
 from milepost.ingest.drain import Drainer
-from milepost.ingest.files import Claim, spool_path
 from milepost.ingest.foreign import api as foreign_api
 from milepost.ingest.foreign.intake import Intake
-from milepost.ingest.lease import Leases, Member
-from milepost.ingest.model import parse_parts
-from milepost.ingest.service import Ingest, broker_of
+from milepost.ingest.service import Ingest
 from milepost.ingest.session import Broker
-from milepost.ingest.spool import Spool
 from milepost.live import api as live_api
 from milepost.live import news
 from milepost.live.feed import Feed
 from milepost.live.hub import LiveHub
 from milepost.live.news import News
-from milepost.live.relay import LiveSink, Relay
+from milepost.live.relay import LiveSink
 from milepost.live.targets import FleetTargets
 from milepost.masterdata import api as masterdata_api
 from milepost.notify import api as notify_api
 from milepost.orders import api as orders_api
 from milepost.parts import (
     START_S,
-    TELEMETRY,
-    Pages,
+    Process,
     database_rounds,
     embedded_broker,
     listen,
@@ -59,8 +55,6 @@ from milepost.plan import api as plan_api
 from milepost.reports import api as reports_api
 from milepost.settings import Settings
 from milepost.telemetry import api as telemetry_api
-from milepost.telemetry.model import TelemetryStore
-from milepost.telemetry.stores import open_store
 from milepost.web import api as web_api
 
 _APIS = (
@@ -81,12 +75,6 @@ _APIS = (
     live_api,
     web_api,
 )
-
-
-class _Part(Protocol):
-    def start(self) -> None: ...
-
-    def stop(self) -> None: ...
 
 
 def create_api(db: Database, settings: Settings) -> FastAPI:
@@ -112,46 +100,43 @@ def create_api(db: Database, settings: Settings) -> FastAPI:
     return api
 
 
-class _Process:
-    """Parts that start one after the other and stop in the opposite order."""
+class Pages:
+    """The HTTP server in a thread of its own."""
 
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
-        self.db = Database(settings.sql_url)
+    def __init__(self, api: FastAPI, settings: Settings) -> None:
+        self._api = api
+        self._address = (settings.http_host, settings.http_port)
         self.url = ""
-        self.broker_address = ""
-        self._parts = ExitStack()
-        self._parts.callback(self.db.close)
+
+    def start(self) -> None:
+        """Serve; returns when it does. Raises OSError when the port is not to be had."""
+        listener = socket.create_server(self._address)
+        host, port = listener.getsockname()[:2]
+        self.url = f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}"
+        self._server = uvicorn.Server(
+            uvicorn.Config(self._api, log_level="warning", timeout_graceful_shutdown=3, ws="websockets-sansio")
+        )
+        self._thread = threading.Thread(
+            target=self._server.run, kwargs={"sockets": [listener]}, name="http", daemon=True
+        )
+        self._thread.start()
+        deadline = time.monotonic() + START_S
+        while not self._server.started:
+            if time.monotonic() > deadline or not self._thread.is_alive():
+                raise OSError(f"the pages did not come up on {self.url} in {START_S} s; see the log above")
+            time.sleep(0.02)
 
     def stop(self) -> None:
-        """Stop every part: first what receives, last what stores."""
-        self._parts.close()
+        """Answer what is under way and end."""
+        self._server.should_exit = True
+        self._thread.join(10)
 
-    def _run(self, *parts: _Part) -> None:
-        for part in parts:
-            part.start()
-            self._parts.callback(part.stop)
 
-    def _open_store(self) -> TelemetryStore:
-        store = open_store(self.settings, self.db)
-        self._parts.callback(store.close)
-        return store
-
-    def _open_spool(self) -> Spool:
-        """The spool file of this worker, which nobody else may use meanwhile. Raises Conflict."""
-        path = spool_path(self.settings.data_dir, self.settings.worker)
-        self._parts.callback(Claim(path).own().release)
-        spool = Spool(path)
-        self._parts.callback(spool.close)
-        return spool
-
-    def _own_broker(self) -> Broker:
-        broker = broker_of(self.settings)
-        self.broker_address = f"mqtt://{broker.host}:{broker.port}"
-        return broker
+class _WithPages(Process):
+    """A process that serves pages and API."""
 
     def _serve(self, **parts: object) -> None:
+        """Serve them, `parts` being what of `app.state` runs here."""
         api = create_api(self.db, self.settings)
         for name, part in parts.items():
             setattr(api.state, name, part)
@@ -160,7 +145,7 @@ class _Process:
         self.url = pages.url
 
 
-class Service(_Process):
+class Service(_WithPages):
     """One process that does everything: broker (unless you bring your own), ingest, detectors, pages."""
 
     def start(self) -> None:
@@ -208,52 +193,7 @@ class Service(_Process):
         self.ingest.publish(device_id, leaf, payload, retain)  # which stands between its sinks and what they cause
 
 
-class IngestWorker(_Process):
-    """One of several processes that ingest: takes the parts that are its own, or waits for those of others."""
-
-    def __init__(self, settings: Settings, *, standby: bool = False) -> None:
-        """`standby`: leave the parts to the workers whose own they are, and take them while those are gone."""
-        super().__init__(settings)
-        self._standby = standby
-
-    def start(self) -> None:
-        """Bring the schema up to date and start every part; returns when the parts that are free are subscribed.
-
-        Raises ValueError without a broker of your own, Conflict when another process uses the worker's spool.
-        """
-        broker = self._own_broker()
-        self.db.migrate()
-        listen(self.settings)
-        spool = self._open_spool()
-        store = self._open_store()
-        targets = FleetTargets(self.db)
-        relay = Relay(broker, self.settings.worker)
-        me = Member(f"{spool.key}@{socket.gethostname()}"[:96], self.settings.worker, self._standby)
-        self.leases = leases = Leases(self.db, me, [*parse_parts(self.settings.ingest_parts), TELEMETRY])
-        outgoing = Outgoing(self.db, self._to_device, leases.holds)
-        online = outgoing.came_online
-        live = LiveSink(relay.apply, targets, spool.last_id())
-        self.ingest = Ingest(self.settings, spool, sinks_of(spool, self.db, store, online, live), broker, leases.holds)
-        drainer = Drainer(
-            self.settings.data_dir,
-            self.settings.worker,
-            lambda dead: sinks_of_the_dead(dead, self.db, store, online, LiveSink(relay.apply, targets, 0)),
-        )
-        self._run(relay, leases, self.ingest, drainer)
-        foreign = Intake(self.settings, spool, self.db, lambda: self.ingest.full)
-        self._run(*database_rounds(self.db), *worker_rounds(spool, outgoing, store, leases.holds), foreign)
-        self.ingest.wait_ready(START_S)
-
-    @property
-    def failure(self) -> str | None:
-        """Why this process had better end, or None."""
-        return self.ingest.failure
-
-    def _to_device(self, device_id: str, leaf: str, payload: bytes, retain: bool) -> None:
-        self.ingest.publish(device_id, leaf, payload, retain)
-
-
-class WebWorker(_Process):
+class WebWorker(_WithPages):
     """One of several processes that serve pages and API; what is live comes from the ingest workers by the broker."""
 
     def start(self) -> None:

@@ -92,7 +92,7 @@ def ingest(as_json: bool, standby: bool, **given: Any) -> None:
 
     Example: milepost ingest --worker a --parts 0-7 --broker mqtt://broker:1883 --database postgresql+psycopg://db/mp
     """
-    from milepost.app import IngestWorker  # noqa: PLC0415
+    from milepost.worker import IngestWorker  # noqa: PLC0415  (loads no pages)
 
     _run(IngestWorker(_settings(**given), standby=standby), as_json)
 

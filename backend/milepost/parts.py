@@ -3,14 +3,10 @@
 import os
 import secrets
 import signal
-import socket
-import threading
-import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
-
-import uvicorn
-from fastapi import FastAPI
+from typing import Protocol
 
 from milepost.access import once
 from milepost.alerts import service as inbox
@@ -21,8 +17,10 @@ from milepost.evidence.sink import DetectorSink
 from milepost.fleet.accounts import BrokerAccounts, Mosquitto, NatsFile
 from milepost.fleet.outgoing import Outgoing
 from milepost.ingest.contact import StateSink
+from milepost.ingest.files import Claim, spool_path
 from milepost.ingest.model import Sink
 from milepost.ingest.positions import position_of
+from milepost.ingest.service import broker_of
 from milepost.ingest.session import Broker
 from milepost.ingest.spool import Spool
 from milepost.live import announce, news
@@ -36,6 +34,7 @@ from milepost.reports import service as reports
 from milepost.settings import Settings
 from milepost.telemetry.model import TelemetryStore
 from milepost.telemetry.sink import TelemetrySink
+from milepost.telemetry.stores import open_store
 from milepost.times import now_ms
 
 START_S = 15
@@ -127,36 +126,52 @@ def own_accounts(settings: Settings) -> BrokerAccounts | None:
     return Mosquitto(passwords, rules, lambda: os.kill(int(pid_file.read_text()), signal.SIGHUP))
 
 
-class Pages:
-    """The HTTP server in a thread of its own."""
+class Part(Protocol):
+    """Something that runs between `start` and `stop`."""
 
-    def __init__(self, api: FastAPI, settings: Settings) -> None:
-        self._api = api
-        self._address = (settings.http_host, settings.http_port)
+    def start(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+
+class Process:
+    """Parts that start one after the other and stop in the opposite order."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        self.db = Database(settings.sql_url)
         self.url = ""
-
-    def start(self) -> None:
-        """Serve; returns when it does. Raises OSError when the port is not to be had."""
-        listener = socket.create_server(self._address)
-        host, port = listener.getsockname()[:2]
-        self.url = f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}"
-        self._server = uvicorn.Server(
-            uvicorn.Config(self._api, log_level="warning", timeout_graceful_shutdown=3, ws="websockets-sansio")
-        )
-        self._thread = threading.Thread(
-            target=self._server.run, kwargs={"sockets": [listener]}, name="http", daemon=True
-        )
-        self._thread.start()
-        deadline = time.monotonic() + START_S
-        while not self._server.started:
-            if time.monotonic() > deadline or not self._thread.is_alive():
-                raise OSError(f"the pages did not come up on {self.url} in {START_S} s; see the log above")
-            time.sleep(0.02)
+        self.broker_address = ""
+        self._parts = ExitStack()
+        self._parts.callback(self.db.close)
 
     def stop(self) -> None:
-        """Answer what is under way and end."""
-        self._server.should_exit = True
-        self._thread.join(10)
+        """Stop every part: first what receives, last what stores."""
+        self._parts.close()
+
+    def _run(self, *parts: Part) -> None:
+        for part in parts:
+            part.start()
+            self._parts.callback(part.stop)
+
+    def _open_store(self) -> TelemetryStore:
+        store = open_store(self.settings, self.db)
+        self._parts.callback(store.close)
+        return store
+
+    def _open_spool(self) -> Spool:
+        """The spool file of this worker, which nobody else may use meanwhile. Raises Conflict."""
+        path = spool_path(self.settings.data_dir, self.settings.worker)
+        self._parts.callback(Claim(path).own().release)
+        spool = Spool(path)
+        self._parts.callback(spool.close)
+        return spool
+
+    def _own_broker(self) -> Broker:
+        broker = broker_of(self.settings)
+        self.broker_address = f"mqtt://{broker.host}:{broker.port}"
+        return broker
 
 
 def _kept_secret(path: Path) -> str:
