@@ -2,9 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Annotated, Any, Literal
-from zoneinfo import ZoneInfo
 
 from fastapi import Depends, Query, Request
 from fastapi.responses import StreamingResponse
@@ -12,13 +10,11 @@ from fastapi.responses import StreamingResponse
 from milepost.access.deps import running
 from milepost.errors import Invalid, Unavailable
 from milepost.telemetry import track_text
-from milepost.telemetry.instants import instant, zone_of
 from milepost.telemetry.model import TelemetryStore
+from milepost.telemetry.spans import Asked, span_of
 from milepost.telemetry.tracks import Track
-from milepost.times import now_ms, to_rfc3339
 
-_DAY_MS = 86_400_000
-_LONGEST_MS = 31 * _DAY_MS
+_LONGEST_MS = 31 * 86_400_000
 _GEOJSON = "application/geo+json"
 
 TzName = Annotated[
@@ -49,23 +45,6 @@ TRACK_ANSWERS: dict[int | str, dict[str, Any]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A span [from_ms, to_ms) and the zone in which it was asked for (None: UTC)."""
-
-    from_ms: int
-    to_ms: int
-    zone: ZoneInfo | None
-
-    def plain(self) -> dict[str, Any]:
-        """The span as JSON values, in UTC: it says exactly what was understood."""
-        return {
-            "from": to_rfc3339(self.from_ms),
-            "to": to_rfc3339(self.to_ms),
-            "tz": self.zone.key if self.zone else None,
-        }
-
-
 def _asked(
     from_: Annotated[
         str | None, Query(alias="from", description="RFC 3339, or a day of `tz`; default: 24 h before `to`")
@@ -73,12 +52,7 @@ def _asked(
     to: Annotated[str | None, Query(description="RFC 3339, or a day of `tz`; not included; default: now")] = None,
     tz: TzName = None,
 ) -> Asked:
-    zone = zone_of(tz)
-    to_ms = instant(to, "to", zone) if to else now_ms()
-    from_ms = instant(from_, "from", zone) if from_ else to_ms - _DAY_MS
-    if not from_ms < to_ms:
-        raise Invalid("from must lie before to")
-    return Asked(from_ms, to_ms, zone)
+    return span_of(from_, to, tz)
 
 
 def _short(asked: Annotated[Asked, Depends(_asked)]) -> Asked:
