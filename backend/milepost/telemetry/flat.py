@@ -27,6 +27,8 @@ TRACK_COLUMNS = {
 _FIX = ("lat", "lon", "alt_m", "speed_mps", "course_deg", "sats", "hdop", "source")
 _BODIES: dict[str, type[Body]] = {"tag": TagBody, "gate": GateBody, "event": EventBody, "health": HealthBody}
 _PAGE = 20_000
+_LARGEST = 2**30 - 1  # of numbers on the wire (docs/wire.md)
+_MOST_DEG = 1_073.0  # 2^30 millionths of a degree
 
 Row = dict[str, Any]
 
@@ -68,6 +70,10 @@ def from_row(row: Mapping[str, Any]) -> Judged:
         names = ("device", "stream", "seq", "kind", "at", "clock", "received_at")
         if any(row[name] is None for name in names):
             raise ValueError("an empty cell where there must be a value")
+        if not (0 < row["stream"] <= _LARGEST and 0 <= row["seq"] <= _LARGEST):
+            raise ValueError("stream or seq lies outside of what devices count to")
+        if isinstance(body, FixBody) and max(abs(body.lat), abs(body.lon)) > _MOST_DEG:
+            raise ValueError(f"no receiver says {body.lat}, {body.lon}")
         return Judged(Reading(**{name: row[name] for name in names}, body=body), row["quality"])
     except (KeyError, TypeError, ValueError) as error:
         where = "/".join(str(row.get(name)) for name in ("device", "stream", "seq"))

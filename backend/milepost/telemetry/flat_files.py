@@ -35,14 +35,8 @@ def write_parquet(path: Path, pages: Iterable[list[Row]], columns: Mapping[str, 
     Raises Unavailable without pyarrow.
     """
     arrow, parquet = _arrow()
-    kinds = {
-        "int": arrow.int64(),
-        "float": arrow.float64(),
-        "text": arrow.string(),
-        "time": arrow.timestamp("ms", tz="UTC"),
-    }
-    schema = arrow.schema([(name, kinds[kind]) for name, kind in columns.items()])
-    with parquet.ParquetWriter(path, schema, compression="zstd") as writer:
+    schema = _schema(arrow, columns)
+    with parquet.ParquetWriter(path, schema, compression="zstd", write_page_checksum=True) as writer:
         for page in pages:
             if page:
                 writer.write_table(arrow.Table.from_pylist(page, schema=schema))
@@ -54,29 +48,38 @@ def readings_of_parquet(path: Path) -> Iterator[list[Judged]]:
     Raises Invalid for a file that is none, Unavailable without pyarrow.
     """
     arrow, parquet = _arrow()
+    columns = list(READING_COLUMNS)
+    schema, plain = (
+        _schema(arrow, READING_COLUMNS),
+        _schema(arrow, {**READING_COLUMNS, "at": "int", "received_at": "int"}),
+    )
     try:
-        file = parquet.ParquetFile(path)
-    except (arrow.ArrowInvalid, arrow.ArrowException) as error:
-        raise Invalid(f"{path}: is no Parquet file ({error}); use one that `milepost export readings` made") from None
-    with file:
-        missing = [name for name in READING_COLUMNS if name not in file.schema_arrow.names]
-        if missing:
-            raise Invalid(f"{path}: lacks the columns {', '.join(missing)}; `milepost export readings` writes them")
-        times = [name for name, kind in READING_COLUMNS.items() if kind == "time"]
-        for batch in file.iter_batches(_BATCH, columns=list(READING_COLUMNS)):
-            table = arrow.Table.from_batches([batch])
-            for name in times:
-                place = table.schema.get_field_index(name)
-                table = table.set_column(place, name, _ms(arrow, table.column(name), path))
-            yield [from_row(row) for row in table.to_pylist()]
+        with parquet.ParquetFile(path, page_checksum_verification=True) as file:
+            missing = [name for name in columns if name not in file.schema_arrow.names]
+            if missing:
+                raise Invalid(f"{path}: lacks the columns {', '.join(missing)}; `milepost export readings` writes them")
+            for batch in file.iter_batches(_BATCH, columns=columns):
+                table = arrow.Table.from_batches([batch]).select(columns).cast(schema).cast(plain)
+                yield [from_row(row) for row in table.to_pylist()]
+    except (
+        OSError,
+        ValueError,
+        arrow.ArrowException,
+    ) as error:  # of pyarrow: the file was there when the command began
+        why = str(error).strip()
+        raise Invalid(
+            f"{path}: is damaged or no Parquet of readings ({why}); `milepost export readings` makes them"
+        ) from None
 
 
-def _ms(arrow: Any, column: Any, path: Path) -> Any:
-    """Instants as integers: UTC ms."""
-    try:
-        return column.cast(arrow.timestamp("ms", tz="UTC")).cast(arrow.int64())
-    except (arrow.ArrowInvalid, arrow.ArrowNotImplementedError) as error:
-        raise Invalid(f"{path}: a column of times holds something else ({error})") from None
+def _schema(arrow: Any, columns: Mapping[str, str]) -> Any:
+    kinds = {
+        "int": arrow.int64(),
+        "float": arrow.float64(),
+        "text": arrow.string(),
+        "time": arrow.timestamp("ms", tz="UTC"),
+    }
+    return arrow.schema([(name, kinds[kind]) for name, kind in columns.items()])
 
 
 def _arrow() -> tuple[Any, Any]:

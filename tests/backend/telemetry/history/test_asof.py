@@ -134,7 +134,7 @@ def test_where_only_one_position_a_minute_is_left_it_is_found_all_the_same(house
 @pytest.mark.corpus
 @pytest.mark.parametrize("every_s", [15, 30, 60])
 def test_real_drivers_were_within_the_radius(corpus: Path, every_s: int) -> None:
-    """Six minutes of delivery drivers at 5 s, thinned: what was left out lies within the radius, and that is not wide."""
+    """Delivery drivers at 5 s, thinned: what was left out lies within the radius, and that is not wide."""
     inside, radii = 0, []
     for truth in _goal_tracks(corpus)[:80]:
         step = every_s // 5
