@@ -41,6 +41,9 @@ class HourBody(BaseModel):
 
 class Completeness(BaseModel):
     device: str
+    numbered: bool = Field(
+        description="false: its records carry no numbers (docs/adapters.md), so what is missing cannot be proven"
+    )
     hours: list[HourBody]
 
 
@@ -76,6 +79,7 @@ def completeness(device: str, _me: _Me, store: Store, span: ShortSpan) -> Comple
         hours = history.completeness(store, device, span.from_ms, span.to_ms)
     return Completeness(
         device=device,
+        numbered=all(each.numbered for each in hours),
         hours=[
             HourBody(
                 hour=to_rfc3339(each.start_ms),

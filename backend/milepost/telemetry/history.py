@@ -3,6 +3,7 @@
 from collections import defaultdict
 from dataclasses import dataclass
 
+from milepost.ingest.foreign import is_numbered
 from milepost.telemetry.model import EventBody, Reading, TelemetryStore
 
 _LATE_MS = 60_000
@@ -18,6 +19,7 @@ class Hour:
     missing: int = 0
     dropped: int = 0
     late: int = 0
+    numbered: bool = True  # False: records of other people's devices are among them, of which nothing can be proven
 
 
 def completeness(store: TelemetryStore, device: str, from_ms: int, to_ms: int) -> list[Hour]:
@@ -39,6 +41,9 @@ def completeness(store: TelemetryStore, device: str, from_ms: int, to_ms: int) -
         hour = hours.setdefault(start, Hour(start))
         hour.received += 1
         hour.late += reading.received_at - reading.at > _LATE_MS
+        if not is_numbered(reading.stream):
+            hour.numbered = False
+            continue
         before = previous.get(reading.stream)
         if before is not None and reading.seq > before + 1:
             hole = (before + 1, reading.seq - 1)
