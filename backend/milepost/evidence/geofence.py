@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from milepost.evidence.geometry import Fence, FenceIndex, way_at_most_m
+from milepost.ingest.reading import record
 
 RULE = "geofence/1"
 EXIT_MARGIN_M = 30.0
@@ -28,7 +29,7 @@ MAX_PASS_GAP_MS = 120_000  # nor is a way straight enough to say that a fence wa
 _ORDER = {"left": 0, "entered": 1, "stopped": 2, "passed": 3}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Point:
     """One good fix of a vehicle. `at` and `received_at` UTC ms; `id` names the reading."""
 
@@ -101,6 +102,13 @@ class State:
 
 def run(state: State, points: Iterable[Point], fences: FenceIndex) -> tuple[State, list[Sighting]]:
     """Feed fixes in order of time; returns the state behind them and what was seen, in order."""
+    points = list(points)
+    if not points:
+        return state, []
+    if not state.stays:
+        track = [(point.lat, point.lon) for point in points]
+        if fences.away(track if state.last is None else [(state.last.lat, state.last.lon), *track]):
+            return State(points[-1], {}), []
     seen: list[Sighting] = []
     for point in points:
         state, new = step(state, point, fences)

@@ -4,7 +4,7 @@ Each fence measures on a plane that touches the earth at its own middle; within 
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,9 +75,26 @@ class FenceIndex:
     def __init__(self, fences: Iterable[Fence]) -> None:
         self.by_site = {fence.site: fence for fence in fences}
         self._cells: dict[tuple[int, int], list[str]] = {}
-        for fence in self.by_site.values():
-            for cell in _cells(*_box(fence)):
-                self._cells.setdefault(cell, []).append(fence.site)
+        self._boxes = {fence.site: _box(fence) for fence in self.by_site.values()}
+        for site, box in self._boxes.items():
+            for cell in _cells(*box):
+                self._cells.setdefault(cell, []).append(site)
+
+    def away(self, track: Sequence[Position]) -> bool:
+        """True when no fence lies within the box around a track: no way between two of its positions meets one.
+
+        One look for a whole window of fixes, which nearly all of a truck's windows pass. False is no statement.
+        """
+        low_lat, low_lon = min(each[0] for each in track), min(each[1] for each in track)
+        high_lat, high_lon = max(each[0] for each in track), max(each[1] for each in track)
+        if high_lat - low_lat > 1 or high_lon - low_lon > 1 or low_lon < -179 or high_lon > 179:
+            return False
+        for cell in _cells(low_lat, low_lon, high_lat, high_lon):
+            for site in self._cells.get(cell, ()):
+                south, west, north, east = self._boxes[site]
+                if south <= high_lat and north >= low_lat and west <= high_lon and east >= low_lon:
+                    return False
+        return True
 
     def near(self, start: Position, end: Position) -> set[str]:
         """Sites whose fence the straight way may touch."""
@@ -102,7 +119,8 @@ def _box(fence: Fence) -> tuple[float, float, float, float]:
     east = M_PER_DEG * max(math.cos(math.radians(fence.lat)), 0.01)
     lats = [fence.lat + y / M_PER_DEG for _, y in reach]
     lons = [fence.lon + x / east for x, _ in reach]
-    return min(lats), min(lons), max(lats), max(lons)
+    rounding = 1e-7  # 1 cm
+    return min(lats) - rounding, min(lons) - rounding, max(lats) + rounding, max(lons) + rounding
 
 
 def _cells(low_lat: float, low_lon: float, high_lat: float, high_lon: float) -> Iterable[tuple[int, int]]:

@@ -3,8 +3,8 @@
 import json
 import math
 import threading
-from collections.abc import Callable, Hashable, Sequence
-from typing import Generic, TypeVar
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from milepost.ingest.foreign import decoder_of
 from milepost.ingest.model import UP, SpoolItem
@@ -56,13 +56,20 @@ _METRICS = {  # docs/wire.md, Health
     35: "reader_errors",
     36: "reader_starts",
 }
-_Value = TypeVar("_Value")
 # Records placed after the fact come back through the spool in this form, so that every sink gets them like any other.
 PLACED = b"P1"
 
 
-class _Recent(Generic[_Value]):
-    """What was made last, so that the sinks, which read the same items soon after each other, share the work.
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What one item holds. `plain`: all of it can be read, and every record has its place in time."""
+
+    readings: Sequence[Reading]
+    plain: bool
+
+
+class _Recent:
+    """The items looked at last: the sinks read the same ones soon after each other, and share the work.
 
     Bounded by records, not by messages: one message may hold thirty thousand of them. Thread-safe; two threads that
     want the same at the same instant may both make it.
@@ -70,34 +77,31 @@ class _Recent(Generic[_Value]):
 
     def __init__(self, most_records: int) -> None:
         self._most = most_records
-        self._held: dict[Hashable, tuple[_Value, int]] = {}
+        self._held: dict[SpoolItem, _Look] = {}
         self._records = 0
         self._lock = threading.Lock()
 
-    def get(self, key: Hashable, make: Callable[[], _Value], size: Callable[[_Value], int]) -> _Value:
-        """The value of `key`, made now when it is not here; `size` is how many records it holds."""
-        found = self._held.get(key)
+    def get(self, item: SpoolItem) -> _Look:
+        """What an item holds, from memory when somebody asked lately."""
+        found = self._held.get(item)
         if found is not None:
-            return found[0]
-        value = make()
-        records = size(value) + 1
+            return found
+        found = _looked_at(item)
         with self._lock:
-            if key not in self._held:
-                self._held[key] = (value, records)
-                self._records += records
+            if item not in self._held:
+                self._held[item] = found
+                self._records += len(found.readings) + 1
             while self._records > self._most:
-                _, gone = self._held.pop(next(iter(self._held)))
-                self._records -= gone
-        return value
+                self._records -= len(self._held.pop(next(iter(self._held))).readings) + 1
+        return found
 
 
-_batches: _Recent[wire.Batch] = _Recent(20_000)  # about 10 MB
-_readings: _Recent[Sequence[Reading]] = _Recent(100_000)  # about 35 MB
+_recent = _Recent(100_000)  # about 35 MB
 
 
 def batch_of(payload: bytes) -> wire.Batch:
-    """The batch held by a payload; it is shared, so nobody changes it. Raises wire.WireError."""
-    return _batches.get(payload, lambda: wire.decode(payload), lambda batch: len(batch.records))
+    """The batch held by a payload. Raises wire.WireError."""
+    return wire.decode(payload)
 
 
 def readings(item: SpoolItem) -> list[Reading]:
@@ -106,27 +110,36 @@ def readings(item: SpoolItem) -> list[Reading]:
     What cannot be decoded gives none here: ingest has put it into the dead letter. Records without a clock give none
     either; they come later, in an item of their own, once they have a place in time.
     """
-    return list(_readings.get(item, lambda: _decoded(item), len))
+    return list(_recent.get(item).readings)
 
 
-def _decoded(item: SpoolItem) -> list[Reading]:
+def is_plain(item: SpoolItem) -> bool:
+    """True when all of an item can be read, nothing of it waits for a clock, and nothing gives others their place."""
+    return _recent.get(item).plain
+
+
+def _looked_at(item: SpoolItem) -> _Look:
     if item.channel != UP:
         foreign = decoder_of(item.channel)
-        return foreign(item) if foreign is not None else []
+        return _Look(foreign(item) if foreign is not None else (), foreign is None)
     if item.payload[: len(PLACED)] == PLACED:
-        return _placed(item)
+        return _Look(_placed(item), True)
     try:
         batch = batch_of(item.payload)
     except wire.WireError:
-        return []
+        return _Look((), False)
     found = []
+    plain = True
     for seq, record in enumerate(batch.records, batch.first_seq):
         if isinstance(record, wire.Unknown) or record.clock == wire.CLOCK_NONE:
+            plain = False
             continue
+        if record.kind == wire.KIND_EVENT and record.code == wire.EV_CLOCK_STEP:
+            plain = False
         found.append(
             reading(item.device, batch.stream, seq, record, utc_ms(record), _CLOCKS[record.clock], item.received_ms)
         )
-    return found
+    return _Look(found, plain)
 
 
 def utc_ms(record: wire.Fix | wire.Tag | wire.Gate | wire.Event | wire.Health) -> int:

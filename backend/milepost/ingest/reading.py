@@ -1,9 +1,19 @@
 """What a device recorded, in SI units and UTC, once it has a place in time."""
 
 from dataclasses import dataclass
+from typing import TypeVar, dataclass_transform
+
+_Record = TypeVar("_Record")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass_transform(frozen_default=True)
+def record(cls: type[_Record]) -> type[_Record]:
+    """A frozen dataclass as far as the type checker goes. Several sinks share a reading, and nobody changes it; to
+    enforce that at run time costs three times as much a record as making it (0.3 µs against 1.1, twice a fix)."""
+    return dataclass(slots=True, unsafe_hash=True)(cls)
+
+
+@record
 class FixBody:
     """One position; None is unknown, never 0."""
 
@@ -17,7 +27,7 @@ class FixBody:
     source: int = 0  # 0 GNSS, 1 differential, 2 dead reckoning, 3 cell
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TagBody:
     """Reads of one tag at one antenna within a window; the reading's `at` is the first, `last_at` the last read."""
 
@@ -34,7 +44,7 @@ class TagBody:
     count: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class GateBody:
     """A light gate changed; `span_ms` is how long the state before lasted (0 = not known)."""
 
@@ -43,7 +53,7 @@ class GateBody:
     span_ms: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class EventBody:
     """Something happened on the device; codes as in docs/wire.md, bytes in `args` as hex."""
 
@@ -51,7 +61,7 @@ class EventBody:
     args: dict
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class HealthBody:
     """State of the device by the name of the metric (docs/wire.md), its number where this version knows no name."""
 
@@ -61,7 +71,7 @@ class HealthBody:
 Body = FixBody | TagBody | GateBody | EventBody | HealthBody
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Reading:
     """One record of a device, placed in time. (device, stream, seq) names it for ever."""
 

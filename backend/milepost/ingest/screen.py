@@ -10,8 +10,7 @@ from collections.abc import Callable, Sequence
 from itertools import groupby
 
 from milepost.ingest import dead_letters, placing
-from milepost.ingest.decode import PLACED, batch_of, encode_placed, utc_ms
-from milepost.ingest.foreign import adapter_of
+from milepost.ingest.decode import batch_of, encode_placed, is_plain, utc_ms
 from milepost.ingest.model import UP, SpoolItem
 from milepost.ingest.placing import ClockStep, Held
 from milepost.ingest.spool import Spool, put_items
@@ -137,27 +136,10 @@ class Screen:
 
 
 def _has_effect(item: SpoolItem) -> bool:
-    """False for a message of which every record can be read and has its place in time: nearly all of them."""
-    if item.payload and adapter_of(item.channel) is not None:
-        return dead_letters.unreadable_item(item) is not None
-    if not item.payload or item.payload[: len(PLACED)] == PLACED:
+    """False for nearly all messages: every record can be read and has its place in time."""
+    if not item.payload or is_plain(item):
         return False
-    if item.channel != UP:  # foreign messages bring their time along: there is nothing to place, only to bury
-        foreign = adapter_of(item.channel)
-        return foreign is not None and foreign.unreadable(item) is not None
-    try:
-        records = batch_of(item.payload).records
-    except wire.WireError:
-        return True
-    return any(
-        (record.kind != wire.KIND_FIX or record.clock == wire.CLOCK_NONE) and _matters(record) for record in records
-    )
-
-
-def _matters(record: wire.Record | wire.Unknown) -> bool:
-    if isinstance(record, wire.Unknown) or record.clock == wire.CLOCK_NONE:
-        return True
-    return isinstance(record, wire.Event) and record.code == wire.EV_CLOCK_STEP
+    return item.channel == UP or dead_letters.unreadable_item(item) is not None
 
 
 def _store(conn: sqlite3.Connection, position: int) -> None:

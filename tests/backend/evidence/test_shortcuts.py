@@ -54,7 +54,30 @@ def test_a_fence_farther_than_the_way_is_long_sees_nothing(seed: int) -> None:
     fast = geofence.run(State(), points, near)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(geofence, "way_at_most_m", lambda *_: float("inf"))
+        patch.setattr(FenceIndex, "away", lambda *_: False)
         assert geofence.run(State(), points, near) == fast
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 10_000), st.integers(0, 60), st.integers(1, 40))
+def test_a_track_away_from_every_fence_is_one(seed: int, start: int, count: int) -> None:
+    """Also in short pieces, most of which have nothing near."""
+    points = [vehicles.point_of(each) for each in walk(seed, 100)][start : start + count]
+    near = fences(seed)
+    state, seen = State(), []
+    for point in points:
+        state, new = geofence.step(state, point, near)
+        seen += new
+    assert geofence.run(State(), points, near) == (state, seen)
+    if near.away([(point.lat, point.lon) for point in points]):
+        assert all(fence.distance_m((point.lat, point.lon)) > 0 for point in points for fence in near.by_site.values())
+
+
+def test_being_away_is_the_rule_and_being_inside_is_never_away() -> None:
+    near = FenceIndex([Fence("s", 0, *HOME, radius_m=100)])
+    assert near.away([(HOME[0] + 0.002, HOME[1]), (HOME[0] + 0.002, HOME[1] + 0.01)])
+    assert not near.away([HOME])
+    assert not near.away([(HOME[0] - 0.01, HOME[1]), (HOME[0] + 0.01, HOME[1])])
 
 
 OFFSET = st.floats(-0.05, 0.05)
