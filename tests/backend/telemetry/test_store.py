@@ -1,6 +1,7 @@
 """What every telemetry store promises. Another store joins by a name in `STORES`."""
 
 import math
+import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from milepost.errors import Invalid
 from milepost.telemetry.model import (
+    CLOCKS,
     EventBody,
     FixBody,
     GateBody,
@@ -21,6 +23,7 @@ from milepost.telemetry.model import (
     TelemetryStore,
 )
 from milepost.telemetry.sqlite import SqliteTelemetry
+from milepost.times import now_ms
 
 T0 = 1_777_800_000_000
 STORES = ("sqlite", "influx")
@@ -176,3 +179,64 @@ def test_a_made_up_cursor_is_refused(store: TelemetryStore) -> None:
         store.judged("truck-1", T0, T0 + 1, after="x")
     with pytest.raises(Invalid):
         store.judged("truck-1", T0, T0 + 1, kind="nonsense")
+
+
+def test_columns_hold_the_good_fixes_of_a_span_and_what_is_unknown_is_nan(
+    reopen: Callable[..., TelemetryStore],
+) -> None:
+    store = reopen(raw_days=3650)
+    bare = FixBody(31.5, 121.5)
+    store.write([fix(3), Judged(fix(2), "spike"), fix(4, lat=-31.25, lon=-0.5, speed_mps=0.0)], 1)
+    store.write([Reading("truck-1", 1, 1, "fix", T0 + 1_000, "rtc", T0, bare), fix(9), fix(5, device="truck-2")], 2)
+    found = store.fixes("truck-1", T0 + 1_000, T0 + 9_000)
+    assert (found.at - T0).tolist() == [1_000, 3_000, 4_000]
+    assert (found.lat.tolist(), found.lon.tolist()) == ([31.5, 31.2304, -31.25], [121.5, 121.4737, -0.5])
+    assert found.speed_mps[1:].tolist() == pytest.approx([13.4, 0.0])
+    assert found.course_deg[1:].tolist() == [90.0, 90.0]
+    assert math.isnan(found.speed_mps[0])
+    assert math.isnan(found.course_deg[0])
+    assert [CLOCKS[number] for number in found.clock] == ["rtc", "gnss", "gnss"]
+    assert len(store.fixes("nobody", T0, T0 + 9_000).at) == 0
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_any_order_with_repeats_and_upkeep_between_ends_in_the_same(
+    reopen: Callable[..., TelemetryStore], seed: int
+) -> None:
+    store = reopen(raw_days=3650)
+    rng = random.Random(seed)
+    fixes = [fix(n) for n in range(1, 121)]
+    mixed = fixes + rng.sample(fixes, 40)
+    rng.shuffle(mixed)
+    for start in range(0, len(mixed), 40):
+        store.write(mixed[start : start + 40], start)
+        store.maintain(T0 + 10 * 3_600_000)
+    assert store.track("truck-1", T0, T0 + 600_000) == fixes
+    assert (store.fixes("truck-1", T0, T0 + 600_000).at - T0).tolist() == [n * 1000 for n in range(1, 121)]
+    assert store.counts("truck-1", 1).stored == 120
+    assert store.latest() == {"truck-1": fixes[-1]}
+
+
+def test_what_has_expired_is_left_as_one_fix_a_minute(reopen: Callable[..., TelemetryStore]) -> None:
+    store = reopen(raw_days=1, minute_days=3650)
+    store.write([Judged(fix(1), "spike"), *(fix(n) for n in range(2, 200))], 1)
+    for _ in range(2):
+        store.maintain(now_ms())
+    found = store.fixes("truck-1", T0, T0 + 600_000)
+    assert [at // 60_000 for at in found.at.tolist()] == [T0 // 60_000 + minute for minute in range(4)]
+    assert store.latest()["truck-1"].seq == 199
+
+
+def test_devices_are_those_that_have_something_and_the_size_counts_raw_fixes(store: TelemetryStore) -> None:
+    assert (store.devices(), store.size().fixes) == ([], 0)
+    store.write([fix(1, device="truck-2"), fix(2, device="truck-2"), Judged(fix(1), "spike")], 1)
+    store.write([fix(2, device="truck-2"), Reading("door-1", 1, 1, "gate", T0, "gnss", T0, BODIES["gate"])], 2)  # pyright: ignore
+    assert store.devices() == ["door-1", "truck-1", "truck-2"]
+    assert store.size().fixes == 3
+    assert store.size().bytes >= 0
+
+
+def test_positions_of_several_spools_stand_beside_each_other(store: TelemetryStore) -> None:
+    store.write([], 7, "one")
+    store.write([], 3, "other")
+    assert (store.position("one"), store.position("other"), store.position()) == (7, 3, 0)
