@@ -9,6 +9,7 @@ from milepost.access.model import SYSTEM
 from milepost.access.scope import readable
 from milepost.fleet.tables import site, vehicle
 from milepost.masterdata.tables import branch
+from milepost.notify.reasons import said
 from milepost.plan.tables import trip
 
 Words = dict[str, str]
@@ -58,6 +59,8 @@ def fill(conn: Connection, given: list[dict[str, Any]]) -> list[dict[str, Any]]:
         for name, kind in _IDS.items():
             if name in fields:
                 fields[name] = _replace(fields[name], found[kind])
+        if isinstance(reason := fields.get("reason"), str):
+            fields["reason"] = {language: said(reason, language) for language in ("zh", "en")}
         for name, words in (("changes", _CHANGES), ("said", _SAID)):
             if name in fields:
                 fields[name] = _replace(fields[name], words)

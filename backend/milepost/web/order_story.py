@@ -7,6 +7,7 @@ from sqlalchemy import Connection
 
 from milepost.access.model import Principal
 from milepost.alerts import service as alerts
+from milepost.notify.reasons import said
 from milepost.orders import history
 from milepost.times import parse_rfc3339
 from milepost.web.orders_view import word
@@ -17,17 +18,28 @@ _MOST = 100
 _ENTRIES = 500
 # What of a fact's body says in a few words what it was about, in this order.
 _GIST = (
-    "with", "result", "text", "reason", "branch", "to_branch", "to", "waybill", "pieces", "kg", "list", "paper",
+    "with", "result", "text", "reason", "branch", "to_branch", "from", "to", "waybill", "pieces", "kg", "list", "paper",
     "slip", "signer", "cause", "hold", "decision", "mode", "carrier", "outside_no", "amount", "status", "command",
     "code", "why",
 )  # fmt: skip
 _LONG = 80
+# Fields that hold a code, and where its words stand.
+CODED = {"command": "act", "hold": "hold", "mode": "opt.mode", "decision": "opt.decision", "status": "paid",
+          "code": "refusal"}  # fmt: skip
+WITH_REASON = ("order.cancelled", "cancel.requested", "cancel.reason")
 
 
-def gist(kind: str, body: Mapping[str, Any], t: Translate, branches: Mapping[str, str] | None = None) -> str:
+def gist(
+    kind: str,
+    body: Mapping[str, Any],
+    t: Translate,
+    branches: Mapping[str, str] | None = None,
+    clock: Callable[[int], str] | None = None,
+) -> str:
     """What a person's fact says, in a few words; empty for facts that speak through their subjects.
 
-    `branches`: their names by id; one that is not there keeps its id.
+    `branches`: their names by id; one that is not there keeps its id. `clock`: how the page writes an instant (UTC ms);
+    without it instants are left out.
     """
     if kind.startswith(("unit.", "vehicle.", "trip.")):
         return ""
@@ -36,10 +48,16 @@ def gist(kind: str, body: Mapping[str, Any], t: Translate, branches: Mapping[str
         value = body.get(name)
         if isinstance(value, str | int | float) and not isinstance(value, bool) and value != "":
             text = f"{value:g}" if isinstance(value, float) else str(value)
-            if name == "kg":
+            if name in ("to", "from") and isinstance(value, int):
+                if clock is None:
+                    continue
+                text = clock(value)
+            elif name == "kg":
                 text = f"{text} kg"
-            elif name == "command":
-                text = word(t, "act", text)
+            elif name == "reason" and kind in WITH_REASON:
+                text = reason_said(text, t)
+            elif name in CODED:
+                text = word(t, CODED[name], text)
             elif name in ("branch", "to_branch"):
                 text = (branches or {}).get(text, text)
             elif kind == "notice.sent" and name == "to":
@@ -47,6 +65,11 @@ def gist(kind: str, body: Mapping[str, Any], t: Translate, branches: Mapping[str
                 text = f"{word(t, 'role', role)} {who}".rstrip()
             told.append(text if len(text) <= _LONG else text[: _LONG - 1] + "…")
     return " · ".join(told[:3])
+
+
+def reason_said(reason: str, t: Translate) -> str:
+    """The reason of a cancellation in the page's language."""
+    return said(reason, "zh" if t("form.yes") == "是" else "en")
 
 
 def open_items(conn: Connection, me: Principal, order_id: str, language: str) -> list[Row]:

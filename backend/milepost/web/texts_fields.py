@@ -1,5 +1,7 @@
 """Texts beside inputs: labels, choices, faults, refusals, warnings. Chinese beside English; part of `TEXTS`."""
 
+from milepost.notify.reasons import CANCEL_REASONS
+
 FIELD_TEXTS: dict[str, tuple[str, str]] = {
     # inputs
     "field.at": ("何时发生", "When it happened"),
@@ -147,14 +149,13 @@ FIELD_TEXTS: dict[str, tuple[str, str]] = {
     "opt.decision.lost": ("认定丢失", "count as lost"),
     "asked.customer": ("客户", "the customer"),
     "asked.desk": ("网点", "the branch"),
-    "reason.not_shipping": ("客户不发货了", "Customer will not ship"),
-    "reason.price": ("价格没谈成", "No agreement on price"),
-    "reason.twice": ("重复下单", "Ordered twice"),
-    "reason.untrue": ("资料不实", "Data not true"),
-    "reason.forbidden": ("禁运品", "Forbidden goods"),
-    "reason.too_late": ("延期过长", "Postponed too far"),
-    "reason.other": ("其他", "Other"),
+    **{f"reason.{code}": words for code, words in CANCEL_REASONS.items()},
     "reason.note": ("客户的原话", "In the customer's words"),
+    "refusal.illegal_step": ("当时不能做", "not possible then"),
+    "refusal.conflict": ("订单已被别人改动", "somebody else had changed the order"),
+    "refusal.EX-14": ("超过延期期限", "beyond the limit of postponing"),
+    "refusal.EX-12": ("订单已锁定", "the order was locked"),
+    "refusal.EX-5": ("取消没有人同意", "nobody had agreed to cancel"),
     "hold.data": ("资料待核", "data to be checked"),
     "hold.price": ("等报价", "price"),
     "hold.payment": ("等付款", "payment"),

@@ -293,3 +293,20 @@ def test_no_form_sends_people_elsewhere(client_of: Clients, ask: Ask) -> None:
     data: dict[str, Any] = {"with": "x", "about": "y", "result": "z", "back": "//evil.example/"}
     answer = desk.post(f"/orders/{ask()}/act/contact", data=data, follow_redirects=False)
     assert answer.headers["location"].startswith("/live")
+
+
+@pytest.mark.requirement("EO-18")
+def test_EO18_a_cancel_reason_is_kept_as_a_code_and_read_in_the_language_of_the_page(
+    client_of: Clients, ask: Ask
+) -> None:
+    desk = client_of(*ALL)
+    number = ask()
+    given = {"asked_by": "customer", "contact__with": "Wang", "contact__about": "order", "contact__result": "no"}
+    page = page_of(desk, number, "zh").send("/act/cancel", reason="price", reason__note="太贵", **given)
+    assert page.status == 200 and "价格没谈成：太贵" in page.text
+    facts = desk.get(f"/api/v1/orders/{number}/evidence").json()
+    [body] = [fact["body"] for fact in facts if fact["kind"] == "order.cancelled"]
+    assert body["reason"] == "price: 太贵"
+    assert "No agreement on price: 太贵" in page_of(desk, number, "en").text
+    told = next(m for m in desk.get("/api/v1/messages").json()["items"] if m["template"] == "event.cancelled")
+    assert "价格没谈成：太贵" in told["text"]["zh"] and "No agreement on price: 太贵" in told["text"]["en"]

@@ -8,6 +8,7 @@ import pytest
 import milepost.web
 from milepost.access.model import ROLES
 from milepost.clocks.todo import TO_DO
+from milepost.notify.templates import DEFAULTS
 from milepost.orders.bodies import Request
 from milepost.orders.guards import GUARDS
 from milepost.orders.model import STAGES, STATES
@@ -17,6 +18,7 @@ from milepost.web.forms.bodies import FORMS
 from milepost.web.forms.describe import inputs_of, line_columns
 from milepost.web.forms.view import label_of
 from milepost.web.i18n import pick_language, script_texts, translator
+from milepost.web.pages.settings.texts import name_of
 from milepost.web.texts import TEXTS
 
 HERE = Path(milepost.web.__file__).parent
@@ -138,3 +140,10 @@ def test_the_address_decides_the_language_then_the_cookie_then_the_browser(
 def test_an_unknown_key_is_an_error_not_an_empty_place() -> None:
     with pytest.raises(KeyError):
         translator("en")("no.such.text")
+
+
+def test_every_message_has_a_name_that_people_read() -> None:
+    for language in ("zh", "en"):
+        names = [name_of(template, translator(language)) for template in DEFAULTS]
+        assert not [name for name in names if re.search(r"[a-z]_[a-z]|\w\.\w", name)]
+        assert len(set(names)) > len(names) * 0.9

@@ -54,8 +54,6 @@ ASKED = ("cancel", "sign", "sign-abnormal", "refuse", "disposition", "archive", 
          "load-override", "retract", "correct")  # fmt: skip
 DANGER = ("cancel", "refuse", "retract", "receipt-lost")
 
-# Why somebody does not ship (EO-18); the customer's own words stand beside it.
-CANCEL_REASONS = ("not_shipping", "price", "twice", "untrue", "forbidden", "too_late", "other")
 HOLDS = ("data", "payment", "price", "customer", "goods")
 RELATIONS = ("supplementary", "replacement", "split", "return", "claim")
 PAYMENTS = ("paid", "part", "unpaid", "refunded")

@@ -11,6 +11,7 @@ from milepost.access.scope import readable
 from milepost.fleet.tables import door, site
 from milepost.masterdata import service as masterdata
 from milepost.masterdata.model import CHANNELS, CLASSES, Word
+from milepost.notify.reasons import CANCEL_REASONS
 from milepost.notify.rules import RULES
 from milepost.orders.model import STAGES
 from milepost.plan.tables import trip
@@ -49,7 +50,7 @@ def everywhere(conn: Connection, me: Principal, language: str, t: Translate) -> 
         "door": [(text, text) for text in doors],
         "ex": [(rule.id, f"{rule.id} · {rule.title[language == 'en']}") for rule in RULES.values()
                if rule.id.startswith("EX-")],
-        "reason": _words(t, "reason", acts.CANCEL_REASONS),
+        "reason": _words(t, "reason", CANCEL_REASONS),
         "asker": _words(t, "asked", acts.ASKERS),
         "hold": _words(t, "hold", acts.HOLDS),
         "paid": _words(t, "paid", acts.PAYMENTS),

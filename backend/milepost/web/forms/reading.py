@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ValidationError
 
+from milepost.notify.reasons import written
 from milepost.numbers import FORM
 from milepost.web.forms.describe import Input, line_columns
 
@@ -126,8 +127,7 @@ def _value(each: Input, given: Texts, zone: ZoneInfo, ids: Mapping[str, Mapping[
             return text.replace(" ", "").replace(",", "") or None
         case "reason":
             # A reason from the list, with the customer's own words beside it.
-            note = first(given, f"{each.name}.note")
-            return ": ".join(part for part in (text, note) if part) or None
+            return written(text, first(given, f"{each.name}.note")) or None
         case _:
             return text or None
 

@@ -22,6 +22,7 @@ from milepost.orders.authority import roles_over
 from milepost.orders.model import STAGES
 from milepost.times import now_ms, parse_rfc3339
 from milepost.web import charts, clock_view, formats, orders_view, qr, views
+from milepost.web.fact_words import lines_of
 from milepost.web.forms import acts, behind, offers, refusals, starts
 from milepost.web.forms.bodies import FORMS
 from milepost.web.forms.reading import Texts, Wrong
@@ -76,7 +77,10 @@ def show(
     detail = orders.get(conn, me, row["id"])
     sites = {key: views.site_name(site, language) for key, site in views.sites_by_id(conn, SYSTEM).items()}
     branches = {each["id"]: offers.branch_name(each, language) for each in masterdata.branches(conn, active_only=False)}
-    facts = [shown_fact(each, t, sites, branches) for each in orders.evidence_of(conn, me, row["id"])]
+    facts = [
+        shown_fact(each, t, sites, branches, lambda at: _clock(at, zone, now))
+        for each in orders.evidence_of(conn, me, row["id"])
+    ]
     when = {fact["id"]: fact["at"] for fact in facts}
     for cell in row["road"]["cells"]:
         if not cell["done"] and cell["since"] is None:
@@ -190,7 +194,9 @@ def _status(returned: Returned | None) -> int:
     return returned.error.status if returned.error else 422
 
 
-def shown_fact(each: dict[str, Any], t: Any, sites: Mapping[str, str], branches: Mapping[str, str]) -> dict[str, Any]:
+def shown_fact(
+    each: dict[str, Any], t: Any, sites: Mapping[str, str], branches: Mapping[str, str], clock: Any
+) -> dict[str, Any]:
     """A fact with its pictures, its times in ms, and its subjects in words."""
     at = parse_rfc3339(each["at"])
     snapshot = each["snapshot"] or {}
@@ -209,5 +215,6 @@ def shown_fact(each: dict[str, Any], t: Any, sites: Mapping[str, str], branches:
             if subject["kind"] == kind
         ],
         "name": orders_view.word(t, "fact", each["kind"]),
-        "gist": gist(each["kind"], each["body"], t, branches),
+        "lines": lines_of(each["kind"], each["body"], t, clock, branches),
+        "gist": gist(each["kind"], each["body"], t, branches, clock),
     }

@@ -12,6 +12,7 @@ from milepost.access.deps import Reader, database
 from milepost.access.model import Principal
 from milepost.access.once import once
 from milepost.clocks import editing
+from milepost.clocks.key_words import value_in_words
 from milepost.clocks.policy import KEYS, parse_value
 from milepost.errors import Invalid, MilepostError
 from milepost.masterdata.model import CHANNELS, CLASSES
@@ -169,4 +170,5 @@ def _choices(language: str) -> dict[str, Any]:
     return {
         "channels": [(word.code, offers.in_language(word, language)) for word in CHANNELS],
         "classes": [(word.code, offers.in_language(word, language)) for word in CLASSES],
+        "value_words": lambda value: value_in_words(str(value), int(language == "en")),
     }

@@ -13,6 +13,7 @@ from milepost.access.model import Principal
 from milepost.errors import MilepostError, NotFound
 from milepost.notify import service as notify
 from milepost.notify.repository import names_of
+from milepost.notify.rules import RULES
 from milepost.notify.templates import FIELDS, MAX_TEMPLATE
 from milepost.times import parse_rfc3339
 from milepost.web.forms.reading import Texts, first
@@ -21,6 +22,7 @@ from milepost.web.pages.settings.index import Admin, show, told
 from milepost.web.render import language_of
 from milepost.web.route import PageRoute
 
+_NO_WORDS = {"inbox.assigned": "texts.assigned"}
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 
@@ -56,6 +58,18 @@ def _put(request: Request, me: Principal, name: str, language: str, given: Texts
     return RedirectResponse(f"/settings/texts?name={quote(name, safe='')}&done={done}", status_code=303)
 
 
+def name_of(template: str, t: Any) -> str:
+    """What a text tells, and to whom: `Not accepted in time · our people`; an event by its own name."""
+    head, _, tail = template.rpartition(".")
+    if template in _NO_WORDS:
+        return t(_NO_WORDS[template])
+    if head == "event":
+        return t(f"texts.event.{tail}")
+    rule = RULES[head]
+    who = t("texts.staff") if tail == "staff" else t(f"role.{tail}")
+    return f"{rule.title[t('form.yes') != '是']} · {who}"
+
+
 def _show(
     request: Request, me: Principal, conn: Connection, q: str, own: str, name: str, done: str,
     error: MilepostError | None, typed: tuple[str, str] | None,
@@ -67,9 +81,12 @@ def _show(
         named.setdefault(row["name"], {})[row["language"]] = row
     wanted = q.casefold()
     rows = [
-        {"name": key, **pair, "own": any(each["changed_at"] for each in pair.values())}
+        {"name": key, "title": name_of(key, t), **pair, "own": any(each["changed_at"] for each in pair.values())}
         for key, pair in named.items()
-        if (not wanted or any(wanted in text.casefold() for text in (key, pair["zh"]["text"], pair["en"]["text"])))
+        if (
+            not wanted
+            or any(wanted in text.casefold() for text in (key, name_of(key, t), pair["zh"]["text"], pair["en"]["text"]))
+        )
     ]
     side = named.get(name)
     people = names_of(conn, {row["changed_by"] for row in whole if row["changed_by"]})
@@ -82,6 +99,7 @@ def _show(
     return show(
         request, me, conn, "message_texts.html", "texts", status=error.status if error else 200,
         rows=[row for row in rows if row["own"] or not own], q=q, own=own, name=name, side=shown,
+        title=name_of(name, t) if side else "",
         changed=sum(1 for row in rows if row["own"]), gone=bool(name) and side is None,
         problem=told(request, error), wrong=typed[0] if typed else "", fields=sorted(FIELDS), longest=MAX_TEMPLATE,
         done=t(f"texts.done.{done}") if done in ("saved", "reset") else "",
