@@ -23,7 +23,7 @@ from milepost.times import now_ms, to_rfc3339
 MANIFEST = "backup.json"
 _VERSION = 1
 _BROKER = "broker"
-_NOT_KEPT = (".log", ".pid", ".conf")  # of the broker's folder: made anew at every start
+_NOT_KEPT = ("nats.conf", "nats.log", "users.conf.lock")  # of the broker's folder: made anew at every start
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ def _databases(folder: Path) -> list[Path]:
 def _accounts(folder: Path) -> Iterator[Path]:
     if (folder / _BROKER).is_dir():
         for path in sorted((folder / _BROKER).iterdir()):
-            if path.is_file() and not path.name.startswith(".") and path.suffix not in _NOT_KEPT:
+            if path.is_file() and not path.name.startswith(".") and path.name not in _NOT_KEPT:
                 yield path
 
 
