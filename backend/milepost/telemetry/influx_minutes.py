@@ -35,17 +35,37 @@ def read(reader: QueryReader, bucket: str, device: str, from_ms: int, to_ms: int
     return table[(table[:, 0] >= from_ms) & (table[:, 0] < to_ms), :-1]
 
 
+def filled(fixes: np.ndarray, minutes: np.ndarray) -> np.ndarray:
+    """Raw fixes, and minutes where there are none of them; both as rows by time."""
+    there = np.unique(fixes[:, 0] // MINUTE_MS)
+    both = np.concatenate([minutes[~np.isin(minutes[:, 0] // MINUTE_MS, there)], fixes])
+    return both[np.argsort(both[:, 0], kind="stable")]
+
+
 def thin(
-    db: Database, reader: QueryReader, writer: LineWriter, place: Place, now_ms: int, writing: threading.Lock
+    db: Database,
+    reader: QueryReader,
+    writer: LineWriter,
+    place: Place,
+    now_ms: int,
+    raw_ms: int,
+    writing: threading.Lock,
 ) -> None:
-    """Make the minutes of hours that are due, oldest first, for at most ten seconds. `writing` is held over writes."""
+    """Make the minutes of hours that are due, oldest first, for at most ten seconds.
+
+    `raw_ms`: how long readings are kept one by one; `writing` is held over writes.
+    """
     deadline = time.monotonic() + _LONGEST_S
     while time.monotonic() < deadline:
         with db.read() as conn:
             due = influx_sql.due_hours(conn, now_ms - HOUR_MS - _SETTLED_MS, _AT_ONCE)
         if not due:
             return
-        lines = [line for device, hour, _ in due for line in _minutes(reader, place, device, hour)]
+        lines = [
+            line
+            for device, hour, _ in due
+            for line in _minutes(reader, place, device, hour, whole=hour > now_ms - raw_ms)
+        ]
         with writing:
             if lines:
                 writer.write(place.minute_bucket, lines)
@@ -53,8 +73,9 @@ def thin(
                 influx_sql.thinned(conn, due)
 
 
-def _minutes(reader: QueryReader, place: Place, device: str, hour: int) -> list[str]:
-    """The lines that make the minutes of one hour of a device what they should be."""
+def _minutes(reader: QueryReader, place: Place, device: str, hour: int, whole: bool) -> list[str]:
+    """The lines that make the minutes of one hour of a device what they should be. `whole`: no fix of it has expired;
+    without that a minute that has none any more stays as it is."""
     query = (
         f"SELECT {', '.join(COLUMNS_OF_TRACK)} FROM fix"
         f" WHERE device = $device AND state = {GOOD} AND {span(hour, hour + HOUR_MS)}"
@@ -64,6 +85,8 @@ def _minutes(reader: QueryReader, place: Place, device: str, hour: int) -> list[
     lines = [
         minute_line(device, int(minute) * MINUTE_MS, fixes[row]) for minute, row in zip(minutes, first, strict=True)
     ]
+    if not whole:
+        return lines
     there = reader.table(
         place.minute_bucket,
         f"SELECT state FROM minute WHERE device = $device AND state < {MOVED} AND {span(hour, hour + HOUR_MS)}",

@@ -72,7 +72,7 @@ def _bucket(client: InfluxDBClient, org: Organization, name: str, days: int, don
     if not found:
         done.append(f"bucket {name} made, kept for {days} days")
         rule = BucketRetentionRules(type="expire", every_seconds=seconds)
-        return api.create_bucket(bucket_name=name, retention_rules=rule, org_id=org.id)
+        return api.create_bucket(bucket_name=name, retention_rules=rule, org=org.id)
     bucket = found[0]
     kept = bucket.retention_rules[0].every_seconds if bucket.retention_rules else 0
     if kept != seconds:

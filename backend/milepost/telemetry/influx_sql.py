@@ -11,7 +11,13 @@ from sqlalchemy import Connection, Table, and_, delete, func, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from milepost.telemetry.model import FixBody, Judged, Reading, StreamCounts
-from milepost.telemetry.tables import telemetry_latest, telemetry_refused, telemetry_stream, telemetry_touched
+from milepost.telemetry.tables import (
+    telemetry_latest,
+    telemetry_pending,
+    telemetry_refused,
+    telemetry_stream,
+    telemetry_touched,
+)
 
 Stream = tuple[str, int]  # device, stream
 Ranges = list[list[int]]  # [first, last] seq, rising, apart
@@ -165,7 +171,7 @@ def set_aside(conn: Connection, refused: Iterable[tuple[Judged, str, str]], now_
     _upsert(conn, telemetry_refused, rows)
 
 
-def refused(conn: Connection, limit: int = 100) -> list[dict[str, Any]]:
+def refused(conn: Connection, limit: int | None) -> list[dict[str, Any]]:
     """What the server would not take, newest first."""
     rows = conn.execute(select(telemetry_refused).order_by(telemetry_refused.c.refused_at.desc()).limit(limit))
     return [dict(row._mapping) for row in rows]
@@ -176,11 +182,39 @@ def refused_count(conn: Connection) -> int:
     return conn.execute(select(func.count()).select_from(telemetry_refused)).scalar_one()
 
 
-def accepted(conn: Connection, device: str, stream: int, seq: int) -> None:
-    """Take one out of the refused: the server has it now."""
+def accepted(conn: Connection, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Take some out of the refused: the server has them now. Fixes among them are thinned with their hour; a last known
+    place stays as it is, newer ones have come meanwhile."""
     table = telemetry_refused.c
-    conn.execute(delete(telemetry_refused).where(table.device == device, table.stream == stream, table.seq == seq))
-    enter_ranges(conn, {(device, stream): [seq]})
+    seqs: dict[Stream, list[int]] = {}
+    hours = set()
+    for row in rows:
+        conn.execute(
+            delete(telemetry_refused).where(
+                table.device == row["device"], table.stream == row["stream"], table.seq == row["seq"]
+            )
+        )
+        seqs.setdefault((row["device"], row["stream"]), []).append(row["seq"])
+        if row["kind"] == "fix":
+            hours.add((row["device"], row["at"] // HOUR_MS * HOUR_MS))
+    enter_ranges(conn, {stream: sorted(some) for stream, some in seqs.items()})
+    touch(conn, hours)
+
+
+def begin(conn: Connection, spool: str, what: Any) -> None:
+    """Note what is about to be written from a spool, until `ended`."""
+    _upsert(conn, telemetry_pending, [{"spool": spool, "what": json.dumps(what, separators=(",", ":"))}])
+
+
+def begun(conn: Connection, spool: str) -> Any:
+    """What was about to be written from a spool, None when that ended well."""
+    found = conn.execute(select(telemetry_pending.c.what).where(telemetry_pending.c.spool == spool)).scalar()
+    return None if found is None else json.loads(found)
+
+
+def ended(conn: Connection, spool: str) -> None:
+    """The write from a spool is in the books."""
+    conn.execute(delete(telemetry_pending).where(telemetry_pending.c.spool == spool))
 
 
 def _order(reading: Reading) -> tuple[int, int, int]:

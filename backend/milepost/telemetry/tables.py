@@ -55,3 +55,10 @@ telemetry_refused = Table(
     Column("reason", Text, nullable=False),
     Column("refused_at", BigInteger, nullable=False),
 )
+
+telemetry_pending = Table(
+    "telemetry_pending",
+    metadata,
+    Column("spool", String(32), primary_key=True, comment="key of the spool whose records are being written"),
+    Column("what", Text, nullable=False, comment="JSON: [[device, kind, stream, first at, last at, ranges], ...]"),
+)

@@ -13,6 +13,7 @@ from milepost.ingest import tables as ingest_tables
 from milepost.telemetry import tables as _tables  # noqa: F401  (declares them)
 from milepost.telemetry.influx import InfluxTelemetry
 from milepost.telemetry.influx_place import place_of
+from milepost.times import to_rfc3339
 from milepost_tools.bench.influxd import ADMIN, Influxd, NoInfluxd, find_influxd
 
 
@@ -36,9 +37,23 @@ def influxd() -> Iterator[Influxd]:
         server.kill()
 
 
+class Aging(InfluxTelemetry):
+    """Drops raw readings by the age that a test gives; the server itself knows no other clock than its own."""
+
+    def maintain(self, now_ms: int) -> None:
+        super().maintain(now_ms)
+        oldest = now_ms - self._raw_ms
+        asked = {"org": self.place.org, "bucket": self.place.bucket}
+        span = {"start": "1980-01-01T00:00:00Z", "stop": to_rfc3339(oldest)}
+        head = {"Authorization": f"Token {ADMIN}"}
+        httpx.post(
+            f"{self.place.base_url}/api/v2/delete", params=asked, json=span, headers=head, timeout=20
+        ).raise_for_status()
+
+
 @pytest.fixture
 def open_influx(influxd: Influxd, tmp_path: Path) -> Callable[..., InfluxTelemetry]:
-    """Opens a store, each time as after a restart, over buckets of its own that keep everything."""
+    """Opens a store, each time as after a restart, over buckets of its own that keep everything until `maintain`."""
     url = influxd.url(f"t{os.getpid()}-{tmp_path.name}")
     place = place_of(url)
     admin = httpx.Client(base_url=influxd.base_url, headers={"Authorization": f"Token {ADMIN}"})
@@ -51,6 +66,6 @@ def open_influx(influxd: Influxd, tmp_path: Path) -> Callable[..., InfluxTelemet
     metadata.create_all(db.engine, [*used, ingest_tables.sink_position])
 
     def make(**options) -> InfluxTelemetry:
-        return InfluxTelemetry(url, ADMIN, ADMIN, db, **options)
+        return Aging(url, ADMIN, ADMIN, db, **options)
 
     return make

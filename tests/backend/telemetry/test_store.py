@@ -154,6 +154,7 @@ def test_pages_hold_everything_once_in_order(reopen, entries: list, limit: int) 
     store = reopen()
     device = f"d{abs(hash(tuple(entries))) % 10**9}-{limit}"[:12]
     known: dict[int, tuple[int, str]] = {}
+    some: list[Reading] = []
     for seq, second, is_fix in entries:
         if seq in known and known[seq][1] != ("fix" if is_fix else "gate"):
             continue  # a seq never changes its kind
@@ -164,7 +165,11 @@ def test_pages_hold_everything_once_in_order(reopen, entries: list, limit: int) 
             if is_fix
             else Reading(device, 1, seq, "gate", at, "gnss", T0, GateBody("outer", False, 0))
         )
-        store.write([reading], 1)
+        some.append(reading)
+        if len(some) == 8:
+            store.write(some, 1)
+            some = []
+    store.write(some, 1)
     seen: list[tuple[int, int]] = []
     cursor: str | None = ""
     while cursor is not None:

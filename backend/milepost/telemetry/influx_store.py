@@ -1,0 +1,216 @@
+"""Readings into InfluxDB and into the books beside it, as if it were one thing.
+
+What is about to be written is noted first, and the note goes with the position: after a crash between the two, what
+the server has of it is taken into the books. (Whoever reads the spool again would not write it again: it is there.)
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from milepost.db import Database
+from milepost.ingest.positions import position_of, store_position
+from milepost.telemetry import influx_sql
+from milepost.telemetry.influx_query import span
+from milepost.telemetry.influx_read import Readings, order
+from milepost.telemetry.influx_sql import HOUR_MS, Ranges, Stream
+from milepost.telemetry.influx_write import LineWriter
+from milepost.telemetry.lines import BLOCK, GOOD, lines_of, moved_line
+from milepost.telemetry.model import Judged, Reading
+
+SINK = "telemetry"
+Wanted = dict[Stream, dict[int, Judged]]  # by seq
+_EVER_MS = 1 << 62
+_REMEMBERED_STREAMS = 50_000
+
+
+class WrittenByAnother(OSError):
+    """Another process has written a stream since we did: its device changed hands. Made again, the call works."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What became of the readings of one call; refused ones are in the books."""
+
+    written: int
+    expired: int
+
+
+class Storing:
+    """Stores readings; one thread at a time."""
+
+    def __init__(self, db: Database, writer: LineWriter, raw: Readings, bucket: str, clock: Callable[[], int]) -> None:
+        self._db = db
+        self._writer = writer
+        self._raw = raw
+        self._bucket = bucket
+        self._clock = clock
+        self._settled: set[str] = set()  # spools whose last write is known to be in the books
+        self._ranges: dict[Stream, Ranges] = {}  # as we left them
+        self._touched: set[tuple[str, int]] = set()
+
+    def write(self, readings: Sequence[Judged | Reading], position: int, spool: str) -> Stored:
+        """Store readings durably, then the position. Raises ValueError before anything is written for a body that JSON
+        cannot hold, OSError (the call may be made again) for everything that passes."""
+        wanted: Wanted = {}
+        for each in readings:
+            judged = each if isinstance(each, Judged) else Judged(each)
+            reading = judged.reading
+            stream = reading.device, reading.stream
+            if stream not in wanted:
+                wanted[stream] = {}
+            wanted[stream][reading.seq] = judged
+        flat = [judged for some in wanted.values() for judged in some.values()]
+        lines = lines_of(flat)
+        if spool not in self._settled:
+            self._settle(spool)
+        self._settled.discard(spool)
+        if not lines:
+            self._enter(wanted, {}, [], position, spool)
+            return Stored(0, 0)
+        moved, judged_again = self._begin(wanted, spool)
+        outcome = self._writer.write(self._bucket, lines + moved)
+        refused = [(flat[n], lines[n], reason) for n, reason in outcome.refused if n < len(lines)]
+        for judged, _, _ in refused:
+            del wanted[judged.reading.device, judged.reading.stream][judged.reading.seq]
+        exact = {device: self._newest_good(device) for device in judged_again}
+        self._enter(wanted, exact, refused, position, spool)
+        return Stored(len(lines) - len(refused) - outcome.expired, outcome.expired)
+
+    # --- before the write ---
+
+    def _begin(self, wanted: Wanted, spool: str) -> tuple[list[str], set[str]]:
+        """Note what is about to be written, and look at what of it is stored already.
+
+        Returns lines that mark the former points of records which now lie elsewhere in time, and devices whose last
+        known place is judged anew.
+        """
+        with self._db.tx() as conn:
+            influx_sql.begin(conn, spool, _noted(wanted))
+            ranges = influx_sql.stored_ranges(conn, wanted)
+            self._alone(wanted, ranges)
+            places = influx_sql.latest(conn, sorted({device for device, _ in ranges}))
+        judged_again = set()
+        for device, place in places.items():
+            again = wanted.get((device, place.stream), {}).get(place.seq)
+            if again is not None and (again.reason is not None or again.reading.at != place.at):
+                judged_again.add(device)
+        repeats: dict[tuple[str, str], list[Reading]] = defaultdict(list)
+        for stream, held in ranges.items():
+            for seq in influx_sql.among(held, sorted(wanted[stream])):
+                reading = wanted[stream][seq].reading
+                repeats[reading.device, reading.kind].append(reading)
+        moved = [line for (device, kind), some in repeats.items() for line in self._moved(device, kind, some)]
+        return moved, judged_again
+
+    def _alone(self, wanted: Wanted, ranges: dict[Stream, Ranges]) -> None:
+        """Raise when another process has written a stream since we did: judgements were passed without its fixes."""
+        others = [each for each in wanted if each in self._ranges and ranges.get(each, []) != self._ranges[each]]
+        for each in others:
+            del self._ranges[each]
+        if others:
+            device, stream = others[0]
+            raise WrittenByAnother(f"another process has written stream {stream} of {device}; judging it anew")
+
+    def _moved(self, device: str, kind: str, repeats: list[Reading]) -> list[str]:
+        """Lines that mark former points of repeated records as moved.
+
+        A record keeps its time, so nearly always there are none. What was placed by guess may be placed anew, and then
+        its former point must not stay beside the new one.
+        """
+        at = [each.at for each in repeats]
+        there = self._raw.points(kind, device, span(min(at), max(at) + 1))
+        elsewhere = {(one.stream, one.seq) for one in repeats if (one.at, one.stream, one.seq) not in there}
+        lines = []
+        for stream, block in sorted({(stream, seq // BLOCK) for stream, seq in elsewhere}):
+            same = self._raw.points(kind, device, f"stream = '{stream}' AND block = '{block}'")
+            lines += [moved_line(kind, device, stream, seq, old) for old, _, seq in same if (stream, seq) in elsewhere]
+        return lines
+
+    # --- after it ---
+
+    def _enter(
+        self,
+        stored: Wanted,
+        exact: dict[str, Reading | None],
+        refused: list[tuple[Judged, str, str]],
+        position: int,
+        spool: str,
+    ) -> None:
+        """Write into the books what InfluxDB has now, and the position, in one transaction."""
+        now = self._clock()
+        fixes = {
+            stream: [each for each in some.values() if each.reading.kind == "fix"] for stream, some in stored.items()
+        }
+        newest: dict[str, Reading] = {}
+        for (device, _), some in fixes.items():
+            good = max((each for each in some if each.reason is None), key=order, default=None)
+            if good is not None and (device not in newest or order(Judged(newest[device])) < order(good)):
+                newest[device] = good.reading
+        hours = {
+            (device, hour * HOUR_MS)
+            for (device, _), some in fixes.items()
+            for hour in {each.reading.at // HOUR_MS for each in some}
+        }
+        with self._db.tx() as conn:
+            ranges = influx_sql.enter_ranges(conn, {stream: sorted(some) for stream, some in stored.items() if some})
+            influx_sql.enter_latest(conn, newest, exact)
+            self._touch(conn, hours, now)
+            influx_sql.set_aside(conn, refused, now)
+            if stored:
+                influx_sql.ended(conn, spool)
+            if position > position_of(conn, SINK, spool):
+                store_position(conn, SINK, spool, position)
+        self._settled.add(spool)
+        if len(self._ranges) + len(ranges) > _REMEMBERED_STREAMS:
+            self._ranges.clear()
+        self._ranges |= ranges
+
+    def _settle(self, spool: str) -> None:
+        """Take into the books what the server has of a write that did not end."""
+        with self._db.read() as conn:
+            noted = influx_sql.begun(conn, spool)
+        if noted is not None:
+            seqs: dict[Stream, list[int]] = defaultdict(list)
+            hours: set[tuple[str, int]] = set()
+            for device, kind, stream, first_at, last_at, ranges in noted:
+                found = self._raw.points(kind, device, f"stream = '{stream}' AND {span(first_at, last_at + 1)}")
+                there = {seq: at for at, _, seq in found}
+                mine = influx_sql.among(ranges, sorted(there))
+                seqs[device, stream] += mine
+                hours |= {(device, there[seq] // HOUR_MS * HOUR_MS) for seq in mine if kind == "fix"}
+            exact = {device: self._newest_good(device) for device in {each[0] for each in noted if each[1] == "fix"}}
+            with self._db.tx() as conn:
+                influx_sql.enter_ranges(conn, {stream: sorted(some) for stream, some in seqs.items() if some})
+                influx_sql.enter_latest(conn, {}, exact)
+                influx_sql.touch(conn, hours)
+                influx_sql.ended(conn, spool)
+            for stream in seqs:
+                self._ranges.pop(stream, None)
+        self._settled.add(spool)
+
+    def _newest_good(self, device: str) -> Reading | None:
+        found = self._raw.last(device, _EVER_MS, 1, state=GOOD)
+        return found[0].reading if found else None
+
+    def _touch(self, conn: Connection, hours: set[tuple[str, int]], now: int) -> None:
+        """Mark the hours of fixes. Once is enough for an hour that is running: nobody thins it before it is over."""
+        new = hours - self._touched
+        influx_sql.touch(conn, new)
+        if new:
+            self._touched = {each for each in self._touched | new if each[1] + HOUR_MS > now}
+
+
+def _noted(wanted: Wanted) -> list:
+    """[device, kind, stream, first at, last at, ranges] of every stream and kind."""
+    noted = []
+    for (device, stream), some in wanted.items():
+        kinds: dict[str, dict[int, int]] = defaultdict(dict)
+        for seq, judged in some.items():
+            kinds[judged.reading.kind][seq] = judged.reading.at
+        for kind, at in kinds.items():
+            ranges = influx_sql.united([], sorted(at))
+            noted.append([device, kind, stream, min(at.values()), max(at.values()), ranges])
+    return noted

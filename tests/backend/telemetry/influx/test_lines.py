@@ -1,0 +1,113 @@
+"""The line protocol: one reading is one point, and every point gives its reading back."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from milepost.telemetry.lines import BLOCK, lines_of
+from milepost.telemetry.model import EventBody, FixBody, GateBody, Judged, Reading, TagBody
+
+T0 = 1_777_800_000_000
+
+
+def fix(seq: int, at: int = T0, stream: int = 1, device: str = "truck-1", **body) -> Reading:
+    values = {"lat": 31.2304, "lon": 121.4737, "alt_m": 4.0, "speed_mps": 13.4, "course_deg": 90.0, "sats": 9, **body}
+    return Reading(device, stream, seq, "fix", at, "gnss", T0, FixBody(**values))
+
+
+def line_of(reading: Reading, reason: str | None = None) -> str:
+    return lines_of([Judged(reading, reason)])[0]
+
+
+def point_of(line: str) -> tuple[str, str]:
+    """What makes a point one: measurement with tags, and timestamp."""
+    head, _, rest = line.partition(" ")
+    return head, rest.rsplit(" ", 1)[1]
+
+
+identities = st.tuples(
+    st.sampled_from(["truck-1", "truck-2", "a"]),
+    st.sampled_from([1, 2, 1 << 29]),
+    st.one_of(st.integers(1, 3), st.sampled_from([BLOCK - 1, BLOCK, BLOCK + 1, BLOCK + 2, 2 * BLOCK + 1, 1 << 30])),
+    st.sampled_from([T0, T0 + 1]),
+)
+
+
+@given(st.sets(identities, max_size=40))
+def test_two_readings_never_share_a_point(entries: set) -> None:
+    """Also of one millisecond, of two streams, and of seqs that are a whole block apart."""
+    lines = lines_of([Judged(fix(seq, at, stream, device)) for device, stream, seq, at in entries])
+    assert len({point_of(line) for line in lines}) == len(entries)
+
+
+@given(st.integers(1, (1 << 30) - 1), st.integers(1, 1 << 42))
+def test_a_point_names_its_reading(seq: int, at: int) -> None:
+    head, stamp = point_of(line_of(fix(seq, at)))
+    block = int(head.split("block=")[1].split(",")[0])
+    assert (int(stamp) // BLOCK, block * BLOCK + int(stamp) % BLOCK) == (at, seq)
+
+
+def fields_of(line: str) -> dict[str, str]:
+    return dict(each.split("=", 1) for each in line.split(" ", 1)[1].rsplit(" ", 1)[0].split(","))
+
+
+@pytest.mark.parametrize("speed_mps", [0, 13.5, 0.0, 1e20, True])
+def test_I01_a_field_has_one_type_whatever_the_number(speed_mps: float) -> None:
+    fields = fields_of(line_of(fix(1, speed_mps=speed_mps, alt_m=5, hdop=1)))
+    assert fields["speed_mps"] == str(float(speed_mps))
+    assert (fields["alt_m"], fields["hdop"], fields["sats"], fields["state"]) == ("5.0", "1.0", "9i", "0i")
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf, None])
+def test_I03_what_is_no_number_is_never_written(bad: float | None) -> None:
+    line = line_of(fix(1, lat=bad or 0.0, alt_m=bad, speed_mps=bad, course_deg=bad, hdop=bad))
+    assert not {"alt_m", "speed_mps", "course_deg", "hdop"} & set(fields_of(line))
+    assert "nan" not in line and "inf" not in line
+
+
+@pytest.mark.parametrize("lat", [math.nan, math.inf, 1e300, -1e19])
+def test_I03_a_place_that_is_none_spoils_no_line(lat: float) -> None:
+    assert "lat_e6" not in fields_of(line_of(fix(1, lat=lat), "range"))
+
+
+def test_I03_an_integer_beyond_64_bits_is_left_out() -> None:
+    assert "sats" not in fields_of(line_of(fix(1, sats=1 << 63)))
+    assert fields_of(line_of(fix(1, sats=(1 << 63) - 1)))["sats"] == f"{(1 << 63) - 1}i"
+
+
+@given(
+    st.floats() | st.integers() | st.none(), st.floats() | st.none(), st.integers() | st.none(), st.floats(),
+    st.sampled_from([None, "spike", 'a "quoted" \\ reason']),
+)  # fmt: skip
+def test_the_piece_for_the_usual_fix_writes_what_the_general_one_does(alt_m, hdop, sats, lat, reason) -> None:
+    from milepost.telemetry import lines  # noqa: PLC0415
+
+    reading = fix(1, lat=lat, alt_m=alt_m, hdop=hdop, sats=sats)
+    usual = lines._usual_fields(reading, reason)
+    if usual is not None:
+        general = lines._fix_fields(reading, reason)
+        assert sorted(usual.split(",")) == sorted(general.split(","))
+
+
+def test_an_epc_is_never_a_tag() -> None:
+    body = TagBody("303436514C5D34AA", 0x3000, 2, -43, -60, -50, -1.5, 3.14, None, T0, 7)
+    head, _, rest = line_of(Reading("door-1", 1, 1, "tag", T0, "ntp", T0, body)).partition(" ")
+    assert head == "tag,block=0,device=door-1,stream=1"
+    assert "303436514C5D34AA" in rest
+
+
+def test_quotes_backslashes_and_line_ends_stay_inside_their_field() -> None:
+    body = EventBody("log", {"text": 'he said "no"\\\n, state=7i'})
+    assert line_of(Reading("truck-1", 1, 1, "event", T0, "ntp", T0, body)).count("\n") == 0
+
+
+def test_a_body_that_json_cannot_hold_is_refused_before_anything_is_sent() -> None:
+    body = EventBody("x", {"n": math.nan})
+    with pytest.raises(ValueError, match="JSON"):
+        lines_of([Judged(fix(1)), Judged(Reading("truck-1", 1, 2, "event", T0, "ntp", T0, body))])
+
+
+def test_kinds_are_measurements() -> None:
+    assert line_of(Reading("door-1", 1, 1, "gate", T0, "ntp", T0, GateBody("inner", True, 0))).startswith("gate,")
