@@ -142,9 +142,9 @@ def passes(conn: Connection, vehicle_id: str, from_ms: int, to_ms: int) -> list[
 
 
 def load_state(conn: Connection, detector: str, target: str) -> Any | None:
-    """The state of a detector for one target, or None."""
+    """The state of a detector for one target, or None; nobody else changes it before this transaction ends."""
     where = (detector_state.c.detector == detector, detector_state.c.target == target)
-    text = conn.execute(select(detector_state.c.state).where(*where)).scalar()
+    text = conn.execute(select(detector_state.c.state).where(*where).with_for_update()).scalar()
     return None if text is None else json.loads(text)
 
 

@@ -18,7 +18,11 @@ class States:
     """What a detector remembers. `get` and `put` cost no query; `keep` writes what was put."""
 
     def __init__(self, conn: Connection, detector: str, targets: Iterable[str]) -> None:
-        """Load the states of `targets`; others may be put, but must not exist yet."""
+        """Load the states of `targets`; others may be put, but must not exist yet.
+
+        On PostgreSQL their rows are locked, in one order: two processes that read the same device at once (a takeover,
+        the spool of a dead worker) take turns, else the second would forget what the first has seen.
+        """
         self._conn = conn
         self._detector = detector
         self._texts: dict[str, str] = {}
@@ -27,7 +31,8 @@ class States:
         table = detector_state.c
         for start in range(0, len(wanted), _AT_ONCE):
             where = (table.detector == detector, table.target.in_(wanted[start : start + _AT_ONCE]))
-            rows = conn.execute(select(table.target, table.state).where(*where))
+            states = select(table.target, table.state).where(*where).order_by(table.target)
+            rows = conn.execute(states.with_for_update())
             self._texts.update({row.target: row.state for row in rows})
 
     def get(self, target: str) -> Any | None:
