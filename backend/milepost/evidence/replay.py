@@ -64,7 +64,7 @@ def run(
             if each.kind == "passed":
                 repository.add_pass(conn, vehicles.pass_row(vehicle, each))
         if points and len(points) < MOST_FIXES:
-            vehicles.rebase(conn, vehicle, state)
+            told += vehicles.rebase(conn, vehicle, state, fences, now_ms())
         repository.drop_state(conn, DETECTOR, vehicle)
         if told:
             on_facts(conn, told)

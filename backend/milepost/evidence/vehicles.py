@@ -140,11 +140,16 @@ def pass_row(vehicle: str, sighting: Sighting) -> dict[str, Any]:
     }
 
 
-def rebase(conn: Connection, vehicle: str, base: State) -> None:
-    """Let the open window of a vehicle begin behind a state that was worked out anew."""
+def rebase(conn: Connection, vehicle: str, base: State, fences: FenceIndex, now: int) -> list[Fact]:
+    """Let the open window of a vehicle begin behind a state that was worked out anew, and tell what it shows then:
+    the next fix, which would do so too, may never come. Returns the facts appended."""
     stored = repository.load_state(conn, DETECTOR, vehicle) or {"points": [], "told": {}, "late": 0}
     stored.pop("bad", None)  # judged from another fix on: the whole window again
     repository.save_state(conn, DETECTOR, vehicle, {**stored, "base": base.as_json()})
+    states = States(conn, DETECTOR, [vehicle])
+    told, _ = observe(conn, states, vehicle, (), fences, waiting=True, now=now)  # waiting: nothing leaves the window
+    states.keep()
+    return told
 
 
 def _keys(vehicle: str, seen: Iterable[Sighting]) -> list[tuple[Sighting, str]]:
