@@ -147,3 +147,6 @@ def test_a_backlog_newest_first_shuffled_and_doubled_proves_the_same_as_in_order
         stored = company.client.get(f"/api/v1/devices/{number}/readings", params=span).json()["items"]
         assert [each["at"] for each in stored] == [to_rfc3339(at) for at, _, _ in way]
         assert {each["quality"] for each in stored} == {None}
+        complete = company.client.get(f"/api/v1/devices/{number}/completeness", params=span).json()
+        assert complete["numbered"] is False  # a gap between two times of fixes proves nothing
+        assert {each["missing"] for each in complete["hours"]} == {0}
