@@ -6,6 +6,7 @@ from milepost.web.pages import (
     board,
     desk,
     doors,
+    history,
     house,
     inbox,
     loading,
@@ -25,6 +26,7 @@ from milepost.web.pages.settings import calendars, index, people, policies, regi
 router = APIRouter(include_in_schema=False)
 router.include_router(house.router)
 router.include_router(board.router)
+router.include_router(history.router)
 router.include_router(orders.router)
 router.include_router(order_new.router)  # before the page of an order: nothing is called "new"
 router.include_router(order.router)

@@ -7,6 +7,7 @@ from milepost.notify.rules import RULES
 from milepost.web.texts_desk import DESK_TEXTS
 from milepost.web.texts_fields import FIELD_TEXTS
 from milepost.web.texts_forms import FORM_TEXTS
+from milepost.web.texts_history import HISTORY_TEXTS
 from milepost.web.texts_inbox import INBOX_TEXTS
 from milepost.web.texts_orders import ORDER_TEXTS
 from milepost.web.texts_reports import REPORT_TEXTS
@@ -240,6 +241,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     **TRIP_TEXTS,
     **INBOX_TEXTS,
     **REPORT_TEXTS,
+    **HISTORY_TEXTS,
     **SETTINGS_TEXTS,
 }
 # Exceptions without words of the pages' own are called as in what people are told of them.

@@ -26,6 +26,7 @@ from milepost.web.render import language_of, page
 from milepost.web.route import PageRoute
 from milepost.web.topbar import bar
 from milepost.web.trip_acts import Back, Staff
+from milepost.web.trip_posts import TripAct, form_routes
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 Worker = Annotated[Principal, Depends(require("keeper", "dispatcher", "branch_manager", "driver"))]
@@ -85,27 +86,6 @@ async def scan(ref: str, request: Request, me: Worker) -> Response:
     return await run_in_threadpool(_scan, request, me, ref, given)
 
 
-@router.post("/trips/{ref}/check", response_class=HTMLResponse)
-async def check(ref: str, request: Request, me: Worker) -> Response:
-    """Goods without tags, counted by the keeper."""
-    given = await request.form()
-    return await run_in_threadpool(_act, request, me, ref, "load-check", given)
-
-
-@router.post("/trips/{ref}/release", response_class=HTMLResponse)
-async def release(ref: str, request: Request, me: Worker) -> Response:
-    """The trip goes without these units, for a reason."""
-    given = await request.form()
-    return await run_in_threadpool(_act, request, me, ref, "load-override", given)
-
-
-@router.post("/trips/{ref}/consent", response_class=HTMLResponse)
-async def consent(ref: str, request: Request, me: Worker) -> Response:
-    """The branch of origin lets these units go apart (PC-3)."""
-    given = await request.form()
-    return await run_in_threadpool(_act, request, me, ref, "split-consented", given)
-
-
 def _scan(request: Request, me: Principal, ref: str, given: Texts) -> Response:
     db, t = database(request), translator(language_of(request))
     off = first(given, "do") == "off"
@@ -148,32 +128,20 @@ def _seen(found: plan.Trip, given: Texts, did: str, unit: str) -> Response:
     return RedirectResponse(address, status_code=303)
 
 
-def _act(request: Request, me: Principal, ref: str, name: str, given: Texts) -> Response:
-    db, t = database(request), translator(language_of(request))
-    with db.read() as conn:
-        found = trip_list.find(conn, me, ref, t)
-    try:
-        warned = (
-            _counted(request, me, found, given) if name == "load-check" else _apart(request, me, found, name, given)
-        )
-    except Wrong as wrong:
-        back = Back(name, given, wrong=wrong)
-    except MilepostError as error:
-        back = Back(name, given, error=error)
-    else:
-        told = ",".join(dict.fromkeys(each["code"] for each in warned))
-        address = f"/trips/{quote(trip_list.ref({'id': found.id, 'number': found.number}), safe='')}/load?done={name}"
-        return RedirectResponse(address + (f"&warned={quote(told, safe=',')}" if told else ""), status_code=303)
-    with db.read() as conn:
-        return show_load(request, me, conn, ref, back=back)
-
-
 def _counted(request: Request, me: Principal, found: plan.Trip, given: Texts) -> list[Any]:
     body = trip_acts.read(TRIP_BODIES["load-check"], pieces=first(given, "pieces"), order=first(given, "order"))
     return carry.on_trip(database(request), me, found.id, "load-check", body, key_of(given))["warnings"]
 
 
-def _apart(request: Request, me: Principal, found: plan.Trip, name: str, given: Texts) -> list[Any]:
+def _released(request: Request, me: Principal, found: plan.Trip, given: Texts) -> list[Any]:
+    return _apart(request, me, "load-override", given, trip=found.id)
+
+
+def _consented(request: Request, me: Principal, found: plan.Trip, given: Texts) -> list[Any]:
+    return _apart(request, me, "split-consented", given)
+
+
+def _apart(request: Request, me: Principal, name: str, given: Texts, **more: str) -> list[Any]:
     """Units that do not come along, by order: ticked as `order/unit`."""
     by_order: dict[str, list[str]] = {}
     for text in given.getlist("unit"):
@@ -188,10 +156,21 @@ def _apart(request: Request, me: Principal, found: plan.Trip, name: str, given: 
         raise Wrong(faults)
     bodies: dict[str, Command] = {}
     for order_id, units in by_order.items():
-        named = {"trip": found.id} if name == "load-override" else {}
-        bodies[order_id] = trip_acts.read(BODIES[name], units=units, reason=first(given, "reason"), **named)
+        bodies[order_id] = trip_acts.read(BODIES[name], units=units, reason=first(given, "reason"), **more)
     made = carry.on_orders(database(request), me, name, sorted(bodies.items()), key_of(given))
     return [warned for each in made for warned in each["warnings"]]
+
+
+_ACTS = {
+    "check": TripAct("load-check", Worker, _counted, "Goods without tags, counted by the keeper.", at_door=True),
+    "release": TripAct(
+        "load-override", Worker, _released, "The trip goes without these units, for a reason.", at_door=True
+    ),
+    "consent": TripAct(
+        "split-consented", Worker, _consented, "The branch of origin lets these units go apart (PC-3).", at_door=True
+    ),
+}
+form_routes(router, _ACTS, show_load, show_load)
 
 
 def _last(conn: Connection, scan: tuple[str, str], t: Any) -> dict[str, Any] | None:

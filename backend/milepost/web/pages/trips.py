@@ -30,6 +30,7 @@ from milepost.web.render import language_of, page
 from milepost.web.route import PageRoute
 from milepost.web.topbar import bar
 from milepost.web.trip_acts import Back, Staff
+from milepost.web.trip_posts import TripAct, form_routes
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 Dispatcher = Annotated[Principal, Depends(require("dispatcher"))]
@@ -152,61 +153,8 @@ def show(
     )  # fmt: skip
 
 
-@router.post("/trips/{ref}/expected", response_class=HTMLResponse)
-async def expected(ref: str, request: Request, me: Dispatcher) -> Response:
-    """Put orders, or some of their units, on the list, or take them off."""
-    given = await request.form()
-    return await run_in_threadpool(_act, request, me, ref, "trip-expected", given)
-
-
-@router.post("/trips/{ref}/vehicle", response_class=HTMLResponse)
-async def vehicle(ref: str, request: Request, me: Dispatcher) -> Response:
-    """Another vehicle or driver takes the trip over, with what lies aboard when that goes over too (EX-27)."""
-    given = await request.form()
-    return await run_in_threadpool(_act, request, me, ref, "trip-vehicle", given)
-
-
-@router.post("/trips/{ref}/end", response_class=HTMLResponse)
-async def end(ref: str, request: Request, me: Dispatcher) -> Response:
-    """The trip is over; its vehicle is free."""
-    given = await request.form()
-    return await run_in_threadpool(_act, request, me, ref, "trip-end", given)
-
-
-@router.post("/trips/{ref}/sign", response_class=HTMLResponse)
-async def sign(ref: str, request: Request, me: Staff) -> Response:
-    """The driver signs for the load, with the cautions that he was told (OT-8)."""
-    given = await request.form()
-    return await run_in_threadpool(_act, request, me, ref, "load-sign", given)
-
-
-def _act(request: Request, me: Principal, ref: str, name: str, given: Texts) -> Response:
-    """One act on a trip; back to its page, or to its loading check, with what was done or what was wrong."""
-    db, t = database(request), translator(language_of(request))
-    with db.read() as conn:
-        found = trip_list.find(conn, me, ref, t)
-    at_door = first(given, "back") == "load"
-    try:
-        warned = _ACTS[name](request, me, found, given, key_of(given))
-    except Wrong as wrong:
-        back = Back(name, given, wrong=wrong)
-    except MilepostError as error:
-        back = Back(name, given, error=error)
-    else:
-        target = f"/trips/{quote(trip_list.ref({'id': found.id, 'number': found.number}), safe='')}"
-        said = ",".join(each["code"] for each in warned)
-        return RedirectResponse(
-            f"{target}{'/load' if at_door else ''}?done={name}" + (f"&warned={quote(said, safe=',')}" if said else ""),
-            status_code=303,
-        )
-    with db.read() as conn:
-        if at_door:
-            return show_load(request, me, conn, ref, back=back)
-        return show(request, me, conn, ref, back=back)
-
-
-def _expected(request: Request, me: Principal, found: plan.Trip, given: Texts, key: str | None) -> list[Any]:
-    db = database(request)
+def _expected(request: Request, me: Principal, found: plan.Trip, given: Texts) -> list[Any]:
+    db, key = database(request), key_of(given)
     remove = first(given, "do") == "remove"
     with db.read() as conn:
         rows = trip_forms.named_orders(conn, me, given)
@@ -217,8 +165,8 @@ def _expected(request: Request, me: Principal, found: plan.Trip, given: Texts, k
     return []
 
 
-def _vehicle(request: Request, me: Principal, found: plan.Trip, given: Texts, key: str | None) -> list[Any]:
-    db = database(request)
+def _vehicle(request: Request, me: Principal, found: plan.Trip, given: Texts) -> list[Any]:
+    db, key = database(request), key_of(given)
     with db.read() as conn:
         ids = _offers(request, conn, me).ids
         row = trip_list.one(conn, found, now_ms())
@@ -239,20 +187,33 @@ def _vehicle(request: Request, me: Principal, found: plan.Trip, given: Texts, ke
     return answer["warnings"]
 
 
-def _end(request: Request, me: Principal, found: plan.Trip, given: Texts, key: str | None) -> list[Any]:
+def _end(request: Request, me: Principal, found: plan.Trip, given: Texts) -> list[Any]:
     with database(request).tx() as conn:
-        plan_api.end_vehicle(found.id, plan_api.End.model_validate({}), conn, me, key)
+        plan_api.end_vehicle(found.id, plan_api.End.model_validate({}), conn, me, key_of(given))
     return []
 
 
-def _sign(request: Request, me: Principal, found: plan.Trip, given: Texts, key: str | None) -> list[Any]:
+def _sign(request: Request, me: Principal, found: plan.Trip, given: Texts) -> list[Any]:
     if not me.has("driver"):
         raise Forbidden(translator(language_of(request))("trip.sign.driver"))
     body = trip_forms.signed(given)
-    return carry.on_trip(database(request), me, found.id, "load-sign", body, key)["warnings"]
+    return carry.on_trip(database(request), me, found.id, "load-sign", body, key_of(given))["warnings"]
 
 
-_ACTS = {"trip-expected": _expected, "trip-vehicle": _vehicle, "trip-end": _end, "load-sign": _sign}
+_ACTS = {
+    "expected": TripAct(
+        "trip-expected", Dispatcher, _expected, "Put orders, or some of their units, on the list, or take them off."
+    ),
+    "vehicle": TripAct(
+        "trip-vehicle", Dispatcher, _vehicle,
+        "Another vehicle or driver takes the trip over, with what lies aboard when that goes over too (EX-27).",
+    ),
+    "end": TripAct("trip-end", Dispatcher, _end, "The trip is over; its vehicle is free."),
+    "sign": TripAct(
+        "load-sign", Staff, _sign, "The driver signs for the load, with the cautions that he was told (OT-8)."
+    ),
+}  # fmt: skip
+form_routes(router, _ACTS, show, show_load)
 
 
 def _candidates(conn: Connection, me: Principal) -> list[dict[str, Any]]:
