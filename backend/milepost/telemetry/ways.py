@@ -10,7 +10,7 @@ import numpy as np
 from milepost.telemetry.model import TelemetryStore
 
 GAP_MS = 300_000  # a silence longer than this is shown as a gap, and no line is drawn across it
-_EARTH_M = 6_371_008.8
+M_PER_DEGREE = math.radians(1) * 6_371_008.8  # of latitude, on the mean sphere
 _COLUMNS = ("at", "lat", "lon", "speed_mps", "course_deg", "clock", "device")
 
 Span = tuple[str, int, int]  # device, from_ms, to_ms: which device to read from when
@@ -87,8 +87,7 @@ def metric(lat: np.ndarray, lon: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return np.array([], np.float64), np.array([], np.float64)
     turned = unwrapped(lon)
     middle = (float(turned.min()) + float(turned.max())) / 2
-    metre = math.radians(1) * _EARTH_M
-    return (turned - middle) * np.cos(np.radians(lat)) * metre, lat * metre
+    return (turned - middle) * np.cos(np.radians(lat)) * M_PER_DEGREE, lat * M_PER_DEGREE
 
 
 def unwrapped(lon: np.ndarray) -> np.ndarray:

@@ -1,13 +1,14 @@
 """A track as coordinates for one SVG picture: lines, silences, stops, quarantined fixes. Pure."""
 
 import math
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from milepost.telemetry.model import FixBody
 from milepost.telemetry.tracks import Track
-from milepost.telemetry.ways import metric, unwrapped
+from milepost.telemetry.ways import M_PER_DEGREE, unwrapped
 
 WIDTH, HEIGHT = 960, 420
 _MARGIN = 28
@@ -43,13 +44,13 @@ def picture(track: Track) -> dict[str, Any] | None:
     py = np.round(HEIGHT / 2 - (y - (south + north) / 2) * scale, 1)
     points = list(zip(px.tolist(), py.tolist(), strict=True))
     ends = np.cumsum([len(piece) for piece in track.pieces]).tolist()
-    lines = [points[start:end] for start, end in zip([0, *ends], ends, strict=False)]
+    lines = [points[start:end] for start, end in pairwise([0, *ends])]
     bar_m = next((m for m in _BARS_M if m * scale <= WIDTH / 4), _BARS_M[-1])
     return {
         "width": WIDTH,
         "height": HEIGHT,
         "lines": [" ".join(f"{a},{b}" for a, b in line) for line in lines],
-        "gaps": [(*one[-1], *other[0]) for one, other in zip(lines, lines[1:], strict=False)],
+        "gaps": [(*one[-1], *other[0]) for one, other in pairwise(lines)],
         "stops": points[n : n + stops],
         "bad": [(a, b) for a, b in points[n + stops :] if 0 <= a <= WIDTH and 0 <= b <= HEIGHT],
         "first": points[0],
@@ -62,7 +63,5 @@ def picture(track: Track) -> dict[str, Any] | None:
 def _plane(lat: np.ndarray, lon: np.ndarray, middle_of: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Metres about the middle of the line; `lon` may leave ±180°."""
     middle = (float(middle_of.min()) + float(middle_of.max())) / 2
-    _, y = metric(lat, lon)
-    metre_per_degree = math.radians(1) * 6_371_008.8
     flat = math.cos(math.radians(float(np.median(lat))))
-    return (lon - middle) * flat * metre_per_degree, y
+    return (lon - middle) * flat * M_PER_DEGREE, lat * M_PER_DEGREE
