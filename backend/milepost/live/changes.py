@@ -72,6 +72,13 @@ class Seen:
 Change = Position | Ignition | Presence | Seen
 _KINDS: dict[str, Callable[..., Change]] = {"f": Position, "i": Ignition, "p": Presence, "s": Seen}
 _LETTERS = {kind: letter for letter, kind in _KINDS.items()}
+_NUMBER, _MAYBE = (int, float), (int, float, type(None))
+_SHAPES: dict[str, tuple[type | tuple[type, ...], ...]] = {  # types of the fields, in order
+    "f": (str, int, _NUMBER, _NUMBER, _MAYBE, _MAYBE, int, int),
+    "i": (str, int, bool),
+    "p": (str, int, bool),
+    "s": (str, str, dict),
+}
 
 
 def encode(change: Change) -> list[Any]:
@@ -81,10 +88,13 @@ def encode(change: Change) -> list[Any]:
 
 def decode(values: Any) -> Change | None:
     """The change that `encode` made these values of; None for anything else (another version's, or nonsense)."""
-    try:
-        return _KINDS[values[0]](*values[1:])
-    except (TypeError, KeyError, IndexError):
+    if not isinstance(values, list) or not values or not isinstance(values[0], str):
         return None
+    shape = _SHAPES.get(values[0])
+    fields = values[1:]
+    if shape is None or len(fields) != len(shape) or not all(map(isinstance, fields, shape)):
+        return None
+    return _KINDS[values[0]](*fields)
 
 
 class Intake:
