@@ -44,11 +44,17 @@ def append(conn: Connection, facts: Iterable[Fact]) -> list[Fact]:
 
 
 def of_subjects(
-    conn: Connection, subjects: Sequence[tuple[str, str]], until: int | None = None, *, since: int | None = None
+    conn: Connection,
+    subjects: Sequence[tuple[str, str]],
+    until: int | None = None,
+    *,
+    since: int | None = None,
+    kinds: Sequence[str] | None = None,
 ) -> list[Fact]:
     """Every fact, in every rev, that has one of these (kind, id) as subject, by time and id.
 
-    `until` (UTC ms) hides what happened or was received later (ORDERS §1.1); `since` what happened before.
+    `until` (UTC ms) hides what happened or was received later (ORDERS §1.1); `since` what happened before; `kinds`
+    keeps only facts of these kinds.
     """
     found: dict[int, Fact] = {}
     for start in range(0, len(subjects), _CHUNK):
@@ -57,6 +63,8 @@ def of_subjects(
         if since is not None:
             seqs = _SEQS.where(fact_subject.c.at >= since)
             statement = readable(SYSTEM, fact_table).where(fact_table.c.seq.in_(seqs))
+        if kinds is not None:
+            statement = statement.where(fact_table.c.kind.in_(kinds))
         if until is not None:
             statement = statement.where(fact_table.c.at <= until, fact_table.c.received_at <= until)
         for row in conn.execute(statement, {"pairs": part}).mappings():

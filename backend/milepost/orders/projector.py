@@ -92,21 +92,32 @@ def on_facts(conn: Connection, facts: Iterable[Fact]) -> list[str]:
     """Refold the orders that these facts touch; returns the ids of those that changed."""
     news = list(facts)
     ids = repository.known(conn, world.touched(conn, news))
-    return [order_id for order_id in ids if refold(conn, order_id, news)]
+    memory: world.Memory = {}
+    return [order_id for order_id in ids if refold(conn, order_id, news, memory=memory)]
 
 
-def refold(conn: Connection, order_id: str, news: Iterable[Fact], now: int | None = None) -> bool:
-    """Fold one order anew from the log; True when its projection changed."""
+def refold(
+    conn: Connection,
+    order_id: str,
+    news: Iterable[Fact],
+    now: int | None = None,
+    memory: world.Memory | None = None,
+) -> bool:
+    """Fold one order anew from the log; True when its projection changed.
+
+    `memory`: shared by the orders that are folded after the same facts.
+    """
     at = now_ms() if now is None else now
     row = repository.locked(conn, order_id)
     if row is None:
         return False
     facts, links = world.load(conn, order_id)
     repository.set_links(conn, order_id, links)
-    story = trace(facts, _limits(conn), _calendar, at).get(order_id)
+    beside = world.companions(conn, order_id, facts, {} if memory is None else memory)
+    story = trace([*facts, *beside], _limits(conn), _calendar, at, only=order_id).get(order_id)
     if story is None:
         return False
-    ahead = [t for f in facts if (t := max(f.at, f.received_at or f.at)) > at]
+    ahead = [t for f in (*facts, *beside) if (t := max(f.at, f.received_at or f.at)) > at]
     state = _with_due(story.state, ahead)
     projection = json.dumps(state.as_dict(), ensure_ascii=False, separators=(",", ":"))
     changed = projection != row["projection"]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import hypot
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, and_, select
 
 from milepost.access.model import SYSTEM
 from milepost.access.scope import readable
@@ -28,6 +28,11 @@ _HOUR = 3_600_000
 _MARGIN = 12 * _HOUR
 _DAY = 24 * _HOUR
 _PLANNED_AHEAD = 14 * _DAY
+# What decides how much of an order lies aboard, until the trip has left.
+_MOVES = ("unit.loaded", "unit.passed_back", "unit.unloaded", "fact.retracted", "fact.corrected")
+_LISTS = ("order.units", "load.overridden", "fact.retracted", "fact.corrected")
+_PIECES = ("pickup.done", "goods.handed_in", "waybill.issued")  # of an order without units
+_OF_LOADS = frozenset((*_LISTS, *_PIECES))
 _OF_VEHICLE = (*(k for k in KINDS if k.startswith("vehicle.")), "fact.retracted", "fact.corrected")
 
 
@@ -68,6 +73,43 @@ def load(conn: Connection, order_id: str) -> tuple[list[Fact], list[Link]]:
     links += [Link("trip", trip) for trip in sorted(trips | more)]
     links += [Link("vehicle", vehicle, a, b) for vehicle, (a, b) in sorted(windows.items())]
     return [*facts.values(), *_sites(conn, facts.values()), *_branches(conn, facts.values())], links
+
+
+Memory = dict[str, list[Fact]]  # trip → facts of all its orders' goods, for the time of one transaction
+
+
+def companions(conn: Connection, order_id: str, facts: Iterable[Fact], memory: Memory) -> list[Fact]:
+    """What the other orders' goods did on the trips of this one whose load the driver has signed for.
+
+    He counts the whole load (fold/counts.py), so each order's state rests on what lies aboard of the others. These
+    facts bear on nothing else of the order: they stand in no history and on no page of it.
+    """
+    facts = list(facts)
+    signed = {fact.subjects["trip"] for fact in facts if fact.kind == "load.signed" and "trip" in fact.subjects}
+    found: Memory = {}
+    for trip in sorted(signed):
+        listed = {
+            f.subjects.get("order", "") for f in facts if f.kind == "trip.expected" and f.subjects["trip"] == trip
+        }
+        if listed <= {order_id}:
+            continue
+        if trip not in memory:
+            memory[trip] = _goods(conn, listed)
+        found[trip] = memory[trip]
+    known = {(fact.id, fact.rev) for fact in facts}
+    return list(
+        {(f.id, f.rev): f for of_trip in found.values() for f in of_trip if (f.id, f.rev) not in known}.values()
+    )
+
+
+def _goods(conn: Connection, orders: Iterable[str]) -> list[Fact]:
+    """The facts of these orders by which it is known what lies aboard."""
+    said = log.of_subjects(conn, [("order", order) for order in sorted(orders)], kinds=_LISTS)
+    listed = {fact.subjects["order"] for fact in said if fact.kind == "order.units"}
+    units = {u["unit"] for f in said if f.kind == "order.units" for u in f.body.get("units") or () if _named(u)}
+    moved = log.of_subjects(conn, [("unit", unit) for unit in sorted(units)], kinds=_MOVES)
+    loose = [("order", order) for order in sorted(set(orders) - listed)]
+    return [*said, *moved, *log.of_subjects(conn, loose, kinds=_PIECES)]
 
 
 def _named(item: object) -> bool:
@@ -180,13 +222,19 @@ def _branches(conn: Connection, facts: Iterable[Fact]) -> list[Fact]:
 def touched(conn: Connection, facts: Iterable[Fact]) -> set[str]:
     """Ids of the orders that these facts may change (ORDERS.md: late facts recompute only what they touch)."""
     found: set[str] = set()
+    loads: set[str] = set()
     asked: dict[tuple[str, str], list[int]] = {}
+    bare: set[tuple[str, str]] = set()
     for fact in facts:
         for kind, subject in fact.subjects.items():
             if kind == "order":
                 found.add(subject)
+                if fact.kind in _OF_LOADS:
+                    loads.add(subject)
             elif kind in ("unit", "trip", "vehicle"):
                 asked.setdefault((kind, subject), []).append(fact.at)
+                if kind == "unit" and fact.kind == "unit.unloaded" and "vehicle" not in fact.subjects:
+                    bare.add((kind, subject))
     for (kind, subject), times in sorted(asked.items()):
         statement = select(order_link.c.order_id).where(
             order_link.c.kind == kind,
@@ -194,5 +242,19 @@ def touched(conn: Connection, facts: Iterable[Fact]) -> set[str]:
             order_link.c.from_ms <= max(times),
             order_link.c.to_ms >= min(times),
         )
-        found |= set(conn.execute(statement).scalars())
-    return found
+        linked = set(conn.execute(statement).scalars())
+        found |= linked
+        if (kind, subject) in bare:
+            loads |= linked
+    return found | _beside(conn, loads)
+
+
+def _beside(conn: Connection, orders: Iterable[str]) -> set[str]:
+    """The orders that share a trip with these: what lies aboard of one is held against the count of all."""
+    own, other = order_link.alias(), order_link.alias()
+    statement = (
+        select(other.c.order_id)
+        .join_from(own, other, and_(other.c.kind == "trip", other.c.subject_id == own.c.subject_id))
+        .where(own.c.kind == "trip", own.c.order_id.in_(sorted(orders)))
+    )
+    return set(conn.execute(statement).scalars()) if orders else set()

@@ -90,14 +90,17 @@ def undock(company: Company, trip: Trip, signed: int | None) -> None:
         company.post("driver", f"/trips/{trip.id}/load-sign", pieces=signed)
 
 
-def load(company: Company, trip: Trip, door: str, orders: list[Expected], *, signed: bool = True) -> None:
-    """The reader sees the orders' units go out through the door while the truck is docked there."""
+def load(
+    company: Company, trip: Trip, door: str, orders: list[Expected], *, signed: bool = True, by_hand: int = 0
+) -> None:
+    """The reader sees the orders' units go out through the door while the truck is docked there; the driver signs for
+    these, and for what was carried aboard by hand."""
     dock(company, trip, door)
     start = company.wall.ms + 2_000
     readings = company.cross(door, "out", [order.epc for order in orders], start)
     company.wall.ms = start + len(orders) * 5_000 + 40_000
     company.feed(readings)
-    undock(company, trip, len(orders) if signed else None)
+    undock(company, trip, len(orders) + by_hand if signed else None)
 
 
 # A hundred orders. Each order put on a trip is judged anew with all others of that trip, so the short way has most.
@@ -248,7 +251,7 @@ def afternoon(company: Company, orders: list[Expected]) -> None:
         if n == 0:  # the parcel that was left behind has a tag that no reader hears: the keeper scans it
             scanned = {"vehicle": company.trucks[truck], "site": company.sites["yard"], "source": "scan"}
             company.post("keeper", f"/orders/{goods[0].id}/load", unit=goods[0].unit, **scanned)
-        load(company, line, "yard-1", goods[1:] if n == 0 else goods)
+        load(company, line, "yard-1", goods[1:] if n == 0 else goods, by_hand=int(n == 0))
         company.at(f"{hour}:20")
         if n == 0:
             company.feed(company.drive(truck, "yard", "term", clock(f"{hour}:10"), stay_s=300))
@@ -268,7 +271,7 @@ def afternoon(company: Company, orders: list[Expected]) -> None:
         if n == 0:
             scanned = {"vehicle": company.trucks[other], "site": company.sites["term"], "source": "scan"}
             company.post("keeper", f"/orders/{goods[0].id}/load", unit=goods[0].unit, **scanned)
-        load(company, last, "term-1", goods[1:] if n == 0 else goods)
+        load(company, last, "term-1", goods[1:] if n == 0 else goods, by_hand=int(n == 0))
         company.feed(company.drive(other, "term", "shop", clock(f"{hour}:40"), stay_s=900))
         company.at(f"{hour}:50")
         for order in goods:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from milepost.evidence.model import Fact
-from milepost.orders.fold import acts, changes, close, desk, papers, trips, units, vehicles
+from milepost.orders.fold import acts, changes, close, counts, desk, papers, trips, units, vehicles
 from milepost.orders.fold.choose import chosen
 from milepost.orders.fold.project import project
 from milepost.orders.fold.registers import Moment, World
@@ -32,7 +32,6 @@ _OF_UNIT = {
     "unit.unloaded": units.unloaded,
     "unit.seen": units.seen,
 }
-_MOVES = ("unit.loaded", "unit.passed_back", "unit.unloaded")
 # What the clocks use but the state does not: such a fact only shows that the order exists.
 _PLANS = ("site.defined", "trip.planned", "trip.vehicle")
 _WAKE_RANK = RANK["order.postponed"]
@@ -48,10 +47,13 @@ def fold(facts: Iterable[Fact], policy: Limits, calendar: Calendar, until: int) 
     return {order.id: project(w, order) for order in w.orders.values() if order.own}
 
 
-def trace(facts: Iterable[Fact], policy: Limits, calendar: Calendar, until: int) -> dict[str, Story]:
-    """The same walk, with each order's chronicle beside its state: what the clocks read."""
+def trace(
+    facts: Iterable[Fact], policy: Limits, calendar: Calendar, until: int, only: str | None = None
+) -> dict[str, Story]:
+    """The same walk, with each order's chronicle beside its state: what the clocks read. `only`: of this order."""
     w = walked(facts, policy, calendar, until)
-    return {order.id: Story(project(w, order), order.chronicle()) for order in w.orders.values() if order.own}
+    asked = w.orders.values() if only is None else [w.orders[only]] if only in w.orders else []
+    return {order.id: Story(project(w, order), order.chronicle()) for order in asked if order.own}
 
 
 def walked(facts: Iterable[Fact], policy: Limits, calendar: Calendar, until: int) -> World:
@@ -63,7 +65,11 @@ def walked(facts: Iterable[Fact], policy: Limits, calendar: Calendar, until: int
         if w.wakes:
             _wake(w, fact.at, RANK.get(fact.kind, len(RANK)))
         apply(w, fact)
+        if w.disputes:
+            counts.recount(w, fact)
     _wake(w, until, len(KINDS))
+    for trip_id in list(w.disputes):
+        counts.over(w, w.trip(trip_id))
     return w
 
 
@@ -93,8 +99,6 @@ def _unit_fact(w: World, fact: Fact) -> None:
         unit = w.unit(unit_id)
         if kind != "unit.loaded" or "vehicle" in fact.subjects:
             _OF_UNIT[kind](w, fact, unit)
-        if kind in _MOVES:
-            trips.recount(w, unit.trip, fact.at)
     elif kind == "unit.picked" and (order_id := fact.subjects.get("order")):
         papers.picked_line(w, fact, w.order(order_id))
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from milepost.evidence.model import Fact
+from milepost.orders.fold.changes import contradicts_outcome
 from milepost.orders.fold.grades import Mark
 from milepost.orders.fold.registers import Order, Trip, Unit, World
 from milepost.orders.fold.units import judge, load, physical, tell_ready
@@ -12,8 +13,15 @@ from milepost.orders.model import LEVEL, differences
 
 
 def units(w: World, fact: Fact, order: Order) -> None:
-    """The handling units of the order: added, or described anew."""
-    for item in objects(fact.body.get("units")):
+    """The handling units of the order: added, or described anew.
+
+    Once all that counts has been signed for or refused, what is listed on top has no effect: no list undoes a
+    person's word (ORDERS.md §1.11).
+    """
+    items = objects(fact.body.get("units"))
+    if any(item.get("unit") not in order.units for item in items) and contradicts_outcome(order, fact):
+        items = [item for item in items if item.get("unit") in order.units]
+    for item in items:
         if not isinstance(unit_id := item.get("unit"), str):
             continue
         unit = w.unit(unit_id)

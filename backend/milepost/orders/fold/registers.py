@@ -202,7 +202,6 @@ class Trip:
     expected: dict[str, set[str] | None] = field(default_factory=dict)  # order -> units, None = all of it
     signed_at: int | None = None
     signed: Fact | None = None
-    left_at: int | None = None
 
     def expects(self, unit: Unit) -> bool:
         """True when the unit stands on the trip's list."""
@@ -228,6 +227,16 @@ class Visit:
 
 
 @dataclass(slots=True)
+class Dispute:
+    """The driver's count of a load while it differs from what is aboard (fold/counts.py)."""
+
+    said: Any
+    orders: list[str]  # of the trip when he signed
+    pieces: dict[str, int]  # aboard, by unit
+    aboard: int
+
+
+@dataclass(slots=True)
 class World:
     """Everything at once."""
 
@@ -243,6 +252,7 @@ class World:
     aboard: dict[str, dict[str, Unit]] = field(default_factory=dict)
     visits: dict[str, list[Visit]] = field(default_factory=dict)
     silent: dict[str, int] = field(default_factory=dict)
+    disputes: dict[str, Dispute] = field(default_factory=dict)  # by trip
     wakes: list[tuple[int, str, str]] = field(default_factory=list)  # heap: time, cause id, order
 
     def order(self, order_id: str) -> Order:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 
 from milepost.evidence.model import Fact
+from milepost.orders.fold.counts import count
 from milepost.orders.fold.papers import load_checked
 from milepost.orders.fold.registers import Order, Trip, Unit, World
 from milepost.orders.fold.units import check_split, judge, leave_vehicle, load, review
@@ -74,12 +75,12 @@ def expected(w: World, fact: Fact, trip: Trip) -> None:
 
 
 def signed(w: World, fact: Fact, trip: Trip) -> None:
-    """T14's guard: the driver took the load over. His count is a second witness of what is aboard."""
+    """T14's guard: the driver took the load over."""
     trip.signed, trip.signed_at = fact, fact.at
     for order_id in trip.expected:
         order = w.order(order_id)
         order.settle("unsigned_load", fact.at, trip.id)
-    _count(w, trip, fact.at)
+    count(w, trip, fact)
 
 
 def session_closed(w: World, fact: Fact, trip: Trip) -> None:
@@ -137,37 +138,6 @@ def transferred(w: World, fact: Fact, trip: Trip) -> None:
         leave_vehicle(w, unit, fact.at)
         load(w, unit, fact, to, None, trip)
         unit.departed = departed
-
-
-def _count(w: World, trip: Trip, at: int) -> None:
-    """Hold the driver's count against the units aboard, where the trip carries one order only.
-
-    With several orders the fold of one does not see the others' units, so the count cannot be held against them:
-    there the signature is taken as it stands.
-    """
-    if trip.signed is None or len(trip.expected) != 1:
-        matches = trip.signed is not None
-    else:
-        order = w.order(next(iter(trip.expected)))
-        aboard = sum(u.pieces for u in order.units.values() if u.trip == trip.id and u.moves)
-        said = trip.signed.body.get("pieces")
-        matches = not order.units or aboard == said
-        if matches:
-            order.settle("load_count", at, trip.id)
-        else:
-            order.trouble("load_count", trip.id, trip.signed, "EX-22", trip=trip.id, signed=said, aboard=aboard)
-    if matches and trip.signed is not None:
-        for order_id in trip.expected:
-            for unit in w.order(order_id).all_units():
-                if unit.trip == trip.id and unit.moves and "loaded" in unit.marks:
-                    unit.marks["loaded"].add(trip.signed)
-
-
-def recount(w: World, trip_id: str | None, at: int) -> None:
-    """After a late load: does the driver's count, which did not agree, agree now?"""
-    trip = w.trips.get(trip_id) if trip_id else None
-    if trip is not None and any(trip.id in w.order(order).open.get("load_count", ()) for order in trip.expected):
-        _count(w, trip, at)
 
 
 HANDLERS: dict[str, Callable[[World, Fact, Trip], None]] = {

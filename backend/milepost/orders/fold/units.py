@@ -232,8 +232,11 @@ def leave_vehicle(w: World, unit: Unit, at: int) -> None:
     if unit.aboard is not None:
         there = w.aboard.get(unit.aboard, {})
         there.pop(unit.id, None)
-        if unit.order is not None and not any(other.order == unit.order for other in there.values()):
-            w.order(unit.order).settle("tracker_silent", at, unit.aboard)
+        if unit.order is not None:
+            order = w.order(unit.order)
+            # Only where it stands open is it worth to look who is still aboard.
+            if "tracker_silent" in order.open and not any(other.id in there for other in order.all_units()):
+                order.settle("tracker_silent", at, unit.aboard)
     unit.aboard, unit.departed, unit.loaded_by = None, False, None
 
 

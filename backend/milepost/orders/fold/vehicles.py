@@ -6,6 +6,7 @@ They move only units already aboard and prove nothing about others (ORDERS.md §
 from collections.abc import Callable
 
 from milepost.evidence.model import Fact
+from milepost.orders.fold.counts import over
 from milepost.orders.fold.registers import Order, Trip, Unit, Visit, World
 from milepost.orders.fold.units import arrive, check_split, is_missing, mark, physical
 from milepost.orders.model import SIGNED
@@ -136,7 +137,7 @@ def _precalled(order: Order, fact: Fact) -> None:
 
 def _check_departure(w: World, trip: Trip, fact: Fact, site: str | None) -> None:
     """Who was to be aboard and is not (OT-7, G-28)."""
-    trip.left_at = fact.at
+    over(w, trip)
     for order_id in trip.expected:
         order = w.order(order_id)
         missing = [

@@ -4,9 +4,17 @@ from milepost_tools.bench.clocks.pen import DAY, HOUR, MINUTE, Pen, day_start
 
 
 def travel(pen: Pen) -> None:
-    """From the loading dock to the returned receipt, or as far as this order comes."""
-    mode = pen.pick(("own", "own", "own", "direct", "handout", "handout", "collect", None))
+    """From the loading dock to the returned receipt, or as far as this order comes; now and then a unit is listed that
+    nobody spoke of before."""
     units = [f"u{n}" for n in range(1, pen.pick((0, 0, 1, 1, 2, 3, 5)) + 1)]
+    _road(pen, units)
+    if units and pen.chance(0.06):
+        pen.go(spread=DAY)
+        pen.say("order.units", units=[{"unit": "u9", "no": "9", "pieces": 1, "line": "1"}])
+
+
+def _road(pen: Pen, units: list[str]) -> None:
+    mode = pen.pick(("own", "own", "own", "direct", "handout", "handout", "collect", None))
     if mode:
         routed = pen.now - pen.pick((0, HOUR))
         named = {"terminal": "term", "hubs": ["hub"]} if mode != "direct" and pen.chance(0.7) else {}

@@ -15,10 +15,11 @@ POSTPONE_MAX_DAYS = 3
 def write(facts: Sequence[Fact], order: str, until: int) -> Diary:
     """The diary of an order over facts that are already chosen, corrected and sorted."""
     diary = Diary(order, facts)
-    names = [u["unit"] for f in diary.about("order.units") for u in f.body["units"]] or [f"{order}#"]
+    names = [u["unit"] for f in diary.about("order.units")[:1] for u in f.body["units"]] or [f"{order}#"]
     diary.units = {name: Unit(name) for name in names}
     for fact in facts:
         _wake(diary, (fact.at, RANK[fact.kind]))
+        _list(diary, fact)
         _desk(diary, fact)
         _papers(diary, fact)
         move(diary, fact)
@@ -33,6 +34,13 @@ def _wake(diary: Diary, now: tuple[int, int]) -> None:
     diary.desk = diary.before
     diary.tell(None, "woken", at=diary.wake_at, data=diary.wake_for)
     diary.wake_at = None
+
+
+def _list(diary: Diary, fact: Fact) -> None:
+    """Units listed later; once all has its outcome, what is listed on top has no effect."""
+    if fact.kind == "order.units" and fact.subjects.get("order") == diary.order and not diary.closed:
+        for unit in fact.body["units"]:
+            diary.units.setdefault(unit["unit"], Unit(unit["unit"]))
 
 
 def _desk(diary: Diary, fact: Fact) -> None:
