@@ -1,8 +1,9 @@
-"""What goes to devices: commands until they are answered, and the desired configuration.
+"""What goes to devices: commands until they are answered, the desired configuration, and the time.
 
 The HTTP side only stores; this runs where the broker session is. A command is repeated, because the broker drops a
 message for a device that is not connected; a configuration is retained, and published again at every start and for
-every device that comes online, because a broker may lose what it retains (case M03).
+every device that comes online, because a broker may lose what it retains (case M03). The time goes to whoever comes
+online: a device without GNSS has no other source of it.
 """
 
 import json
@@ -12,6 +13,8 @@ from milepost.db import Database
 from milepost.fleet import devices, repository
 from milepost.times import now_ms
 from milepost_device.wire import part_of
+
+_TIME_IS_GOOD_FOR_S = 30
 
 
 class Outgoing:
@@ -32,9 +35,10 @@ class Outgoing:
         self._back: set[str] = set()  # devices that came online since the last round
 
     def came_online(self, device_id: str) -> None:
-        """Publish the configuration of this device and its open commands again in the next round. From any thread.
+        """Tell this device the time, its configuration and its open commands in the next round. From any thread.
 
-        A device that has them already says nothing to the one, and carries out the others once.
+        The state sink calls it, at least once for each time: after a restart also for devices that were online all
+        along. A device that has them already says nothing to the configuration, and carries out the others once.
         """
         self._configured.pop(device_id, None)
         self._back.add(device_id)
@@ -57,6 +61,8 @@ class Outgoing:
             text = json.dumps({"version": row["config_version"], **json.loads(row["config"])})
             self._publish(row["id"], "cfg", text.encode(), True)
             self._configured[row["id"]] = row["config_version"]
+        for device_id in sorted(filter(self._is_ours, back)):
+            self._publish(device_id, "cmd", _time(now_ms()), False)
         if not open_commands:
             return
         with self._db.tx() as conn:
@@ -68,3 +74,10 @@ class Outgoing:
 
     def _is_ours(self, device_id: str) -> bool:
         return self._holds(part_of(device_id))
+
+
+def _time(now: int) -> bytes:
+    """The command that sets a clock; `now` in UTC ms, read when it is sent."""
+    not_after = now // 1000 + _TIME_IS_GOOD_FOR_S
+    message = {"id": f"time-{now}", "verb": "time", "args": {"unix_ms": now}, "not_after": not_after}
+    return json.dumps(message, separators=(",", ":")).encode()

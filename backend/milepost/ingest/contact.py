@@ -38,21 +38,22 @@ class StateSink:
     def handle(self, items: Sequence[SpoolItem]) -> None:
         """Take some items in one transaction."""
         changes: dict[str, dict[str, Any]] = {}
-        came: list[str] = []
+        came: dict[str, None] = {}
         for item in items:
             change = changes.setdefault(item.device, {})
             change["last_received_at"] = max(change.get("last_received_at", 0), item.received_ms)
             if item.channel == STATE:
                 change.update(_state(item.payload))
+                came.pop(item.device, None)
                 if change.get("online"):
-                    came.append(item.device)
+                    came[item.device] = None  # what an older message said is past, also in a backlog
             else:
                 self._record(item, change)
         with self._db.tx() as conn:
             _store(conn, changes)
             store_position(conn, self.name, self._spool.key, items[-1].id)
         if self._on_online is not None:
-            for device in dict.fromkeys(came):
+            for device in came:
                 self._on_online(device)
 
     def _record(self, item: SpoolItem, change: dict[str, Any]) -> None:

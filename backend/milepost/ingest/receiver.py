@@ -37,7 +37,6 @@ class _Pending:
     mid: int
     qos: int
     message: Message | None  # None: nothing to keep, only to acknowledge
-    live: bool  # sent now, not retained from earlier
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,18 +58,16 @@ class Receiver:
         *,
         sync_ms: int,
         may_store: Callable[[], str | None],
-        on_live_state: Callable[[str, bytes], None],
         holds: Callable[[str], bool] = lambda _part: True,
     ) -> None:
         """`sync_ms`: longest wait of a message for its sync; `may_store` says what forbids storing now (None: nothing);
-        `on_live_state(device, payload)` is called after a state message that was sent now is durable; `holds(part)`
-        says which parts are ours now (ingest/lease.py): the sessions of the others are left."""
+        `holds(part)` says which parts are ours now (ingest/lease.py): the sessions of the others are left."""
         self.failure: str | None = None
         self.messages = 0
+        self._spool_trouble: str | None = None
         self._spool = spool
         self._sync_s = sync_ms / 1000
         self._may_store = may_store
-        self._on_live_state = on_live_state
         self._sessions = [
             Session(broker, f"mp-{name}-{part}", f"mp/v1/{part}/+/{leaf}", self._message)
             for part in parts
@@ -112,8 +109,9 @@ class Receiver:
         self._wake_out.send(b"x")
 
     def troubles(self) -> list[str]:
-        """What is wrong with the sessions now, each cause once."""
-        return sorted({each.trouble for each in self._sessions if each.trouble})
+        """What is wrong with the sessions and the spool now, each cause once."""
+        causes = {each.trouble for each in self._sessions if each.trouble}
+        return sorted(causes | ({self._spool_trouble} if self._spool_trouble else set()))
 
     # --- the thread ---
 
@@ -225,11 +223,7 @@ class Receiver:
     def _message(self, session: Session, message: MQTTMessage) -> None:
         if not self._pending:
             self._oldest = time.monotonic()
-        self._pending.append(
-            _Pending(
-                session, session.connections, message.mid, message.qos, _keepable(message), live=not message.retain
-            )
-        )
+        self._pending.append(_Pending(session, session.connections, message.mid, message.qos, _keepable(message)))
         self.messages += 1
 
     def _commit(self) -> None:
@@ -240,17 +234,16 @@ class Receiver:
             marks = self._spool.append([each.message for each in group if each.message is not None])
         except (sqlite3.Error, OSError) as error:
             _log.error("the spool takes nothing (%s): the broker will deliver %d messages again", error, len(group))
+            self._spool_trouble = f"the spool takes nothing: {error}"
             self._give_up()
             self._stop.wait(_PAUSE_AFTER_FAILURE_S)
             return
+        self._spool_trouble = None
         for each in group:
             if each.qos:
                 each.session.ack(each.connection, each.mid)
         for (device, stream), seq in marks.items():
             self._send(device, "ack", encode_ack(stream, seq), qos=0, retain=False)
-        for each in group:
-            if each.live and each.message is not None and each.message.channel == STATE:
-                self._on_live_state(each.message.device, each.message.payload)
 
     def _give_up(self) -> None:
         """Forget what has arrived and is not stored; cut the connections so that it is delivered again."""

@@ -1,10 +1,11 @@
 """Ingest as the service runs it: one receiver, one runner a sink, a keeper of the spool's size."""
 
-import json
 import logging
 import shutil
 import threading
+import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from milepost.errors import Invalid
@@ -16,14 +17,23 @@ from milepost.ingest.session import Broker
 from milepost.ingest.sinks import SinkRunner
 from milepost.ingest.spool import Spool, put_items
 from milepost.settings import Settings
-from milepost.times import now_ms
 
 _log = logging.getLogger(__name__)
 _LEAVES = ("cfg", "cmd")
 _KEEP_ITEMS = 10_000  # the newest stay readable even when every sink has had them
+_CHECK_S = 1.0  # a flood fills 50 MB in that time
 _HOUSEKEEPING_S = 10.0
-_MIN_FREE_BYTES = 256 * 1024 * 1024
-_TIME_IS_GOOD_FOR_S = 30
+_SPOOL_WARN = 0.8  # of the most
+_SPOOL_HARD = 1.1  # where SQLite itself says no: above the soft limit, so that dead letters and held records still fit
+
+
+@dataclass(frozen=True, slots=True)
+class _Limits:
+    """When to warn and when to stop, in bytes (settings)."""
+
+    spool_bytes: int
+    warn_bytes: int
+    stop_bytes: int
 
 
 def broker_of(settings: Settings) -> Broker:
@@ -51,6 +61,8 @@ class Ingest:
         `holds(part)`: whether a part of the settings is ours now (one process among several, ingest/lease.py)."""
         self.spool = spool
         self._folder = settings.data_dir
+        self._limits = _Limits(settings.spool_max_mb << 20, settings.disk_warn_mb << 20, settings.disk_stop_mb << 20)
+        spool.limit(int(self._limits.spool_bytes * _SPOOL_HARD))
         self._runners = [SinkRunner(sink, spool) for sink in (Screen(spool), *sinks)]
         for runner in self._runners:
             runner.others = [each for each in self._runners if each is not runner]
@@ -60,9 +72,9 @@ class Ingest:
             spool,
             sync_ms=settings.spool_sync_ms,
             may_store=self._disk_guard,
-            on_live_state=self._device_speaks,
             holds=holds,
         )
+        self.warning: str | None = None  # why storing will stop soon, or has stopped; for operators
         self._full: str | None = None
         self._stop = threading.Event()
         self._keeper = threading.Thread(target=self._keep, name="spool-keeper", daemon=True)
@@ -118,17 +130,6 @@ class Ingest:
             raise Invalid(f"cannot publish {leaf!r} to device {device_id!r}: use cfg or cmd and a registered device")
         self._receiver.publish(device_id, leaf, payload, retain)
 
-    def tell_time(self, device_id: str) -> None:
-        """Send the host's time to a device; one without GNSS has no other source (verb `time`)."""
-        now = now_ms()
-        command = {
-            "id": f"time-{now}",
-            "verb": "time",
-            "args": {"unix_ms": now},
-            "not_after": now // 1000 + _TIME_IS_GOOD_FOR_S,
-        }
-        self.publish(device_id, "cmd", json.dumps(command, separators=(",", ":")).encode())
-
     def rerun(self, letter_id: int) -> None:
         """Put a dead letter back into the spool. Raises NotFound, or Conflict while it still cannot be read."""
         with self.spool.tx() as conn:
@@ -142,34 +143,55 @@ class Ingest:
             "failure": self.failure,
             "broker": self._receiver.troubles(),
             "paused": self._full,
+            "disk": self.warning,
             "sinks": {
                 runner.sink.name: {"lag": self.spool.backlog(runner.position), "error": runner.error}
                 for runner in self._runners
             },
         }
 
-    def _device_speaks(self, device_id: str, payload: bytes) -> None:
-        try:
-            online = json.loads(payload).get("online") is True
-        except (ValueError, AttributeError, RecursionError):
-            return  # in the dead letters by now
-        if online:
-            self.tell_time(device_id)
-
     def _keep(self) -> None:
-        while not self._stop.wait(_HOUSEKEEPING_S):
+        next_cut = 0.0
+        while not self._stop.wait(_CHECK_S):
             try:
-                self._check_disk()
-                self.spool.truncate(min(runner.position for runner in self._runners), _KEEP_ITEMS)
+                full = self._check_disk()
+                if full or time.monotonic() >= next_cut:
+                    keep = 0 if full else _KEEP_ITEMS
+                    self.spool.truncate(min(runner.position for runner in self._runners), keep)
+                    next_cut = time.monotonic() + _HOUSEKEEPING_S
             except Exception:
                 _log.exception("the spool could not be kept short")
 
     def _disk_guard(self) -> str | None:
         return self._full
 
-    def _check_disk(self) -> None:
-        free = shutil.disk_usage(self._folder).free
-        if free >= _MIN_FREE_BYTES:
-            self._full = None
-        else:
-            self._full = f"only {free >> 20} MB free in {self._folder}; free at least {_MIN_FREE_BYTES >> 20} MB"
+    def _check_disk(self) -> bool:
+        """Look at the disk and the spool; True while nothing may be stored.
+
+        Storing begins again by itself, with some room gained so that it does not stop at the next message.
+        """
+        free, used = shutil.disk_usage(self._folder).free, self.spool.used()
+        room = 1.1 if self._full else 1.0
+        limits = self._limits
+        full = None
+        if free < limits.stop_bytes * room:
+            full = f"only {free >> 20} MB free in {self._folder}; free at least {int(limits.stop_bytes * 1.1) >> 20} MB"
+        elif used > limits.spool_bytes / room:
+            behind = min(self._runners, key=lambda runner: runner.position).sink.name
+            full = (
+                f"the spool holds {used >> 20} MB of at most {limits.spool_bytes >> 20}, for sink {behind!r} is behind;"
+                f" see what GET /api/v1/ingest says of it, or raise MILEPOST_SPOOL_MAX_MB"
+            )
+        warning = full
+        if full is None and free < limits.warn_bytes:
+            warning = (
+                f"{free >> 20} MB free in {self._folder}; below {limits.stop_bytes >> 20} MB nothing is stored any more"
+            )
+        elif full is None and used > limits.spool_bytes * _SPOOL_WARN:
+            warning = f"the spool holds {used >> 20} MB; at {limits.spool_bytes >> 20} MB nothing is stored any more"
+        if warning is not None and self.warning is None:  # once, until it is over
+            _log.warning("disk: %s", warning)
+        elif warning is None and self.warning is not None:
+            _log.warning("disk: enough room again")
+        self._full, self.warning = full, warning
+        return full is not None

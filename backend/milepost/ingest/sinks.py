@@ -11,7 +11,8 @@ from milepost.ingest.model import Sink, SpoolItem
 from milepost.ingest.spool import Spool
 
 _log = logging.getLogger(__name__)
-_AT_ONCE = 128
+# One hand-over is one transaction of the sink: many small messages share it, few large ones do not make it long.
+_AT_ONCE, _BYTES_AT_ONCE = 1024, 64_000
 _TICK_S = 1.0
 _GIVE_WAY_S = 1.0
 _LEAD = 512  # items: as many as the memory of decoded ones surely holds, batches of 60 fixes and more
@@ -75,7 +76,7 @@ class SinkRunner:
     def _hand_over(self, failures: int) -> None:
         self._spool.give_way(_GIVE_WAY_S)
         self._stay_near()
-        items = self._spool.after(self.position, 1 if self.position < self._careful_until else _AT_ONCE)
+        items = self._spool.after(self.position, 1 if self.position < self._careful_until else _AT_ONCE, _BYTES_AT_ONCE)
         if not items:  # announced, but deleted meanwhile
             self._stop.wait(0.05)
             return

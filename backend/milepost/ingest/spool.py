@@ -72,6 +72,7 @@ class Spool:
         self._news = threading.Condition()
         self._woken = 0
         self._flood_until = 0.0
+        self._most_pages: int | None = None
         self._streams: OrderedDict[tuple[str, int], Coverage] = OrderedDict()
         with self.tx() as conn:
             for statement in (_SCHEMA + dead_letters.SCHEMA).split(";"):
@@ -106,9 +107,25 @@ class Spool:
             conn.execute("PRAGMA journal_mode=WAL")
             conn.execute("PRAGMA synchronous=FULL")
             conn.execute("PRAGMA wal_autocheckpoint=4000")
+            if self._most_pages is not None:
+                conn.execute(f"PRAGMA max_page_count={self._most_pages}")
             self._local.conn = conn
             self._all.append(conn)
         return conn
+
+    def limit(self, most_bytes: int) -> None:
+        """Let SQLite itself refuse to grow the file beyond this. Call it before the threads that write begin."""
+        self._most_pages = max(1, most_bytes // self.connection().execute("PRAGMA page_size").fetchone()[0])
+        for conn in self._all:
+            conn.execute(f"PRAGMA max_page_count={self._most_pages}")
+
+    def used(self) -> int:
+        """Bytes in use: the file never shrinks, what was deleted in it is written again."""
+        pages, free, size = (
+            self.connection().execute(f"PRAGMA {name}").fetchone()[0]
+            for name in ("page_count", "freelist_count", "page_size")
+        )
+        return (pages - free) * size
 
     def close(self) -> None:
         """Close the file; nobody may use it after."""
@@ -191,13 +208,21 @@ class Spool:
 
     # --- the sinks' side ---
 
-    def after(self, position: int, limit: int = 256) -> list[SpoolItem]:
-        """The next items behind a position, in order."""
+    def after(self, position: int, limit: int = 256, most_bytes: int = 1 << 40) -> list[SpoolItem]:
+        """The next items behind a position, in order: at most `limit`, fewer where their payloads together pass
+        `most_bytes`, but always one when there is one."""
         rows = self.connection().execute(
             "SELECT id, device, channel, received_ms, payload FROM item WHERE id > ? ORDER BY id LIMIT ?",
             (position, limit),
         )
-        return [SpoolItem(*row) for row in rows]
+        found: list[SpoolItem] = []
+        for row in rows:
+            found.append(SpoolItem(*row))
+            most_bytes -= len(row[4])
+            if most_bytes <= 0:
+                break
+        rows.close()
+        return found
 
     def last_id(self) -> int:
         """The newest id given so far, whether its item is still here or not."""

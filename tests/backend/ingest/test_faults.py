@@ -409,26 +409,6 @@ def test_a_spool_that_takes_nothing_acknowledges_nothing_and_recovers(
     device.close()
 
 
-def test_a_full_disk_pauses_ingest_and_the_broker_keeps_the_rest(
-    house: BrokerHouse, ingest_of: Callable[..., Ingest], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(session, "_LONGEST_PAUSE_S", 0.5)
-    sink = Remember()
-    ingest = ingest_of(sink)
-    device = house.device("truck-1")
-    monkeypatch.setattr("milepost.ingest.service._MIN_FREE_BYTES", 1 << 60)
-    ingest._check_disk()
-    until(lambda: ingest.status()["paused"])
-    time.sleep(1.2)  # the receiver has noticed
-    device.send(drive(1, 10))
-    time.sleep(0.5)
-    assert (device.acks, sink.items) == ([], [])
-    monkeypatch.setattr("milepost.ingest.service._MIN_FREE_BYTES", 0)
-    ingest._check_disk()
-    until(lambda: device.acknowledged(10))
-    device.close()
-
-
 def test_M03_a_broker_that_forgot_everything_is_subscribed_to_again(
     house: BrokerHouse, ingest_of: Callable[..., Ingest]
 ) -> None:

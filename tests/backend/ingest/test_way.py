@@ -2,18 +2,20 @@
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from milepost.db import Database
 from milepost.errors import Invalid
+from milepost.fleet.outgoing import Outgoing
 from milepost.ingest import dead_letters
 from milepost.ingest.contact import StateSink
 from milepost.ingest.decode import readings
 from milepost.ingest.service import Ingest
 from milepost.ingest.spool import Spool
 from milepost.ingest.tables import device_contact
+from milepost.periodic import Periodic
 from milepost_device import wire
 
 from .conftest import STREAM, T0, BrokerHouse, Remember, batch, drive, fix, until
@@ -109,16 +111,74 @@ def test_the_state_of_a_device_can_be_read(
     device.close()
 
 
-def test_a_device_that_comes_online_is_told_the_time(house: BrokerHouse, ingest_of: Callable[..., Ingest]) -> None:
-    ingest_of()
+@pytest.fixture
+def told_by(ingest_of: Callable[..., Ingest], spool: Spool, db: Database) -> Iterator[Callable[[], Ingest]]:
+    """`told_by()`: a running ingest whose devices are told what is due to them, as the service does it."""
+    rounds: list[Periodic] = []
+
+    def make() -> Ingest:
+        made: list[Ingest] = []
+        outgoing = Outgoing(db, lambda *message: made[0].publish(*message))  # noqa: PLW0108  (made below)
+        made.append(ingest_of(StateSink(db, spool, outgoing.came_online)))
+        rounds.append(Periodic("outgoing", 0.05, outgoing.round))
+        rounds[-1].start()
+        return made[0]
+
+    yield make
+    for each in rounds:
+        each.stop()
+
+
+def test_a_device_that_comes_online_is_told_the_time_once(house: BrokerHouse, told_by: Callable[[], Ingest]) -> None:
+    told_by()
     device = house.device("reader-1")
     device.send(b'{"online": true}', "state", retain=True)
     until(lambda: device.commands)
-    command = json.loads(device.commands[0])
+    time.sleep(0.4)
+    (message,) = device.commands
+    command = json.loads(message)
     assert command["verb"] == "time"
     assert abs(command["args"]["unix_ms"] - time.time() * 1000) < 5_000
     assert command["not_after"] > time.time()
+    device.send(b'{"online": false}', "state", retain=True)
+    device.send(b'{"online": true}', "state", retain=True)
+    until(lambda: len(device.commands) == 2)
     device.close()
+
+
+def test_a_restart_tells_the_time_to_who_is_online_by_the_retained_state_and_to_nobody_else(
+    house: BrokerHouse, told_by: Callable[[], Ingest]
+) -> None:
+    here, gone = house.device("reader-1"), house.device("reader-2")
+    here.send(b'{"online": true}', "state", retain=True)
+    gone.send(b'{"online": false}', "state", retain=True)
+    told_by()
+    until(lambda: here.commands)
+    time.sleep(0.4)
+    assert (len(here.commands), gone.commands) == (1, [])
+    here.close()
+    gone.close()
+
+
+def test_of_a_backlog_of_states_only_the_last_one_counts(
+    house: BrokerHouse, told_by: Callable[[], Ingest], ingest_of: Callable[..., Ingest]
+) -> None:
+    """While nobody ingested, both came and went; one of them is back."""
+    ingest_of().stop()
+    back, gone = house.device("reader-1"), house.device("reader-2")
+    for _ in range(3):
+        for device in (back, gone):
+            device.send(b'{"online": true}', "state")
+            device.send(b'{"online": false}', "state")
+    back.send(b'{"online": true}', "state")
+    told_by()
+    until(lambda: back.commands)
+    time.sleep(0.4)
+    assert all(json.loads(each)["verb"] == "time" for each in back.commands)
+    assert len(back.commands) <= 2  # two where the backlog came in two groups
+    assert len(gone.commands) <= 1
+    back.close()
+    gone.close()
 
 
 def test_configuration_is_retained_and_commands_are_not(house: BrokerHouse, ingest_of: Callable[..., Ingest]) -> None:
