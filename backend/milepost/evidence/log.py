@@ -8,7 +8,8 @@ from sqlalchemy import Connection, bindparam, insert, select, tuple_
 
 from milepost.access.model import SYSTEM
 from milepost.access.scope import readable
-from milepost.evidence.model import Author, Fact, canonical
+from milepost.errors import Invalid
+from milepost.evidence.model import MAX_SNAPSHOT_BYTES, Author, Fact, canonical
 from milepost.evidence.tables import fact as fact_table
 from milepost.evidence.tables import fact_subject
 
@@ -23,7 +24,7 @@ _OF_SUBJECTS = readable(SYSTEM, fact_table).where(fact_table.c.seq.in_(_SEQS))
 def append(conn: Connection, facts: Iterable[Fact]) -> list[Fact]:
     """Append what is new: a fact whose id is unknown or whose rev is greater than every stored one.
 
-    Returns those appended, in the order given; duplicates are no-ops.
+    Returns those appended, in the order given; duplicates are no-ops. Raises Invalid for a snapshot above 4 kB.
     """
     given = list(facts)
     newest = _revs(conn, {each.id for each in given})
@@ -111,9 +112,17 @@ def _row(each: Fact) -> dict[str, Any]:
         "confidence": each.confidence,
         "grade": each.grade,
         "inputs": canonical(list(each.inputs)).decode(),
-        "snapshot": None if each.snapshot is None else canonical(each.snapshot).decode(),
+        "snapshot": None if each.snapshot is None else _snapshot(each),
         "rule": each.rule,
     }
+
+
+def _snapshot(each: Fact) -> str:
+    """Measured here, where it is kept: every refold reads the facts again."""
+    written = canonical(each.snapshot)
+    if len(written) > MAX_SNAPSHOT_BYTES:
+        raise Invalid(f"{each.kind}: the snapshot is larger than {MAX_SNAPSHOT_BYTES} bytes; thin it out")
+    return written.decode()
 
 
 def _fact(row: dict[str, Any]) -> Fact:

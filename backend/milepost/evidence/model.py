@@ -56,8 +56,6 @@ class Fact:
             raise Invalid(f"source {self.source!r}: one of {', '.join(SOURCES)}")
         if not 0 <= self.confidence <= 1:
             raise Invalid(f"confidence {self.confidence} lies outside 0 to 1")
-        if self.snapshot is not None and len(canonical(self.snapshot)) > MAX_SNAPSHOT_BYTES:
-            raise Invalid(f"{self.kind}: the snapshot is larger than {MAX_SNAPSHOT_BYTES} bytes; thin it out")
 
 
 def canonical(value: Any) -> bytes:

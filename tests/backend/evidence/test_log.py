@@ -50,12 +50,17 @@ def test_grades(sources, confidence, more, wanted):
     assert grade(sources, confidence, **more) == wanted
 
 
-@pytest.mark.parametrize(
-    "wrong", [{"source": "magic"}, {"confidence": 1.1}, {"confidence": -0.1}, {"snapshot": {"x": "y" * 4096}}]
-)
+@pytest.mark.parametrize("wrong", [{"source": "magic"}, {"confidence": 1.1}, {"confidence": -0.1}])
 def test_a_fact_that_keeps_not_to_its_limits_is_refused(wrong):
     with pytest.raises(Invalid):
         fact(**wrong)
+
+
+def test_a_snapshot_above_4_kb_is_not_kept(db):
+    with db.tx() as conn:
+        with pytest.raises(Invalid, match="snapshot is larger than 4096 bytes"):
+            log.append(conn, [fact(snapshot={"x": "y" * 4096})])
+        assert log.append(conn, [fact(snapshot={"x": "y" * 4000})])
 
 
 def test_times_not_given_follow_from_the_event(db):

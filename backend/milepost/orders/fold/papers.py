@@ -19,7 +19,8 @@ def units(w: World, fact: Fact, order: Order) -> None:
     person's word (ORDERS.md §1.11).
     """
     items = objects(fact.body.get("units"))
-    if any(item.get("unit") not in order.units for item in items) and contradicts_outcome(order, fact):
+    described = order.units or order.pseudo is not None  # else nobody can have signed for anything yet
+    if described and any(item.get("unit") not in order.units for item in items) and contradicts_outcome(order, fact):
         items = [item for item in items if item.get("unit") in order.units]
     for item in items:
         if not isinstance(unit_id := item.get("unit"), str):

@@ -65,7 +65,9 @@ def made_good(order: "Order", at: int) -> None:
 
 
 def _answered(order: "Order", rows: tuple[str, ...], at: int) -> None:
-    for key, trouble in list(order.open.get("raised", {}).items()):
+    if "raised" not in order.open:
+        return
+    for key, trouble in list(order.open["raised"].items()):
         if trouble.ex in rows:
             order.settle("raised", at, key)
 
@@ -76,7 +78,9 @@ def _aboard(state: str | None) -> bool:
 
 def _on_the_way(order: "Order", what: str, at: int) -> None:
     for kind in _MISSING:
-        for key, trouble in list(order.open.get(kind, {}).items()):
+        if kind not in order.open:
+            continue
+        for key, trouble in list(order.open[kind].items()):
             left = [order.units[unit] for unit in trouble.data.get("missing", ()) if unit in order.units]
             # Its place on the road was passed by another way than the dock door.
             if left and all(u.close or u.released or _aboard(u.phys) for u in left):
