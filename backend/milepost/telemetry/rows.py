@@ -7,7 +7,7 @@ from math import isnan
 
 import numpy as np
 
-from milepost.telemetry.model import CLOCKS, FixBody, Judged, Reading
+from milepost.telemetry.model import CLOCKS, FixBody, Fixes, Judged, Reading
 
 ROW = np.dtype(
     [
@@ -29,6 +29,7 @@ ROW = np.dtype(
 )
 UNKNOWN = -(1 << 31)  # in the whole-number columns; NaN in the others
 FLOATS = ("alt_m", "speed_mps", "course_deg", "hdop")
+TRACK = ("at", "lat_e6", "lon_e6", "speed_mps", "course_deg", "clock")  # what a way is made of
 WHOLES = ("lat_e6", "lon_e6", "sats")
 _pack = struct.Struct("<qqIIiiddddiiBB").pack
 _NAN = math.nan
@@ -131,3 +132,28 @@ def merged(parts: Sequence[np.ndarray]) -> np.ndarray:
     if len(rows) > 1 and not (np.diff(rows["at"]) > 0).all():
         rows = rows[np.lexsort((rows["seq"], rows["stream"], rows["at"]))]
     return rows
+
+
+def fixes_of(parts: list[dict[str, np.ndarray]], from_ms: int, to_ms: int, *, in_order: bool) -> Fixes:
+    """Columns TRACK of good fixes as one answer of from_ms ≤ at < to_ms; `in_order`: the parts follow each other in time."""
+    columns = {name: np.concatenate([part[name] for part in parts] or [np.empty(0, ROW[name])]) for name in TRACK}
+    at = columns["at"].astype(np.int64, copy=False)
+    if not in_order:  # minutes and raw fixes of one day may lie one among the other
+        order = np.argsort(at, kind="stable")
+        at, columns = at[order], {name: column[order] for name, column in columns.items()}
+    low, high = np.searchsorted(at, (from_ms, to_ms))
+    cut = {name: column[low:high] for name, column in columns.items()}
+    return Fixes(
+        at=at[low:high],
+        lat=_degrees(cut["lat_e6"]),
+        lon=_degrees(cut["lon_e6"]),
+        speed_mps=cut["speed_mps"].astype(np.float32),
+        course_deg=cut["course_deg"].astype(np.float32),
+        clock=cut["clock"].astype(np.uint8),
+    )
+
+
+def _degrees(e6: np.ndarray) -> np.ndarray:
+    degrees = e6 / 1e6
+    degrees[e6 == UNKNOWN] = np.nan
+    return degrees

@@ -27,7 +27,7 @@ from milepost.telemetry.model import (
     StreamCounts,
     TagBody,
 )
-from milepost.telemetry.rows import ROW, UNKNOWN, judged_of, keys_of, merged, pack, rows_of
+from milepost.telemetry.rows import TRACK, fixes_of, judged_of, keys_of, merged, pack, rows_of
 from milepost.telemetry.sqlite_file import HOUR_MS, State, StoreFile
 from milepost.telemetry.sqlite_upkeep import DAY_MS, Upkeep
 
@@ -35,7 +35,6 @@ _BODIES: dict[str, type[Body]] = {"tag": TagBody, "gate": GateBody, "event": Eve
 KINDS = ("fix", *_BODIES)
 _RECORD = "stream, seq, at, clock, received_at, kind, body"
 _CLOCK_NUMBER = {name: number for number, name in enumerate(CLOCKS)}
-_TRACK = ("at", "lat_e6", "lon_e6", "speed_mps", "course_deg", "clock")
 _Fix = tuple[Reading, str | None]
 
 
@@ -227,16 +226,16 @@ class SqliteTelemetry:
             "SELECT body FROM minute WHERE device = ? AND day BETWEEN ? AND ? ORDER BY day",
             (number, from_ms // DAY_MS, to_ms // DAY_MS),
         ).fetchall()
-        parts += [chunks.columns_of(body, _TRACK) for (body,) in days]
+        parts += [chunks.columns_of(body, TRACK) for (body,) in days]
         for _, bodies in self._file.hours(conn, number, from_ms // HOUR_MS, to_ms // HOUR_MS):
             if len(bodies) == 1 and chunks.is_folded(bodies[0]):
-                columns = chunks.columns_of(bodies[0], (*_TRACK, "reason"))
+                columns = chunks.columns_of(bodies[0], (*TRACK, "reason"))
             else:
                 rows = merged([chunks.unfold(body) for body in bodies])
-                columns = {name: rows[name] for name in (*_TRACK, "reason")}
+                columns = {name: rows[name] for name in (*TRACK, "reason")}
             good = columns.pop("reason") == 0
             parts.append(columns if good.all() else {name: column[good] for name, column in columns.items()})
-        return _fixes(parts, from_ms, to_ms, in_order=not days)
+        return fixes_of(parts, from_ms, to_ms, in_order=not days)
 
     def quarantined(self, device: str, from_ms: int, to_ms: int, limit: int = 1_000) -> list[Judged]:
         """Quarantined fixes of from_ms ≤ at < to_ms by time, the first `limit`; hours without any cost little."""
@@ -334,30 +333,6 @@ def _note(state: State, fixes: dict[tuple[int, int], _Fix]) -> set[int]:
                 known |= {stream << 32 | seq for seq in range(low, high + 1) if seen.meets(ranges, seq, seq)}
             seen.add(ranges, low, high)
     return known
-
-
-def _fixes(parts: list[dict[str, np.ndarray]], from_ms: int, to_ms: int, *, in_order: bool) -> Fixes:
-    columns = {name: np.concatenate([part[name] for part in parts] or [np.empty(0, ROW[name])]) for name in _TRACK}
-    at = columns["at"].astype(np.int64, copy=False)
-    if not in_order:  # minutes and raw fixes of one day may lie one among the other
-        order = np.argsort(at, kind="stable")
-        at, columns = at[order], {name: column[order] for name, column in columns.items()}
-    low, high = np.searchsorted(at, (from_ms, to_ms))
-    cut = {name: column[low:high] for name, column in columns.items()}
-    return Fixes(
-        at=at[low:high],
-        lat=_degrees(cut["lat_e6"]),
-        lon=_degrees(cut["lon_e6"]),
-        speed_mps=cut["speed_mps"].astype(np.float32),
-        course_deg=cut["course_deg"].astype(np.float32),
-        clock=cut["clock"].astype(np.uint8),
-    )
-
-
-def _degrees(e6: np.ndarray) -> np.ndarray:
-    degrees = e6 / 1e6
-    degrees[e6 == UNKNOWN] = np.nan
-    return degrees
 
 
 def _behind(rows: np.ndarray, start: tuple[int, int, int]) -> np.ndarray:
