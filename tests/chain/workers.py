@@ -8,6 +8,8 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,8 @@ import httpx
 import paho.mqtt.client as mqtt
 from alembic import command
 from alembic.config import Config
+from sqlalchemy import create_engine, text
+from sqlalchemy.engine import make_url
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
@@ -140,6 +144,21 @@ class Site:
                 row.name: row.worker for row in holders(conn) if row.name in PARTS and row.holder and row.until_ms > now
             }
 
+    @contextmanager
+    def outage(self) -> Iterator[None]:
+        """The database is away for everybody: every connection is cut, and none is let in."""
+        url = make_url(self.db.url)
+        admin = create_engine(url.set(database="postgres"), isolation_level="AUTOCOMMIT")
+        with admin.connect() as conn:
+            conn.exec_driver_sql(f"ALTER DATABASE {url.database} ALLOW_CONNECTIONS false")
+            cut = text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name")
+            conn.execute(cut, {"name": url.database})
+            try:
+                yield
+            finally:
+                conn.exec_driver_sql(f"ALTER DATABASE {url.database} ALLOW_CONNECTIONS true")
+        admin.dispose()
+
     def mqtt(self) -> mqtt.Client:
         """A client with the service's own account."""
         client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2)
@@ -214,6 +233,11 @@ class Fleet:
             for each in self.trackers.values():
                 each.make(self._per_s // 2)
                 each.send(self._client)
+
+    @property
+    def safe(self) -> dict[str, int]:
+        """How many records of each device the service has said to be safe."""
+        return {device: each.acked for device, each in self.trackers.items()}
 
     @property
     def behind(self) -> list[str]:
