@@ -25,7 +25,8 @@ def thinned(x: np.ndarray, y: np.ndarray, ends: Sequence[int], most: int) -> tup
 
     `x`, `y`: metres. `ends`: indices that must stay, among them the first and the last of every unbroken piece; no
     line is judged across two of them. More than `most` stay only where `ends` are more. Every point left out lies
-    within the tolerance of the line through the kept ones.
+    within the tolerance of the line through the kept ones: the farthest one's distance, or for very many points a
+    bound that may be twice as much.
     """
     everything = np.arange(len(x))
     if len(x) <= most:
@@ -44,7 +45,8 @@ def thinned(x: np.ndarray, y: np.ndarray, ends: Sequence[int], most: int) -> tup
         if len(fewer) < len(kept):
             spent_m += step_m
         kept, step_m = fewer, step_m * _STEP
-    return _refined(points, kept, fixed, fewer, step_m, spent_m, most)
+    best, within_m = _refined(points, kept, fixed, fewer, step_m, spent_m, most)
+    return best, within_m if len(x) > _MANY else _farthest_m(x, y, best)
 
 
 def _refined(
