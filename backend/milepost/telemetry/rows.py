@@ -135,7 +135,7 @@ def merged(parts: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def fixes_of(parts: list[dict[str, np.ndarray]], from_ms: int, to_ms: int, *, in_order: bool) -> Fixes:
-    """Columns TRACK of good fixes as one answer of from_ms ≤ at < to_ms; `in_order`: the parts follow each other in time."""
+    """Columns TRACK of good fixes of from_ms ≤ at < to_ms as one answer; `in_order`: the parts are by time."""
     columns = {name: np.concatenate([part[name] for part in parts] or [np.empty(0, ROW[name])]) for name in TRACK}
     at = columns["at"].astype(np.int64, copy=False)
     if not in_order:  # minutes and raw fixes of one day may lie one among the other
