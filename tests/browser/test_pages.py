@@ -1,8 +1,10 @@
 """Sign-in, orders and doors in a real browser; forms also without scripts."""
 
+import html
 import re
 from typing import Any
 
+import httpx
 import pytest
 from playwright.sync_api import expect
 from scene_shanghai import Scene
@@ -171,3 +173,63 @@ def test_tables_of_inbox_fleet_and_doors_lead_on(scene: Any, visitor: Any) -> No
     page.locator("input[name=q]").fill(scene.desk.made[0]["number"])
     page.keyboard.press("Enter")
     expect(page.locator("tbody tr")).to_have_count(1)
+
+
+_KINDS = "order|unit|vehicle|trip|waybill|contact|goods|load|pick|hold|notice|session|clock|claim|complaint|accept"
+CODE = re.compile(
+    r"\bPT?\d+[DHMS]\w*|\b[a-z]+(?:_[a-z0-9]+)+\b|\b(?:" + _KINDS + r")\.[a-z_]+\b|\b[a-z.]+=\S+"
+    r"|\bTrue\b|\bFalse\b|<\w+ object"
+)
+# People write a policy in these words, and a message with these fields: there they are explained.
+SPELT_OUT = ("/settings/policies", "/settings/texts")
+
+
+def text_of(page: str) -> str:
+    """What a reader sees of a page, without what stands in inputs."""
+    page = re.sub(r"(?s)<(script|style|template)\b.*?</\1>", " ", page)
+    return html.unescape(re.sub(r"(?s)<[^>]+>", " ", re.sub(r"<(?:input|option|textarea)[^>]*>", " ", page)))
+
+
+def found_in(page: str) -> list[str]:
+    seen = text_of(page)
+    return [" ".join(seen[max(0, m.start() - 40) : m.end() + 20].split()) for m in CODE.finditer(seen)]
+
+
+def test_the_search_finds_what_it_is_for() -> None:
+    for code in ("accept.limit=PT10M", "rule N-01, PT10M", "two_trucks", "order.accepted", "<b>True</b> and"):
+        assert found_in(f"<p>see {code} there</p>"), code
+    assert not found_in("<p>rule N-01, accept within: 10 minutes; due 08:10</p><input name='to_branch' value='a_b'>")
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_no_page_shows_a_code(scene: Any, house: Any, lang: str) -> None:
+    desk = scene.desk
+    held, gone = (desk.order("客户壬", "S05", None, goods=[("日配 12 件", 2)]) for _ in range(2))
+    desk.post(f"{held['path']}/hold", hold="data", reason="数量待核")
+    desk.post(f"{held['path']}/cancel-request", asked_by="customer", reason="price: 太贵")
+    desk.post(f"{held['path']}/route", mode="own")
+    desk.http.post(f"{held['path']}/postpone", json={"to": "2031-01-01", "asked_by": "customer"})
+    talk = {"with": "店长", "about": "订单", "result": "不要了"}
+    desk.post(f"{gone['path']}/cancel", asked_by="customer", reason="price", contact=talk)
+    token = house.person(f"admin-{lang}", Grant("admin"))
+
+    def got(path: str) -> httpx.Response:
+        return httpx.get(house.url + path, headers={"cookie": f"mp_session={token}; mp_lang={lang}"}, timeout=60)
+
+    links = {"/live", "/settings", *(f"/orders/{made['number']}" for made in desk.made)}
+    for path in ("/live", "/orders", "/desk", "/inbox", "/trips", "/doors", "/fleet", "/reports", "/settings"):
+        links |= {html.unescape(link) for link in re.findall(r'href="(/[^"#]*)"', got(path).text)}
+    shapes: dict[str, str] = {}
+    for link in sorted(links):
+        if not link.startswith(("/static", "/api", "/orders/SO")) and "lang=" not in link:
+            shapes[re.sub(r"[0-9A-Fa-f-]{6,}|=[^&]*|\d+", "#", link)] = link  # one page of each kind
+    pages = [*shapes.values(), *(link for link in links if link.startswith("/orders/SO"))]
+    assert len(pages) > 25
+    wrong = {
+        path: codes
+        for path in pages
+        if not path.startswith(SPELT_OUT)
+        and "html" in (answer := got(path)).headers.get("content-type", "")
+        and (codes := found_in(answer.text))
+    }
+    assert wrong == {}

@@ -14,8 +14,9 @@ Translate = Callable[..., str]
 _CODES: Mapping[str, str] = CODED | {
     "type": "opt.type", "pickup": "opt.pickup", "remark": "opt.remark", "relation": "relation",
     "kind": "opt.trip-plan.kind",
-    "class": "opt.class", "direction": "opt.direction", "role": "opt.site", "stage": "stage", "why": "body.why",
+    "direction": "opt.direction", "role": "opt.site", "stage": "stage", "why": "body.why",
 }  # fmt: skip
+_NAMED = frozenset({"branch", "to_branch", "channel", "class", "terminal", "site"})
 _INSTANTS = frozenset({"certain_at"})
 # Said elsewhere on the page, or of use to programs only.
 _NOT_SHOWN = frozenset({"sources", "notice", "person", "body", "pos", "session", "exception", "lat", "lng"})
@@ -23,15 +24,18 @@ _MOST = 8
 
 
 def lines_of(
-    kind: str, body: Mapping[str, Any], t: Translate, clock: Callable[[int], str], branches: Mapping[str, str]
+    kind: str, body: Mapping[str, Any], t: Translate, clock: Callable[[int], str], names: Mapping[str, str]
 ) -> list[tuple[str, str]]:
-    """(label, text) of every part of a fact's body that says something to a person."""
+    """(label, text) of every part of a fact's body that says something to a person.
+
+    `names`: of branches and sites by their ids, of channels and customer classes by their codes.
+    """
     declared = {field.name: field.type for field in KINDS[kind].fields} if kind in KINDS else {}
     found: list[tuple[str, str]] = []
     for name, value in body.items():
         if name in _NOT_SHOWN or value is None or value in ("", [], {}):
             continue
-        if text := _text(kind, name, value, declared.get(name, ""), t, clock, branches):
+        if text := _text(kind, name, value, declared.get(name, ""), t, clock, names):
             found.append((label(name, t), text))
     return found
 
@@ -43,7 +47,7 @@ def label(name: str, t: Translate) -> str:
 
 def _text(
     kind: str, name: str, value: Any, declared: str, t: Translate, clock: Callable[[int], str],
-    branches: Mapping[str, str],
+    names: Mapping[str, str],
 ) -> str:  # fmt: skip
     if isinstance(value, bool):
         return t("form.yes") if value else t("form.no")
@@ -54,33 +58,36 @@ def _text(
     if isinstance(value, str):
         if name == "reason" and kind in WITH_REASON:
             return reason_said(value, t)
-        if name in ("branch", "to_branch"):
-            return branches.get(value, value)
+        if name in _NAMED and kind != "complaint.lodged":
+            return names.get(value, value)
         if kind == "notice.sent" and name == "to":
             role, _, who = value.partition(":")
             return f"{word(t, 'role', role)} {who}".rstrip()
+        if kind == "complaint.lodged" and name == "class":
+            return word(t, "opt.class", value)
         return word(t, _CODES[name], value) if name in _CODES else value
     if name == "changes" and isinstance(value, Mapping):
         return t("list.between").join(label(part, t) for part in value)
-    return _several(value, t)
+    return _several(value, t, names)
 
 
-def _several(value: Any, t: Translate) -> str:
+def _several(value: Any, t: Translate, names: Mapping[str, str]) -> str:
     """A list, of what its parts are called; a place or a person by its name."""
     if isinstance(value, Mapping):
-        return next((str(value[part]) for part in ("name", "address", "site") if value.get(part)), "")
+        said = next((str(value[part]) for part in ("name", "address", "site") if value.get(part)), "")
+        return names.get(said, said)
     if not isinstance(value, Sequence):
         return ""
-    told = [_part(each, t) for each in value]
+    told = [_part(each, names) for each in value]
     shown = t("list.between").join(text for text in told[:_MOST] if text)
     return f"{shown} …" if len(told) > _MOST else shown
 
 
-def _part(each: Any, t: Translate) -> str:
+def _part(each: Any, names: Mapping[str, str]) -> str:
     if not isinstance(each, Mapping):
-        return str(each)
+        return names.get(str(each), str(each))
     if "no" in each:
         return f"#{each['no']}"
     name = next((str(each[part]) for part in ("name", "sku", "site", "line", "unit") if each.get(part)), "")
     qty = each.get("qty")
-    return f"{name} × {qty:g}" if isinstance(qty, int | float) else name
+    return f"{name} × {qty:g}" if isinstance(qty, int | float) else names.get(name, name)

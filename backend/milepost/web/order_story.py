@@ -1,6 +1,7 @@
 """What happened to an order and what is open about it, in words: gists of facts, its history, its exceptions."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection
@@ -113,7 +114,7 @@ def entries(conn: Connection, me: Principal, order_id: str, t: Translate) -> lis
         {
             "n": each["n"],
             "at": parse_rfc3339(each["at"]),
-            "what": [_who(fact, t) for fact in each["facts"]] or [t(f"history.{each['kind']}")],
+            "what": _counted(_who(fact, t) for fact in each["facts"]) or [t(f"history.{each['kind']}")],
             "changed": [
                 _difference(part, t) for part in each["changed"] if part["field"] in ("state", "branch", "waybill")
             ],
@@ -121,6 +122,11 @@ def entries(conn: Connection, me: Principal, order_id: str, t: Translate) -> lis
         }
         for each in reversed(found)
     ]
+
+
+def _counted(told: Iterable[str]) -> list[str]:
+    """Each thing once, with how often it happened: a load of twelve is one line of the history."""
+    return [text if n == 1 else f"{text} × {n}" for text, n in Counter(told).items()]
 
 
 def _who(fact: Mapping[str, Any], t: Translate) -> str:

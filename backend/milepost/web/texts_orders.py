@@ -111,6 +111,7 @@ ORDER_TEXTS: dict[str, tuple[str, str]] = {
     "body.called": ("已回访", "Called back"),
     "body.cautions": ("注意事项", "Cautions"),
     "body.changes": ("改了", "Changed"),
+    "body.contact": ("联系人", "Contact"),
     "body.code": ("结果", "Outcome"),
     "body.command": ("操作", "Act"),
     "body.dates": ("日期", "Dates"),

@@ -16,6 +16,7 @@ from milepost.clocks import service as clocks
 from milepost.errors import MilepostError, NotFound
 from milepost.ids import new_id
 from milepost.masterdata import service as masterdata
+from milepost.masterdata.model import CHANNELS, CLASSES
 from milepost.notify.repository import names_of
 from milepost.orders import service as orders
 from milepost.orders.authority import roles_over
@@ -77,8 +78,9 @@ def show(
     detail = orders.get(conn, me, row["id"])
     sites = {key: views.site_name(site, language) for key, site in views.sites_by_id(conn, SYSTEM).items()}
     branches = {each["id"]: offers.branch_name(each, language) for each in masterdata.branches(conn, active_only=False)}
+    codes = {each.code: offers.in_language(each, language) for each in (*CHANNELS, *CLASSES)}
     facts = [
-        shown_fact(each, t, sites, branches, lambda at: _clock(at, zone, now))
+        shown_fact(each, t, sites, branches, lambda at: _clock(at, zone, now), codes)
         for each in orders.evidence_of(conn, me, row["id"])
     ]
     when = {fact["id"]: fact["at"] for fact in facts}
@@ -195,7 +197,12 @@ def _status(returned: Returned | None) -> int:
 
 
 def shown_fact(
-    each: dict[str, Any], t: Any, sites: Mapping[str, str], branches: Mapping[str, str], clock: Any
+    each: dict[str, Any],
+    t: Any,
+    sites: Mapping[str, str],
+    branches: Mapping[str, str],
+    clock: Any,
+    codes: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """A fact with its pictures, its times in ms, and its subjects in words."""
     at = parse_rfc3339(each["at"])
@@ -215,6 +222,6 @@ def shown_fact(
             if subject["kind"] == kind
         ],
         "name": orders_view.word(t, "fact", each["kind"]),
-        "lines": lines_of(each["kind"], each["body"], t, clock, branches),
+        "lines": lines_of(each["kind"], each["body"], t, clock, {**branches, **sites, **(codes or {})}),
         "gist": gist(each["kind"], each["body"], t, branches, clock),
     }
