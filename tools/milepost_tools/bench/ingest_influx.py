@@ -1,0 +1,182 @@
+"""Ours → InfluxDB beside Telegraf → InfluxDB: the same fixes, one influxd, one kind of broker, in turns.
+
+Telegraf takes the fixes as line protocol, 60 in a message, and checks nothing. Ours takes the same 60 in a batch of the
+wire, and a run ends when everything has them: store, quality, detectors, state and live board. Both are connected
+before the first message is sent; what counts is the time from there until the last fix can be asked for.
+"""
+
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from statistics import median
+
+from milepost.telemetry.influx_query import QueryReader
+from milepost.telemetry.influx_setup import SetUp, set_up
+from milepost_device import wire
+from milepost_tools.bench.influxd import ADMIN, Influxd, NoInfluxd
+from milepost_tools.bench.ingest import fleet
+from milepost_tools.bench.ingest.fleet import Drive
+from milepost_tools.bench.ingest.house import House, until
+from milepost_tools.bench.ingest.sender import Sender
+from milepost_tools.bench.telegraf_build import NoTelegraf, telegraf
+
+_FIXES = 60  # in a message
+_TRUCKS = 200
+_LONGEST_S = 300
+_CONFIG = """
+[agent]
+  interval = "1s"
+  flush_interval = "1s"
+  metric_batch_size = 5000
+  metric_buffer_limit = 2000000
+  omit_hostname = true
+  quiet = true
+[[inputs.mqtt_consumer]]
+  servers = ["tcp://{host}:{port}"]
+  username = "{user}"
+  password = "{password}"
+  topics = ["mp/v1/+/+/up"]
+  client_id = "telegraf"
+  qos = 1
+  persistent_session = true
+  max_undelivered_messages = 5000
+  topic_tag = ""
+  data_format = "influx"
+[[outputs.influxdb_v2]]
+  urls = ["{url}"]
+  organization = "{org}"
+  bucket = "{bucket}"
+  token = "{token}"
+"""
+
+
+def measure(messages: int = 4_000, turns: int = 2) -> dict:
+    """The row `influx_fixes_per_s_over_telegraf`: our fixes/s over Telegraf's, medians of `turns` of `messages` each.
+
+    Where there is no influxd or no Telegraf the value is None and `why` says so.
+    """
+    row = {"metric": "influx_fixes_per_s_over_telegraf", "value": None, "unit": "ratio", "baseline": None}
+    try:
+        program = telegraf()
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+            server = Influxd(Path(folder) / "influxd")
+            server.start()
+            try:
+                server.onboard()
+                theirs, ours = [], []
+                for turn in range(turns):
+                    theirs.append(_telegraf_run(Path(folder) / f"telegraf-{turn}", server, program, messages))
+                    ours.append(_our_run(Path(folder) / f"ours-{turn}", server, messages))
+            finally:
+                server.kill()
+    except (NoTelegraf, NoInfluxd) as reason:
+        return row | {"why": str(reason)}
+    name = f"Telegraf, 60 fixes a message, unchecked: {median(theirs):,.0f} fixes/s; ours {median(ours):,.0f}"
+    return row | {"value": round(median(ours) / median(theirs), 2), "baseline": {"name": name, "value": 1}}
+
+
+def _telegraf_run(folder: Path, server: Influxd, program: Path, messages: int) -> float:
+    """Fixes per second of Telegraf."""
+    house = House(folder)
+    made = _buckets(server, folder.name)
+    place = house.place
+    config = folder / "telegraf.conf"
+    config.write_text(
+        _CONFIG.format(
+            host=place.host, port=place.port, user=place.user, password=place.password, url=server.base_url,
+            org=made.place.org, bucket=made.place.bucket, token=made.write_token,
+        )
+    )  # fmt: skip
+    with (folder / "telegraf.log").open("w") as log:
+        process = subprocess.Popen([program, "--config", config], stdout=log, stderr=log)
+    try:
+        _wait_for_first(made, house)
+        took_s = _flood(house, list(_lines(messages)), lambda: _stored(made, "lat") >= messages * _FIXES)
+    except TimeoutError as error:
+        raise TimeoutError(f"{error}\n{(folder / 'telegraf.log').read_text()[-1000:]}") from None
+    finally:
+        process.terminate()
+        process.wait(30)
+        house.stop()
+    return messages * _FIXES / took_s
+
+
+def _our_run(folder: Path, server: Influxd, messages: int) -> float:
+    """Fixes per second of ours, everything on."""
+    made = _buckets(server, folder.name)
+    settings = {
+        "MILEPOST_TELEMETRY_URL": server.url(made.place.bucket),
+        "MILEPOST_TELEMETRY_TOKEN": made.write_token,
+        "MILEPOST_TELEMETRY_READ_TOKEN": made.read_token,
+    }
+    house = House(folder, settings=settings)
+    house.register(_TRUCKS)
+    try:
+        house.start()
+        start_s = fleet.now_s() - 2 * messages * _FIXES // _TRUCKS - 100
+        drives = [Drive(n, start_s) for n in range(_TRUCKS)]
+        batches = list(fleet.rounds(drives, messages // _TRUCKS, _FIXES))
+        wanted = messages * _FIXES
+        took_s = _flood(house, batches, lambda: _stored(made, "state") >= wanted and not any(house.lags().values()))
+    finally:
+        house.stop()
+    return messages * _FIXES / took_s
+
+
+def _buckets(server: Influxd, name: str) -> SetUp:
+    return set_up(server.url(name), ADMIN, raw_days=30, minute_days=400)
+
+
+def _flood(house: House, messages: list[tuple[str, bytes]], complete: Callable[[], bool]) -> float:
+    """Publish all of it and wait for the last; returns seconds."""
+    sender = Sender(house.place, "bench", lambda *_: None)
+    sender.connect()
+    begin = time.monotonic()
+    try:
+        sender.send(messages)
+        until(complete, _LONGEST_S, lambda: "not everything is stored", pause_s=0.25)
+        return time.monotonic() - begin
+    finally:
+        sender.close()
+
+
+def _wait_for_first(made: SetUp, house: House) -> None:
+    """Wait until Telegraf takes messages: it subscribes some time after its start."""
+    sender = Sender(house.place, "probe", lambda *_: None)
+    sender.connect()
+
+    def arrived() -> bool:
+        sender.send([("probe", b"probe,device=probe v=1")])
+        return _stored(made, "v", "probe") > 0
+
+    until(arrived, 60, lambda: "Telegraf does not store its first message", pause_s=0.5)
+    sender.close()
+
+
+def _lines(messages: int) -> Iterator[tuple[str, bytes]]:
+    """The same fixes as line protocol: tag device, nine fields."""
+    start_s = fleet.now_s() - 2 * messages * _FIXES // _TRUCKS - 100
+    drives = [Drive(n, start_s) for n in range(_TRUCKS)]
+    for _ in range(messages // _TRUCKS):
+        for drive in drives:
+            yield drive.device, "\n".join(_line(drive.device, drive.fix()) for _ in range(_FIXES)).encode()
+
+
+def _line(device: str, fix: wire.Fix) -> str:
+    lat, lon, alt_m = (fix.lat_e6 or 0) / 1e6, (fix.lon_e6 or 0) / 1e6, float(fix.alt_m or 0)
+    speed_mps, course_deg, hdop = (fix.speed_dmps or 0) / 10, (fix.course_2deg or 0) * 2.0, (fix.hdop_d or 0) / 10
+    return (
+        f"fix,device={device} lat={lat},lon={lon},alt_m={alt_m},speed_mps={speed_mps},course_deg={course_deg},"
+        f"sats={fix.sats}i,hdop={hdop},source={fix.source}i,clock={fix.clock}i {(wire.EPOCH + fix.t) * 1_000_000_000}"
+    )
+
+
+def _stored(made: SetUp, field: str, measurement: str = "fix") -> int:
+    reader = QueryReader(made.place, made.read_token)
+    try:
+        found = reader.series(made.place.bucket, f"SELECT count({field}) FROM {measurement}")[0]
+        return found[0].values[0][1] if found else 0
+    finally:
+        reader.close()
