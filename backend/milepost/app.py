@@ -199,7 +199,7 @@ class WebWorker(_WithPages):
     def start(self) -> None:
         """Bring the schema up to date and start every part; returns when pages are served.
 
-        Raises ValueError without a broker of your own, OSError when the HTTP port is not to be had.
+        Raises Invalid without a broker of your own, OSError when the HTTP port is not to be had.
         """
         broker = self._own_broker()
         self.db.migrate()

@@ -13,6 +13,7 @@ from milepost.alerts import service as inbox
 from milepost.broker import EmbeddedBroker
 from milepost.clocks import service as clocks
 from milepost.db import Database
+from milepost.errors import Invalid
 from milepost.evidence.sink import DetectorSink
 from milepost.fleet.accounts import BrokerAccounts, Mosquitto, NatsFile
 from milepost.fleet.outgoing import Outgoing
@@ -169,7 +170,16 @@ class Process:
         return spool
 
     def _own_broker(self) -> Broker:
-        broker = broker_of(self.settings)
+        """The broker that the settings name. Raises Invalid when they name none."""
+        if not self.settings.broker_url:
+            raise Invalid(
+                "several processes share a broker of your own: name it with --broker mqtt://host:port or"
+                " MILEPOST_BROKER_URL (only `milepost serve` brings one along)"
+            )
+        try:
+            broker = broker_of(self.settings)
+        except ValueError as error:
+            raise Invalid(str(error)) from None
         self.broker_address = f"mqtt://{broker.host}:{broker.port}"
         return broker
 

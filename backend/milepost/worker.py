@@ -34,7 +34,7 @@ class IngestWorker(Process):
     def start(self) -> None:
         """Bring the schema up to date and start every part; returns when the parts that are free are subscribed.
 
-        Raises ValueError without a broker of your own, Conflict when another process uses the worker's spool.
+        Raises Invalid without a broker of your own, Conflict when another process uses the worker's spool.
         """
         broker = self._own_broker()
         self.db.migrate()

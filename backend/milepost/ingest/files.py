@@ -5,12 +5,14 @@ The lock is the kernel's, so it is gone the moment its process is, whatever ende
 
 import fcntl
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import IO
+from typing import IO, NoReturn
 
 from milepost.errors import Conflict
 
-_WAIT_S = 30.0
+_WAIT_S = 60.0  # whoever empties a file first finishes what its sinks have in hand
+_OWNER_S = 1.0  # a predecessor that is just ending
 _PAUSE_S = 0.05
 
 
@@ -37,15 +39,17 @@ class Claim:
         """Take the file, after a moment in which somebody who empties it lets go. Raises Conflict."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
         self._wish = _open(self._path, "wish")
-        deadline = time.monotonic() + wait_s
-        while not (_try(self._wish) and self._take()):
-            if time.monotonic() > deadline:
-                self.release()
-                raise Conflict(
-                    f"another process uses {self._path}; give each worker a name of its own (--worker)", changed="spool"
-                )
-            time.sleep(_PAUSE_S)
+        if not _in_time(_try, self._wish, _OWNER_S):
+            self._refuse("another process uses it; give each worker a name of its own (--worker)")
+        if not _in_time(lambda _wish: self._take(), self._wish, wait_s):
+            self._refuse(
+                f"another worker empties it and did not let go of it in {wait_s:g} s; try again"
+            )
         return self
+
+    def _refuse(self, why: str) -> NoReturn:
+        self.release()
+        raise Conflict(f"{self._path}: {why}", changed="spool")
 
     def borrow(self) -> bool:
         """Take the file if nobody has it and nobody waits for it."""
@@ -70,6 +74,15 @@ class Claim:
             return True
         lock.close()
         return False
+
+
+def _in_time(what: Callable[[IO[str]], bool], lock: IO[str], within_s: float) -> bool:
+    deadline = time.monotonic() + within_s
+    while not what(lock):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(_PAUSE_S)
+    return True
 
 
 def _open(path: Path, kind: str) -> IO[str]:
