@@ -1,5 +1,6 @@
 """What the endpoints of the history ask for and how they answer: span, zone, format, a store that may be away."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any, Literal
@@ -16,6 +17,7 @@ from milepost.telemetry.tracks import Track
 
 _LONGEST_MS = 31 * 86_400_000
 _GEOJSON = "application/geo+json"
+_NO_NAME = re.compile(r"[^A-Za-z0-9-]")
 
 TzName = Annotated[
     str | None, Query(alias="tz", max_length=64, description="IANA zone of days and of answered times; default: UTC")
@@ -84,6 +86,7 @@ def reached() -> Iterator[None]:
 def track_answer(track: Track, asked: Asked, format_: Format, name: str, extra: dict[str, Any]) -> StreamingResponse:
     """A track as a stream. `name`: of the file that a browser keeps; `extra`: joins the properties of the GeoJSON."""
     if format_ == "csv":
-        headers = {"Content-Disposition": f'attachment; filename="{name}.csv"'}
+        plain = _NO_NAME.sub("_", name)[:80]  # a device id of the address may be anything
+        headers = {"Content-Disposition": f'attachment; filename="{plain}.csv"'}
         return StreamingResponse(track_text.csv(track, asked.zone), media_type="text/csv", headers=headers)
     return StreamingResponse(track_text.geojson(track, asked.zone, asked.plain() | extra), media_type=_GEOJSON)

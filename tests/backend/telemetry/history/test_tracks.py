@@ -153,6 +153,11 @@ def test_a_device_id_that_looks_like_a_formula_is_neutralised(house: Fleet, stor
     assert row["device"] == "'-1-1"
 
 
+def test_the_name_of_a_file_is_no_way_into_the_headers(house: Fleet) -> None:
+    answer = house.ask("engineer").get("/api/v1/devices/ã%22%0D%0ASet-Cookie:x/track", params={"format": "csv"})
+    assert answer.headers["content-disposition"] == 'attachment; filename="track-____Set-Cookie_x.csv"'
+
+
 @pytest.mark.parametrize("format_", ["geojson", "csv"])
 def test_a_day_at_1_Hz_comes_whole_when_asked_for(house: Fleet, store: SqliteTelemetry, format_: str) -> None:
     store.write(drive(T0 - DAY, 20_000), 1)
