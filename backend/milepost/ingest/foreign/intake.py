@@ -59,7 +59,8 @@ class Intake:
             self.jt808.stop()
         self.writer.stop()
         self._stop.set()
-        self._keeper.join(10)
+        if self._keeper.ident is not None:
+            self._keeper.join(10)
         self.directory.try_refresh()
 
     def take(self, adapter: Adapter, identifier: str | None, secrets: list[str], payload: bytes) -> int:

@@ -4,6 +4,7 @@ A terminal is answered once what it sent is on disk. Whoever trickles, falls sil
 """
 
 import asyncio
+import contextlib
 import logging
 import socket
 import threading
@@ -57,8 +58,10 @@ class Jt808Server:
     def stop(self) -> None:
         """Close every connection and end."""
         if self._stopping is not None:
-            self._loop.call_soon_threadsafe(self._stopping.set)
-        self._thread.join(10)
+            with contextlib.suppress(RuntimeError):  # it has ended by itself: the port was taken
+                self._loop.call_soon_threadsafe(self._stopping.set)
+        if self._thread.ident is not None:
+            self._thread.join(10)
 
     @property
     def connections(self) -> int:
