@@ -235,13 +235,14 @@ def test_what_is_asked_wrongly_is_usage_and_leaves_no_file(filled: Fleet, settin
     assert not list(tmp_path.glob(".x*"))
 
 
-def test_any_damaged_byte_of_an_export_is_refused_or_reads_as_readings(
+def test_a_damaged_byte_of_an_export_is_refused_or_changes_nothing(
     house: Fleet, store: SqliteTelemetry, settings: Settings, tmp_path: Path
 ) -> None:
     store.write(everything("gps-1"), 1)
     out, bad = tmp_path / "all.parquet", tmp_path / "bad.parquet"
     run(export, settings, "readings", "--device", "gps-1", *SPAN, "-o", out)
     whole = out.read_bytes()
+    footer = len(whole) - 8 - int.from_bytes(whole[-8:-4], "little")
     luck = random.Random(7)
     refused = 0
     for _ in range(150):
@@ -251,7 +252,8 @@ def test_any_damaged_byte_of_an_export_is_refused_or_reads_as_readings(
         bad.write_bytes(damaged)
         try:
             for batch in readings_of_parquet(bad):
-                assert all(isinstance(each, Judged) for each in batch)
+                # The pages carry checksums, so nothing that is altered passes for a reading.
+                assert batch == everything("gps-1") or at >= footer
         except Invalid:
             refused += 1
     assert refused > 30
