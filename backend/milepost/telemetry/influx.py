@@ -8,7 +8,7 @@ in between, the same call is made again, and repeats overwrite.
 import logging
 import threading
 from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import numpy as np
@@ -108,6 +108,8 @@ class InfluxTelemetry:
 
     def position(self, spool: str = "") -> int:
         """The position of the last write from the spool of that key."""
+        with suppress(InfluxAway, InfluxMisconfigured), self._writing, self._watched():
+            self._storing.settle(spool)  # here, before neighbours are asked for; when it cannot be, a write does it
         with self._db.read() as conn:
             return position_of(conn, SINK, spool)
 
@@ -124,12 +126,13 @@ class InfluxTelemetry:
         """
         if kind is not None and kind not in KINDS:
             raise Invalid(f"kind {kind!r}: use one of {', '.join(KINDS)}")
+        start = _cursor(after) if after else (from_ms, -1, -1)
         found: list[Judged] = []
-        for each in (kind,) if kind else KINDS:
+        kinds = ((kind,) if kind else KINDS) if self._may_have(device, start[0]) else ()
+        for each in kinds:
             if not after:
                 found += self._raw.first(each, device, from_ms, to_ms, limit)
             else:  # the rest of the millisecond in which the last page ended, then what follows it
-                start = _cursor(after)
                 same = self._raw.every(each, device, start[0], min(start[0] + 1, to_ms))
                 found += [one for one in same if order(one) > start]
                 found += self._raw.first(each, device, start[0] + 1, to_ms, limit)
@@ -137,6 +140,15 @@ class InfluxTelemetry:
         page = found[:limit]
         more = len(found) >= limit and bool(page)
         return page, ":".join(map(str, order(page[-1]))) if more else None
+
+    def _may_have(self, device: str, from_ms: int) -> bool:
+        """False when the books know that nothing of a device lies from there on: mostly so for a sink, and a hundredth
+        of the time of asking the server."""
+        if not self._storing.sure:
+            return True
+        with self._db.read() as conn:
+            last_at = influx_sql.last_at(conn, device)
+        return last_at is not None and last_at >= from_ms
 
     def fixes(self, device: str, from_ms: int, to_ms: int) -> Fixes:
         """Good fixes of from_ms ≤ at < to_ms as columns. Where the raw ones have expired, one a minute."""
@@ -163,8 +175,9 @@ class InfluxTelemetry:
 
     def around(self, device: str, from_ms: int, to_ms: int, count: int) -> tuple[list[Judged], list[Judged]]:
         """The last `count` fixes before from_ms and the first `count` after to_ms, each in order of time."""
-        before = self._raw.last(device, from_ms, count)
-        return before, self._raw.first("fix", device, to_ms + 1, _EVER_MS, count)
+        before = self._raw.last(device, from_ms, count) if self._may_have(device, -_EVER_MS) else []
+        behind = self._raw.first("fix", device, to_ms + 1, _EVER_MS, count) if self._may_have(device, to_ms + 1) else []
+        return before, behind
 
     def latest(self, devices: Sequence[str] | None = None) -> dict[str, Reading]:
         """The newest good fix of each device (None: of all)."""

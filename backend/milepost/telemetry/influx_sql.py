@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Table, and_, delete, func, or_, select
+from sqlalchemy import Connection, Table, and_, case, delete, func, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from milepost.telemetry.model import FixBody, Judged, Reading, StreamCounts
@@ -39,24 +39,38 @@ def stored_ranges(conn: Connection, streams: Iterable[Stream], *, lock: bool = F
     return found
 
 
-def enter_ranges(conn: Connection, seqs: Mapping[Stream, list[int]]) -> dict[Stream, Ranges]:
-    """Count rising seqs of streams as stored, a repeat changes nothing; returns what is stored now."""
+def enter_ranges(
+    conn: Connection, seqs: Mapping[Stream, list[int]], last_at: Mapping[Stream, int]
+) -> dict[Stream, Ranges]:
+    """Count rising seqs of streams as stored, up to `last_at` (UTC ms) in time; a repeat changes nothing. Returns what
+    is stored now."""
     if not seqs:
         return {}
     if conn.dialect.name == "postgresql":  # a row must be there to be locked
-        rows = [{"device": device, "stream": stream, "ranges": "[]"} for device, stream in sorted(seqs)]
+        rows = [{"device": one[0], "stream": one[1], "ranges": "[]", "last_at": last_at[one]} for one in sorted(seqs)]
         conn.execute(postgresql.insert(telemetry_stream).on_conflict_do_nothing(), rows)
     known = stored_ranges(conn, seqs, lock=True)
-    stored: dict[Stream, Ranges] = {}
-    changed = []
-    for key, new in sorted(seqs.items()):
-        before = known.get(key, [])
-        stored[key] = after = united(before, new)
-        if after != before:
-            device, stream = key
-            changed.append({"device": device, "stream": stream, "ranges": json.dumps(after, separators=(",", ":"))})
-    _upsert(conn, telemetry_stream, changed)
+    stored = {key: united(known.get(key, []), new) for key, new in sorted(seqs.items())}
+    rows = [
+        {
+            "device": key[0], "stream": key[1], "ranges": json.dumps(ranges, separators=(",", ":")),
+            "last_at": last_at[key],
+        }
+        for key, ranges in stored.items()
+    ]  # fmt: skip
+    statement = _insert(conn, telemetry_stream)
+    new, old = statement.excluded, telemetry_stream.c
+    later = case((new.last_at > old.last_at, new.last_at), else_=old.last_at)
+    changes = {"ranges": new.ranges, "last_at": later}
+    conn.execute(statement.on_conflict_do_update(index_elements=["device", "stream"], set_=changes), rows)
     return stored
+
+
+def last_at(conn: Connection, device: str) -> int | None:
+    """The instant (UTC ms) behind which nothing of a device is stored; None when nothing is at all."""
+    return conn.execute(
+        select(func.max(telemetry_stream.c.last_at)).where(telemetry_stream.c.device == device)
+    ).scalar()
 
 
 def united(ranges: Ranges, seqs: Sequence[int]) -> Ranges:
@@ -187,6 +201,7 @@ def accepted(conn: Connection, rows: Iterable[Mapping[str, Any]]) -> None:
     place stays as it is, newer ones have come meanwhile."""
     table = telemetry_refused.c
     seqs: dict[Stream, list[int]] = {}
+    latest_at: dict[Stream, int] = {}
     hours = set()
     for row in rows:
         conn.execute(
@@ -194,10 +209,12 @@ def accepted(conn: Connection, rows: Iterable[Mapping[str, Any]]) -> None:
                 table.device == row["device"], table.stream == row["stream"], table.seq == row["seq"]
             )
         )
-        seqs.setdefault((row["device"], row["stream"]), []).append(row["seq"])
+        stream = row["device"], row["stream"]
+        seqs.setdefault(stream, []).append(row["seq"])
+        latest_at[stream] = max(row["at"], latest_at.get(stream, row["at"]))
         if row["kind"] == "fix":
             hours.add((row["device"], row["at"] // HOUR_MS * HOUR_MS))
-    enter_ranges(conn, {stream: sorted(some) for stream, some in seqs.items()})
+    enter_ranges(conn, {stream: sorted(some) for stream, some in seqs.items()}, latest_at)
     touch(conn, hours)
 
 

@@ -51,6 +51,11 @@ class Storing:
         self._ranges: dict[Stream, Ranges] = {}  # as we left them
         self._touched: set[tuple[str, int]] = set()
 
+    @property
+    def sure(self) -> bool:
+        """Whether the books hold everything that InfluxDB has from us: not while a write is on its way or broke off."""
+        return bool(self._settled)
+
     def write(self, readings: Sequence[Judged | Reading], position: int, spool: str) -> Stored:
         """Store readings durably, then the position. Raises ValueError before anything is written for a body that JSON
         cannot hold, OSError (the call may be made again) for everything that passes."""
@@ -64,8 +69,7 @@ class Storing:
             wanted[stream][reading.seq] = judged
         flat = [judged for some in wanted.values() for judged in some.values()]
         lines = lines_of(flat)
-        if spool not in self._settled:
-            self._settle(spool)
+        self.settle(spool)
         self._settled.discard(spool)
         if not lines:
             self._enter(wanted, {}, [], position, spool)
@@ -155,7 +159,11 @@ class Storing:
             for hour in {each.reading.at // HOUR_MS for each in some}
         }
         with self._db.tx() as conn:
-            ranges = influx_sql.enter_ranges(conn, {stream: sorted(some) for stream, some in stored.items() if some})
+            ranges = influx_sql.enter_ranges(
+                conn,
+                {stream: sorted(some) for stream, some in stored.items() if some},
+                {stream: max(each.reading.at for each in some.values()) for stream, some in stored.items() if some},
+            )
             influx_sql.enter_latest(conn, newest, exact)
             self._touch(conn, hours, now)
             influx_sql.set_aside(conn, refused, now)
@@ -168,22 +176,27 @@ class Storing:
             self._ranges.clear()
         self._ranges |= ranges
 
-    def _settle(self, spool: str) -> None:
-        """Take into the books what the server has of a write that did not end."""
+    def settle(self, spool: str) -> None:
+        """Take into the books what the server has of a write from a spool that did not end."""
+        if spool in self._settled:
+            return
         with self._db.read() as conn:
             noted = influx_sql.begun(conn, spool)
         if noted is not None:
             seqs: dict[Stream, list[int]] = defaultdict(list)
+            last_at: dict[Stream, int] = {}
             hours: set[tuple[str, int]] = set()
-            for device, kind, stream, first_at, last_at, ranges in noted:
-                found = self._raw.points(kind, device, f"stream = '{stream}' AND {span(first_at, last_at + 1)}")
+            for device, kind, stream, first_at, noted_at, ranges in noted:
+                found = self._raw.points(kind, device, f"stream = '{stream}' AND {span(first_at, noted_at + 1)}")
                 there = {seq: at for at, _, seq in found}
                 mine = influx_sql.among(ranges, sorted(there))
                 seqs[device, stream] += mine
+                last_at[device, stream] = max(last_at.get((device, stream), noted_at), noted_at)
                 hours |= {(device, there[seq] // HOUR_MS * HOUR_MS) for seq in mine if kind == "fix"}
             exact = {device: self._newest_good(device) for device in {each[0] for each in noted if each[1] == "fix"}}
             with self._db.tx() as conn:
-                influx_sql.enter_ranges(conn, {stream: sorted(some) for stream, some in seqs.items() if some})
+                stored = {stream: sorted(some) for stream, some in seqs.items() if some}
+                influx_sql.enter_ranges(conn, stored, last_at)
                 influx_sql.enter_latest(conn, {}, exact)
                 influx_sql.touch(conn, hours)
                 influx_sql.ended(conn, spool)

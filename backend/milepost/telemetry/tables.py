@@ -32,6 +32,7 @@ telemetry_stream = Table(
     Column("device", String(12), primary_key=True),
     Column("stream", BigInteger, primary_key=True),
     Column("ranges", Text, nullable=False, comment="JSON: [[first seq, last seq], ...] of what is stored"),
+    Column("last_at", BigInteger, nullable=False, comment="UTC ms: nothing of the stream lies behind it in time"),
 )
 
 telemetry_touched = Table(

@@ -171,13 +171,15 @@ def test_ranges_are_the_set_of_what_came(pieces: list[set[int]]) -> None:
 @pytest.mark.parametrize("db", ["sqlite", "postgresql"], indirect=True)
 def test_the_books_on_both_databases(db: Database) -> None:
     with db.tx() as conn:
-        influx_sql.enter_ranges(conn, {("truck-1", 1): [1, 2, 5], ("truck-2", 1 << 29): [7]})
-        influx_sql.enter_ranges(conn, {("truck-1", 1): [3]})
+        streams = {("truck-1", 1): [1, 2, 5], ("truck-2", 1 << 29): [7]}
+        influx_sql.enter_ranges(conn, streams, dict.fromkeys(streams, T0))
+        influx_sql.enter_ranges(conn, {("truck-1", 1): [3]}, {("truck-1", 1): T0 - 5})
         influx_sql.enter_latest(conn, {"truck-1": fix(5, T0)}, {})
         influx_sql.enter_latest(conn, {"truck-1": fix(3, T0 - 1)}, {})
         influx_sql.set_aside(conn, [(Judged(fix(9, T0)), "fix v=x 1", "why")] * 2, T0)
     with db.read() as conn:
         assert influx_sql.counts(conn, "truck-1", 1).stored == 4
+        assert (influx_sql.last_at(conn, "truck-1"), influx_sql.last_at(conn, "nobody")) == (T0, None)
         assert influx_sql.devices(conn) == ["truck-1", "truck-2"]
         assert influx_sql.latest(conn)["truck-1"] == fix(5, T0)
         assert influx_sql.refused_count(conn) == 1
