@@ -1,16 +1,12 @@
 """The track of a vehicle: fixes of whatever device was on it, each by the binding of its event time."""
 
-from collections.abc import Mapping
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from milepost.fleet import repository
-from milepost.fleet.tables import binding
-from milepost.fleet.tables import device as device_table
 
 _FOREVER_MS = 2**53
-_NAMED = 500  # more vehicles than this are not named in a statement one by one
 
 
 class TrackStore(Protocol):
@@ -44,22 +40,3 @@ def readings_of_vehicle(
 def every_span_of_vehicle(conn: Connection, vehicle_id: str) -> list[tuple[str, int, int]]:
     """(device, from, to) of every binding to a vehicle there ever was; an open end lies beyond all times."""
     return spans_of_vehicle(conn, vehicle_id, 0, _FOREVER_MS)
-
-
-def mounted_at(conn: Connection, moments: Mapping[str, int]) -> dict[str, str]:
-    """Which device was on each vehicle at its moment (UTC ms), a tracker before a reader. `moments`: by vehicle id."""
-    columns = (binding.c.target_id, binding.c.device_id, binding.c.from_ms, binding.c.to_ms)
-    statement = (
-        select(*columns)
-        .join(device_table, device_table.c.id == binding.c.device_id)
-        .where(binding.c.target_kind == "vehicle")
-        .order_by(device_table.c.role == "tracker", binding.c.from_ms)
-    )
-    if len(moments) <= _NAMED:
-        statement = statement.where(binding.c.target_id.in_(moments))
-    found: dict[str, str] = {}
-    for vehicle_id, device_id, start, end in conn.execute(statement):
-        at = moments.get(vehicle_id)
-        if at is not None and start <= at and (end is None or at < end):
-            found[vehicle_id] = device_id
-    return found

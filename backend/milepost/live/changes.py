@@ -40,6 +40,7 @@ class Position:
     speed_mps: float | None
     stale_ms: int
     offline_ms: int
+    device: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ _KINDS: dict[str, Callable[..., Change]] = {"f": Position, "i": Ignition, "p": P
 _LETTERS = {kind: letter for letter, kind in _KINDS.items()}
 _NUMBER, _MAYBE = (int, float), (int, float, type(None))
 _SHAPES: dict[str, tuple[type | tuple[type, ...], ...]] = {  # types of the fields, in order
-    "f": (str, int, _NUMBER, _NUMBER, _MAYBE, _MAYBE, int, int),
+    "f": (str, int, _NUMBER, _NUMBER, _MAYBE, _MAYBE, int, int, str),
     "i": (str, int, bool),
     "p": (str, int, bool),
     "s": (str, str, dict),
@@ -135,7 +136,7 @@ class Intake:
             limits = self._targets.limits_of(reading.device)
             return Position(
                 target, reading.at, body.lon, body.lat, body.course_deg, body.speed_mps, limits.stale_ms,
-                limits.offline_ms,
+                limits.offline_ms, reading.device,
             )  # fmt: skip
         if kind == "vehicle" and isinstance(body, EventBody) and body.code == "ignition":
             return Ignition(target, reading.at, bool(body.args.get("on")))

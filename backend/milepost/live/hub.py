@@ -11,7 +11,7 @@ from typing import Any
 
 from milepost.ingest.model import SpoolItem
 from milepost.live.changes import Change, Ignition, Intake, Position, Presence, Targets
-from milepost.live.state import Board, Frame, Limits
+from milepost.live.state import Board, Frame, Limits, Placed
 from milepost.telemetry.model import Reading
 from milepost.times import now_ms
 
@@ -94,7 +94,7 @@ class LiveHub:
             self._board.set_limits(change.vehicle, Limits(change.stale_ms, change.offline_ms))
             self._board.fix(
                 change.vehicle, lng=change.lng, lat=change.lat, course=change.course, speed_mps=change.speed_mps,
-                at=change.at,
+                at=change.at, device=change.device,
             )  # fmt: skip
         elif isinstance(change, Ignition):
             self._board.ignition(change.vehicle, change.on, change.at)
@@ -122,6 +122,11 @@ class LiveHub:
         """The whole board as `only` these vehicles show it (None: all)."""
         with self._lock:
             return self._board.full(only)
+
+    def placed(self, only: Collection[str] | None = None) -> list[Placed]:
+        """Where every vehicle was last seen, and by which device; as `full`, without events."""
+        with self._lock:
+            return self._board.placed(only)
 
     def since(self, seq: int, only: Collection[str] | None = None) -> Frame:
         """What a viewer at `seq` is missing."""

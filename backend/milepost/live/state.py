@@ -18,6 +18,7 @@ EVENTS_KEPT = 5_000
 EVENTS_SHOWN = 100  # of the past, to somebody who opens the board
 
 Row = list[Any]  # [id, lng, lat, course, speed, motion, contact, t], DESIGN: HTTP
+Placed = tuple[Row, str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,8 @@ class _Vehicle:
     contact: str = "live"
     seq: int = 0
     row: Row = field(default_factory=list)
+    device: str | None = None  # that saw it last
+    seen_by: str | None = None  # the same for `row`
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +113,11 @@ class Board:
         return self._limits.get(vehicle, Limits())
 
     def fix(
-        self, vehicle: str, *, lng: float, lat: float, course: float | None, speed_mps: float | None, at: int
-    ) -> bool:
-        """Take a position of time `at` (UTC ms). One older than what is known changes nothing (returns False)."""
+        self, vehicle: str, *, lng: float, lat: float, course: float | None, speed_mps: float | None, at: int,
+        device: str | None = None,
+    ) -> bool:  # fmt: skip
+        """Take a position of time `at` (UTC ms), seen by `device`. One older than what is known changes nothing
+        (returns False)."""
         state = self._vehicles.get(vehicle)
         if state is not None and at < state.at:
             return False
@@ -120,7 +125,7 @@ class Board:
             state = self._vehicles[vehicle] = _Vehicle(lng, lat, None, None, at)
             state.ignition = self._ignition.get(vehicle, (0, None))[1]
             state.limits = self.limits_of(vehicle)
-        state.lng, state.lat, state.at, state.speed_mps = lng, lat, at, speed_mps
+        state.lng, state.lat, state.at, state.speed_mps, state.device = lng, lat, at, speed_mps, device
         if course is not None:  # a standing receiver has no course: the last one is the best known
             state.course = round(course) % 360
         state.gone_at = self._gone_at(vehicle, at)
@@ -195,6 +200,11 @@ class Board:
         rows = [v.row for v in self._vehicles.values() if v.row and _sees(only, v.row[0])]
         return Frame(self.seq, self.now, rows, self._since_events(0, only)[-EVENTS_SHOWN:])
 
+    def placed(self, only: Collection[str] | None = None) -> list[Placed]:
+        """The rows of `full`, by id of the vehicle, each with the device that saw it."""
+        shown = [vehicle for vehicle in self._vehicles.values() if vehicle.row and _sees(only, vehicle.row[0])]
+        return sorted(((each.row, each.seen_by) for each in shown), key=lambda pair: pair[0][0])
+
     def _since_events(self, seq: int, only: Collection[str] | None) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []
         for event in reversed(self._events):
@@ -225,7 +235,7 @@ class Board:
         ]
         if row == state.row:
             return None
-        state.row = row
+        state.row, state.seen_by = row, state.device
         return row
 
 

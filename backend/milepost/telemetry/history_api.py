@@ -1,6 +1,5 @@
 """HTTP: where vehicles are and were, within a person's scope, whatever device was on them at each time."""
 
-import json
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
@@ -9,8 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from milepost.access.deps import Me, Reader
 from milepost.fleet import service as fleet
-from milepost.fleet.track import every_span_of_vehicle, mounted_at, spans_of_vehicle
+from milepost.fleet.track import every_span_of_vehicle, spans_of_vehicle
 from milepost.live.api import hub_of
+from milepost.live.positions import PositionTexts
 from milepost.live.sight import vehicles_of
 from milepost.telemetry import asof, tracks
 from milepost.telemetry.asof import Known
@@ -27,14 +27,14 @@ from milepost.telemetry.edge import (
 from milepost.telemetry.fix_pages import page_of
 from milepost.telemetry.instants import instant, written_one, zone_of
 from milepost.telemetry.track_text import stop_plain
-from milepost.times import to_rfc3339
 
 router = APIRouter(prefix="/api/v1", tags=["history"])
+_TEXTS = PositionTexts()
 
 
 class Position(BaseModel):
     vehicle: str
-    device: str | None = Field(description="what was mounted on it at `at`")
+    device: str | None = Field(description="that saw it there")
     at: str
     lat: float
     lon: float
@@ -116,19 +116,9 @@ def positions(
     limit: Annotated[int, Query(ge=1, le=50_000)] = 10_000,
 ) -> Response:
     """The last known position of every vehicle you may see, from memory, by id of the vehicle."""
-    rows = sorted(row for row in hub_of(request).full(vehicles_of(conn, me)).v if row[0] > after)
-    page = rows[:limit]
-    devices = mounted_at(conn, {row[0]: row[7] for row in page})
-    items = [
-        {
-            "vehicle": row[0], "device": devices.get(row[0]), "at": to_rfc3339(row[7]), "lat": row[2], "lon": row[1],
-            "speed_mps": row[4], "course_deg": row[3], "contact": row[6], "motion": row[5],
-        }
-        for row in page
-    ]  # fmt: skip
-    answer = {"items": items, "next": page[-1][0] if len(rows) > limit else None}
+    placed = hub_of(request).placed(vehicles_of(conn, me))
     # Ten thousand rows through a model would take longer than all the rest.
-    return Response(json.dumps(answer, separators=(",", ":")), media_type="application/json")
+    return Response(_TEXTS.page(placed, after, limit), media_type="application/json")
 
 
 @router.get("/vehicles/{vehicle_id}/track", response_class=Response, responses=TRACK_ANSWERS)

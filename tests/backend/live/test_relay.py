@@ -98,7 +98,7 @@ class Store:
 
 
 def position(vehicle: str, at: int, lat: float = 31.0) -> Position:
-    return Position(vehicle, at, 121.0, lat, 90, 12.0, 60_000, 600_000)
+    return Position(vehicle, at, 121.0, lat, 90, 12.0, 60_000, 600_000, "d1")
 
 
 def fix(device: str, at: int) -> Reading:
