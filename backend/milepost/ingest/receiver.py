@@ -18,14 +18,17 @@ from typing import cast
 
 from paho.mqtt.client import MQTTMessage
 
+from milepost.ingest import tracing
 from milepost.ingest.model import STATE, UP, device_of, topic
 from milepost.ingest.session import Broker, Session, SessionRefused
 from milepost.ingest.spool import Message, Spool
+from milepost.tally import Tally
 from milepost.times import now_ms
 from milepost_device.wire import encode_ack, part_of
 
 _log = logging.getLogger(__name__)
 _GROUP = 200  # messages in one commit
+_GROUP_SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 _CARE_S = 1.0
 _PAUSE_AFTER_FAILURE_S = 1.0
 
@@ -64,6 +67,9 @@ class Receiver:
         `holds(part)` says which parts are ours now (ingest/lease.py): the sessions of the others are left."""
         self.failure: str | None = None
         self.messages = 0
+        # Of each group, its oldest message: from its arrival until it was on disk, and until the broker was told.
+        self.synced_s, self.acked_s = Tally(), Tally()
+        self.groups = Tally(_GROUP_SIZES)
         self._spool_trouble: str | None = None
         self._spool = spool
         self._sync_s = sync_ms / 1000
@@ -112,6 +118,16 @@ class Receiver:
         """What is wrong with the sessions and the spool now, each cause once."""
         causes = {each.trouble for each in self._sessions if each.trouble}
         return sorted(causes | ({self._spool_trouble} if self._spool_trouble else set()))
+
+    def sessions(self) -> tuple[int, int]:
+        """How many sessions are subscribed, and how many should be."""
+        ours = self._ours()
+        return sum(each.ready for each in ours), len(ours)
+
+    @property
+    def threads(self) -> list[threading.Thread]:
+        """What must be alive while this runs."""
+        return [self._thread]
 
     # --- the thread ---
 
@@ -223,15 +239,19 @@ class Receiver:
     def _message(self, session: Session, message: MQTTMessage) -> None:
         if not self._pending:
             self._oldest = time.monotonic()
-        self._pending.append(_Pending(session, session.connections, message.mid, message.qos, _keepable(message)))
+        kept = _keepable(message)
+        self._pending.append(_Pending(session, session.connections, message.mid, message.qos, kept))
         self.messages += 1
+        if kept is not None and tracing.on():
+            tracing.tell("received", [kept])
 
     def _commit(self) -> None:
         group, self._pending = self._pending, []
         if len(group) >= _GROUP:
             self._spool.flooding()
         try:
-            marks = self._spool.append([each.message for each in group if each.message is not None])
+            messages = [each.message for each in group if each.message is not None]
+            marks = self._spool.append(messages)
         except (sqlite3.Error, OSError) as error:
             _log.error("the spool takes nothing (%s): the broker will deliver %d messages again", error, len(group))
             self._spool_trouble = f"the spool takes nothing: {error}"
@@ -239,11 +259,19 @@ class Receiver:
             self._stop.wait(_PAUSE_AFTER_FAILURE_S)
             return
         self._spool_trouble = None
+        self.synced_s.add(time.monotonic() - self._oldest)
+        self.groups.add(len(group))
         for each in group:
             if each.qos:
                 each.session.ack(each.connection, each.mid)
+        self.acked_s.add(time.monotonic() - self._oldest)
         for (device, stream), seq in marks.items():
             self._send(device, "ack", encode_ack(stream, seq), qos=0, retain=False)
+        if tracing.on():
+            tracing.tell("spooled", messages)
+            tracing.tell("acked", messages)
+            for (device, stream), seq in marks.items():
+                tracing.told(device, stream, seq)
 
     def _give_up(self) -> None:
         """Forget what has arrived and is not stored; cut the connections so that it is delivered again."""

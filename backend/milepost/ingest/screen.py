@@ -4,7 +4,6 @@ Its effects and its position lie in the spool's own file, so they happen exactly
 into the spool as items of their own: every other sink gets them like anything else, in order and after a restart.
 """
 
-import logging
 import sqlite3
 from collections.abc import Callable, Sequence
 from itertools import groupby
@@ -17,7 +16,6 @@ from milepost.ingest.spool import Spool, put_items
 from milepost.times import now_ms
 from milepost_device import wire
 
-_log = logging.getLogger(__name__)
 _NAME = "screen"
 _QUALITY = {wire.CLOCK_RTC: "rtc", wire.CLOCK_NTP: "ntp", wire.CLOCK_GNSS: "gnss"}
 _STEPS_KEPT_MS = 7 * 86_400_000
@@ -48,15 +46,18 @@ class Screen:
         """
         marked = [item for item in items if _has_effect(item)]
         if marked:
+            bad: list[tuple[str, str, str]] = []
             with self._spool.tx() as conn:
                 last = None
                 for item in marked:
                     if item.channel != UP:
-                        self._bury(conn, item)
+                        _bury(conn, item, bad)
                         continue
-                    placed = self._screen(conn, item)
+                    placed = _screen(conn, item, bad)
                     last = placed if placed is not None else last
                 _store(conn, items[-1].id)
+            for each in bad:
+                self._spool.note_buried(*each)
             self._spool.announce(last)
         self._passed = 0 if marked else items[-1].id
 
@@ -82,57 +83,59 @@ class Screen:
             conn.execute("DELETE FROM clock_step WHERE received_ms < ?", (self._clock() - _STEPS_KEPT_MS,))
         self._spool.announce(last)
 
-    def _bury(self, conn: sqlite3.Connection, item: SpoolItem) -> str | None:
-        """Put an item that cannot be understood, or not wholly, into the dead letters; returns the reason."""
-        bad = dead_letters.unreadable_item(item)
-        if bad is None:
-            return None
-        dead_letters.bury(
-            conn,
-            device=item.device,
-            channel=item.channel,
-            at=item.received_ms,
-            payload=item.payload,
-            reason=bad[0],
-            detail=bad[1],
-        )
-        _log.warning("device %s: a message was put into the dead letters: %s", item.device, bad[1])
-        return bad[0]
 
-    def _screen(self, conn: sqlite3.Connection, item: SpoolItem) -> int | None:
-        bad = self._bury(conn, item)
-        if item.channel != UP or (bad is not None and bad != "kind"):
-            return None
-        batch = batch_of(item.payload)
-        boots: set[int] = set()
-        for seq, record in enumerate(batch.records, batch.first_seq):
-            if isinstance(record, wire.Unknown):
-                continue
-            if record.clock == wire.CLOCK_NONE:
-                boots.add(record.t)
+def _bury(conn: sqlite3.Connection, item: SpoolItem, told: list[tuple[str, str, str]]) -> str | None:
+    """Put an item that cannot be understood, or not wholly, into the dead letters; returns the reason."""
+    bad = dead_letters.unreadable_item(item)
+    if bad is None:
+        return None
+    dead_letters.bury(
+        conn,
+        device=item.device,
+        channel=item.channel,
+        at=item.received_ms,
+        payload=item.payload,
+        reason=bad[0],
+        detail=bad[1],
+    )
+    told.append((item.device, *bad))
+    return bad[0]
+
+
+def _screen(conn: sqlite3.Connection, item: SpoolItem, told: list[tuple[str, str, str]]) -> int | None:
+    bad = _bury(conn, item, told)
+    if item.channel != UP or (bad is not None and bad != "kind"):
+        return None
+    batch = batch_of(item.payload)
+    boots: set[int] = set()
+    for seq, record in enumerate(batch.records, batch.first_seq):
+        if isinstance(record, wire.Unknown):
+            continue
+        if record.clock == wire.CLOCK_NONE:
+            boots.add(record.t)
+            conn.execute(
+                "INSERT OR IGNORE INTO held VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (item.device, batch.stream, seq, record.t, record.ms, batch.boot, batch.uptime_ms,
+                 item.received_ms, wire.encode_record(record)),
+            )  # fmt: skip
+        elif isinstance(record, wire.Event) and record.code == wire.EV_CLOCK_STEP:
+            boot, uptime = record.args.get("boot"), record.args.get("uptime_ms")
+            if isinstance(boot, int) and isinstance(uptime, int):
+                boots.add(boot)
+                # The first of a boot counts: later ones only correct the drift since.
                 conn.execute(
-                    "INSERT OR IGNORE INTO held VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                    (item.device, batch.stream, seq, record.t, record.ms, batch.boot, batch.uptime_ms,
-                     item.received_ms, wire.encode_record(record)),
-                )  # fmt: skip
-            elif isinstance(record, wire.Event) and record.code == wire.EV_CLOCK_STEP:
-                boot, uptime = record.args.get("boot"), record.args.get("uptime_ms")
-                if isinstance(boot, int) and isinstance(uptime, int):
-                    boots.add(boot)
-                    # The first of a boot counts: later ones only correct the drift since.
-                    conn.execute(
-                        "INSERT OR IGNORE INTO clock_step VALUES (?, ?, ?, ?, ?, ?)",
-                        (item.device, boot, utc_ms(record), uptime, _QUALITY[record.clock], item.received_ms),
-                    )
-        last = None
-        for boot in sorted(boots):
-            step = _step(conn, item.device, boot)
-            if step is not None:
-                held = _held(conn, item.device, boot)
-                times = [placing.by_step(step, each.uptime_ms) for each in held]
-                placed = _release(conn, item.device, held, times, step.clock)
-                last = placed if placed is not None else last
-        return last
+                    "INSERT OR IGNORE INTO clock_step VALUES (?, ?, ?, ?, ?, ?)",
+                    (item.device, boot, utc_ms(record), uptime, _QUALITY[record.clock], item.received_ms),
+                )
+    last = None
+    for boot in sorted(boots):
+        step = _step(conn, item.device, boot)
+        if step is not None:
+            held = _held(conn, item.device, boot)
+            times = [placing.by_step(step, each.uptime_ms) for each in held]
+            placed = _release(conn, item.device, held, times, step.clock)
+            last = placed if placed is not None else last
+    return last
 
 
 def _has_effect(item: SpoolItem) -> bool:

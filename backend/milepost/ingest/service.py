@@ -101,6 +101,21 @@ class Ingest:
         return self._receiver.wait_ready(timeout_s)
 
     @property
+    def receiver(self) -> Receiver:
+        """What reads the broker."""
+        return self._receiver
+
+    @property
+    def runners(self) -> Sequence[SinkRunner]:
+        """What feeds the sinks, the screen first."""
+        return self._runners
+
+    @property
+    def threads(self) -> list[threading.Thread]:
+        """What must be alive while this runs."""
+        return [self._keeper, *self._receiver.threads, *(each for runner in self._runners for each in runner.threads)]
+
+    @property
     def failure(self) -> str | None:
         """Why ingest has stopped for good (a subscription refused), or None. The service should end then."""
         return self._receiver.failure

@@ -6,9 +6,10 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
-from milepost.ingest import dead_letters
+from milepost.ingest import dead_letters, tracing
 from milepost.ingest.model import Sink, SpoolItem
 from milepost.ingest.spool import Spool
+from milepost.tally import Tally
 
 _log = logging.getLogger(__name__)
 # One hand-over is one transaction of the sink: many small messages share it, few large ones do not make it long.
@@ -36,6 +37,10 @@ class SinkRunner:
         self.position = 0
         self.error: str | None = None
         self.moved_at = float("-inf")  # monotonic time of the last step forward
+        self.failing_since: float | None = None  # monotonic time of the first failure in a row
+        self.failures = 0
+        self.taken = 0  # items handed over
+        self.took_s = Tally()  # each hand-over
         self.others: Sequence[SinkRunner] = ()  # readers of the same spool, to keep near in a backlog
         self._careful_until = 0
         self._spool = spool
@@ -53,6 +58,11 @@ class SinkRunner:
         if self._thread.is_alive():
             self._thread.join(30)
 
+    @property
+    def threads(self) -> list[threading.Thread]:
+        """What must be alive while this runs."""
+        return [self._thread]
+
     def _run(self) -> None:
         failures = 0
         next_tick = 0.0
@@ -66,9 +76,11 @@ class SinkRunner:
                     next_tick = time.monotonic() + _TICK_S
                 if self._spool.wait_beyond(self.position, _TICK_S):
                     self._hand_over(failures)
-                failures, self.error = 0, None
+                failures, self.error, self.failing_since = 0, None, None
             except Exception as error:
                 failures += 1
+                self.failures += 1
+                self.failing_since = self.failing_since or time.monotonic()
                 self.error = f"{type(error).__name__}: {error}"
                 _log.exception("sink %s failed behind item %d (try %d)", self.sink.name, self.position, failures)
                 self._stop.wait(min(_FIRST_PAUSE_S * 2 ** min(failures, 10), _LONGEST_PAUSE_S))
@@ -80,6 +92,7 @@ class SinkRunner:
         if not items:  # announced, but deleted meanwhile
             self._stop.wait(0.05)
             return
+        began = time.monotonic()
         try:
             self.sink.handle(items)
         except _POISON as error:
@@ -92,6 +105,10 @@ class SinkRunner:
             self.sink.handle([replace(items[0], payload=b"")])
         self.position = items[-1].id
         self.moved_at = time.monotonic()
+        self.took_s.add(self.moved_at - began)
+        self.taken += len(items)
+        if tracing.on():
+            tracing.tell("sunk", items, sink=self.sink.name)
 
     def _stay_near(self) -> None:
         """Far ahead in a backlog, wait a little for the slower ones: what was decoded once then serves them all.
@@ -117,3 +134,4 @@ class SinkRunner:
                 reason="sink",
                 detail=f"sink {self.sink.name}: {type(error).__name__}: {error}",
             )
+        self._spool.buried["sink"] += 1

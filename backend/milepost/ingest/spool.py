@@ -5,11 +5,12 @@ does it after that. Files: items (the queue), what is known of each stream, dead
 """
 
 import json
+import logging
 import secrets
 import sqlite3
 import threading
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from milepost.ingest import dead_letters, watermark
 from milepost.ingest.decode import batch_of
 from milepost.ingest.model import STATE, UP, SpoolItem
 from milepost.ingest.watermark import Coverage
+from milepost.logs import Sparing, about
 from milepost.times import now_ms
 from milepost_device import wire
 
@@ -47,6 +49,8 @@ _REMEMBERED_STREAMS = 20_000
 _DELETE_AT_ONCE = 2_000
 _STATE_BYTES = 8_192
 _FLOOD_S = 0.5
+_TOLD_A_MINUTE = 20  # dead letters that the log names one by one
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,16 @@ class Message:
     channel: str
     received_ms: int
     payload: bytes
+
+
+class _Group:
+    """What a group of messages means, until it is committed."""
+
+    def __init__(self) -> None:
+        self.before: dict[tuple[str, int], Coverage] = {}
+        self.now: dict[tuple[str, int], Coverage] = {}
+        self.bad: list[tuple[str, str, str]] = []  # device, reason, detail
+        self.gaps: list[tuple[str, int, int, int]] = []  # device, stream, first and last seq
 
 
 class Spool:
@@ -72,6 +86,9 @@ class Spool:
         self._news = threading.Condition()
         self._woken = 0
         self._flood_until = 0.0
+        self.records = self.duplicates = 0  # in batches, since this object was made
+        self.buried: Counter[str] = Counter()  # dead letters by reason, repeats too
+        self._telling = Sparing(_TOLD_A_MINUTE)
         self._most_pages: int | None = None
         self._streams: OrderedDict[tuple[str, int], Coverage] = OrderedDict()
         with self.tx() as conn:
@@ -143,42 +160,67 @@ class Spool:
         stream) that a good batch came from, also when it brought nothing new: each of them wants an answer.
         Raises sqlite3.Error when nothing of the group is stored.
         """
-        touched: dict[tuple[str, int], Coverage] = {}
+        found = _Group()
         rows: list[tuple[str, str, int, bytes]] = []
         last = None
         with self.tx() as conn:
             for message in group:
                 if message.channel == STATE:
                     if not _is_state(message.payload):
-                        _bury(conn, message, "state", "not a JSON object of at most 8192 bytes")
+                        found.bad.append(_bury(conn, message, "state", "not a JSON object of at most 8192 bytes"))
                         continue
-                elif message.channel == UP and not self._take_batch(conn, message, touched):
+                elif message.channel == UP and not self._take_batch(conn, message, found):
                     continue  # foreign channels are stored as they are: nothing numbers what they hold
                 rows.append((message.device, message.channel, message.received_ms, message.payload))
             last = put_items(conn, rows)
             now = now_ms()
             conn.executemany(
                 "INSERT OR REPLACE INTO stream_state VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                [(*key, *_to_row(coverage), now) for key, coverage in touched.items()],
+                [(*key, *_to_row(coverage), now) for key, coverage in found.now.items()],
             )
-        self._remember(touched)
+        self._count(found)
+        self._remember(found.now)
         self.announce(last)
-        return {key: coverage.watermark for key, coverage in touched.items()}
+        return {key: coverage.watermark for key, coverage in found.now.items()}
 
-    def _take_batch(self, conn: sqlite3.Connection, message: Message, touched: dict[tuple[str, int], Coverage]) -> bool:
+    def note_buried(self, device: str, reason: str, detail: str) -> None:
+        """Count and tell that a message went to the dead letters; to be called once that is committed."""
+        self.buried[reason] += 1
+        if self._telling.may():
+            _log.warning(
+                "a message was put into the dead letters: %s", detail, extra=about(device=device, reason=reason)
+            )
+
+    def _count(self, found: _Group) -> None:
+        for key, coverage in found.now.items():
+            before = found.before[key]
+            self.records += coverage.records - before.records
+            self.duplicates += coverage.duplicates - before.duplicates
+        for each in found.bad:
+            self.note_buried(*each)
+        for device, stream, first, last in found.gaps:
+            if self._telling.may():
+                gap = about(device=device, stream=stream, first_seq=first, last_seq=last)
+                _log.info("a device had to drop records", extra=gap)
+
+    def _take_batch(self, conn: sqlite3.Connection, message: Message, found: _Group) -> bool:
         """Count a batch in; True when it has to be stored."""
         try:
             _, count, stream, first, tail, _, _ = wire.header(message.payload)
         except wire.WireError as error:
-            _bury(conn, message, error.reason, str(error))
+            found.bad.append(_bury(conn, message, error.reason, str(error)))
             return False
         key = (message.device, stream)
-        coverage = touched.get(key) or self._stream(conn, key)
+        coverage = found.now.get(key)
+        if coverage is None:
+            coverage = found.before[key] = self._stream(conn, key)
         coverage, is_new = watermark.arrived(coverage, first, count, tail)
         # Decoding costs a thousand times the header. A gap record can only matter while something below is missing.
         if watermark.has_hole_below(coverage, first):
-            coverage = _excuse_gaps(coverage, message.payload)
-        touched[key] = coverage
+            for low, high, named_by in _gaps(message.payload):
+                coverage = watermark.excuse(coverage, low, high, named_by)
+                found.gaps.append((*key, low, high))
+        found.now[key] = coverage
         return is_new
 
     def _stream(self, conn: sqlite3.Connection, key: tuple[str, int]) -> Coverage:
@@ -291,7 +333,7 @@ def put_items(conn: sqlite3.Connection, rows: list[tuple[str, str, int, bytes]])
     return conn.execute("SELECT last_insert_rowid()").fetchone()[0]
 
 
-def _bury(conn: sqlite3.Connection, message: Message, reason: str, detail: str) -> None:
+def _bury(conn: sqlite3.Connection, message: Message, reason: str, detail: str) -> tuple[str, str, str]:
     dead_letters.bury(
         conn,
         device=message.device,
@@ -301,6 +343,7 @@ def _bury(conn: sqlite3.Connection, message: Message, reason: str, detail: str) 
         reason=reason,
         detail=detail,
     )
+    return message.device, reason, detail
 
 
 def _is_state(payload: bytes) -> bool:
@@ -312,18 +355,19 @@ def _is_state(payload: bytes) -> bool:
         return False
 
 
-def _excuse_gaps(coverage: Coverage, payload: bytes) -> Coverage:
-    """Take the gap records of a batch to account. One that cannot be decoded says nothing."""
+def _gaps(payload: bytes) -> list[tuple[int, int, int]]:
+    """The gap records of a batch: first and last seq, and the seq that says so. One that cannot be decoded is none."""
     try:
         batch = batch_of(payload)
     except wire.WireError:
-        return coverage
+        return []
+    found: list[tuple[int, int, int]] = []
     for seq, record in enumerate(batch.records, batch.first_seq):
         if isinstance(record, wire.Event) and record.code == wire.EV_GAP:
             first, last = record.args.get("first_seq"), record.args.get("last_seq")
             if isinstance(first, int) and isinstance(last, int):
-                coverage = watermark.excuse(coverage, first, last, named_by=seq)
-    return coverage
+                found.append((first, last, seq))
+    return found
 
 
 def _load(conn: sqlite3.Connection, key: tuple[str, int]) -> Coverage:

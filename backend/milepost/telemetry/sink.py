@@ -1,11 +1,13 @@
 """The sink that judges readings and writes them into the store."""
 
-from collections import OrderedDict
+import time
+from collections import Counter, OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from milepost.ingest.decode import readings
 from milepost.ingest.model import SpoolItem
+from milepost.tally import Tally
 from milepost.telemetry import rejudge
 from milepost.telemetry.model import Judged, Reading, TelemetryStore
 from milepost.telemetry.quality import judge
@@ -37,6 +39,9 @@ class TelemetrySink:
         self._spool = spool
         self._tails: OrderedDict[str, _Tail] = OrderedDict()
         self._generation = 0
+        self.wrote_s = Tally()  # each write into the store
+        self.written = 0  # readings
+        self.quarantined: Counter[str] = Counter()  # judgements by reason; a fix judged anew counts again
 
     def position(self) -> int:
         """The last item in the store."""
@@ -67,11 +72,15 @@ class TelemetrySink:
         tails: dict[str, _Tail | None] = {}
         for device, found in fixes.items():
             tails[device] = self._append(device, found, out) or self._insert(device, found, out)
+        began = time.monotonic()
         try:
             self._store.write(out, items[-1].id, self._spool)
         except BaseException:
             self.forget()
             raise
+        self.wrote_s.add(time.monotonic() - began)
+        self.written += len(out)
+        self.quarantined.update(each.reason for each in out if isinstance(each, Judged) and each.reason is not None)
         self._remember(tails)
 
     def _append(self, device: str, new: dict[Key, Reading], out: list[Judged | Reading]) -> _Tail | None:
