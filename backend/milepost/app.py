@@ -162,12 +162,12 @@ class Service(_WithPages):
         hub = LiveHub(targets, spool_end=spool.last_id())
         hub.load(store.latest().values())
         outgoing = Outgoing(self.db, self._to_device)
-        online = outgoing.came_online
-        self.ingest = Ingest(self.settings, spool, sinks_of(spool, self.db, store, online, hub), broker)
+        online, keep_days = outgoing.came_online, self.settings.minute_days
+        self.ingest = Ingest(self.settings, spool, sinks_of(spool, self.db, store, online, hub, keep_days), broker)
         drainer = Drainer(
             self.settings.data_dir,
             self.settings.worker,
-            lambda dead: sinks_of_the_dead(dead, self.db, store, online, LiveSink(hub.apply, targets, 0)),
+            lambda dead: sinks_of_the_dead(dead, self.db, store, online, LiveSink(hub.apply, targets, 0), keep_days),
         )
         self._run(hub, Periodic("live-news", news.POLL_S, News(self.db, hub.notify).poll), self.ingest, drainer)
         foreign = Intake(self.settings, spool, self.db, lambda: self.ingest.full)

@@ -17,6 +17,7 @@ from milepost.errors import Invalid
 from milepost.evidence.sink import DetectorSink
 from milepost.fleet.accounts import BrokerAccounts, Mosquitto, NatsFile
 from milepost.fleet.outgoing import Outgoing
+from milepost.ingest.completeness_sink import CompletenessSink
 from milepost.ingest.contact import StateSink
 from milepost.ingest.files import Claim, spool_path
 from milepost.ingest.model import Sink
@@ -54,24 +55,27 @@ def listen(settings: Settings) -> None:
 
 
 def sinks_of(
-    spool: Spool, db: Database, store: TelemetryStore, came_online: Callable[[str], None], live: Sink
+    spool: Spool, db: Database, store: TelemetryStore, came_online: Callable[[str], None], live: Sink, keep_days: int
 ) -> list[Sink]:
-    """What reads a spool, whichever process has it open. `live`: shows it on boards, or sends it to those that do."""
+    """What reads a spool, whichever process has it open. `live`: shows it on boards, or sends it to those that do;
+    `keep_days`: how long the account of what has arrived is kept."""
     return [
         TelemetrySink(store, spool.key),
         DetectorSink(db, orders.on_facts, store, spool.key),
         StateSink(db, spool, came_online),
+        CompletenessSink(db, spool, keep_days),
         live,
     ]
 
 
 def sinks_of_the_dead(
-    spool: Spool, db: Database, store: TelemetryStore, came_online: Callable[[str], None], live: LiveSink
-) -> list[Sink]:
+    spool: Spool, db: Database, store: TelemetryStore, came_online: Callable[[str], None], live: LiveSink,
+    keep_days: int,
+) -> list[Sink]:  # fmt: skip
     """The same for a spool whose worker is gone: boards are shown what its detectors have not seen yet."""
     with db.read() as conn:
         live.begin(position_of(conn, DetectorSink.name, spool.key))
-    return sinks_of(spool, db, store, came_online, live)
+    return sinks_of(spool, db, store, came_online, live, keep_days)
 
 
 def database_rounds(db: Database) -> list[Periodic]:

@@ -46,13 +46,15 @@ class IngestWorker(Process):
         me = Member(f"{spool.key}@{socket.gethostname()}"[:96], self.settings.worker, self._standby)
         self.leases = leases = Leases(self.db, me, [*parse_parts(self.settings.ingest_parts), TELEMETRY])
         outgoing = Outgoing(self.db, self._to_device, leases.holds)
-        online = outgoing.came_online
+        online, keep_days = outgoing.came_online, self.settings.minute_days
         live = LiveSink(relay.apply, targets, spool.last_id())
-        self.ingest = Ingest(self.settings, spool, sinks_of(spool, self.db, store, online, live), broker, leases.holds)
+        self.ingest = Ingest(
+            self.settings, spool, sinks_of(spool, self.db, store, online, live, keep_days), broker, leases.holds
+        )
         drainer = Drainer(
             self.settings.data_dir,
             self.settings.worker,
-            lambda dead: sinks_of_the_dead(dead, self.db, store, online, LiveSink(relay.apply, targets, 0)),
+            lambda dead: sinks_of_the_dead(dead, self.db, store, online, LiveSink(relay.apply, targets, 0), keep_days),
         )
         self._run(relay, leases, self.ingest, drainer)
         foreign = Intake(self.settings, spool, self.db, lambda: self.ingest.full)

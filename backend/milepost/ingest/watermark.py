@@ -4,10 +4,10 @@ The watermark is the highest N such that every seq up to N has been received, li
 batch header, or is named in a gap record. Sequence numbers start at 1; 0 means nothing yet.
 """
 
-from bisect import bisect_left
 from dataclasses import dataclass, replace
 
-Range = tuple[int, int]  # first and last, both inside
+from milepost.ingest.ranges import Range, add, overlap, union
+
 _MAX_SEQ = 0xFFFFFFFF
 # Holes that one stream may keep open. A device has one or two; a broken one must not grow the spool for ever.
 _MAX_RANGES = 128
@@ -37,10 +37,10 @@ def arrived(coverage: Coverage, first: int, count: int, tail: int) -> tuple[Cove
     low, high = max(first, 1), min(first + count - 1, _MAX_SEQ)
     new = 0
     if low <= high:
-        new = (high - low + 1) - _overlap(coverage.received, low, high)
+        new = (high - low + 1) - overlap(coverage.received, low, high)
         coverage = replace(
             coverage,
-            received=_add(coverage.received, low, high),
+            received=add(coverage.received, low, high),
             records=coverage.records + new,
             duplicates=coverage.duplicates + (high - low + 1) - new,
         )
@@ -61,14 +61,14 @@ def excuse(coverage: Coverage, first: int, last: int, named_by: int) -> Coverage
     low, high = max(first, 1, coverage.watermark + 1), min(last, named_by - 1)
     if low > high:
         return coverage
-    return _advance(replace(coverage, excused=_add(coverage.excused, low, high)))
+    return _advance(replace(coverage, excused=add(coverage.excused, low, high)))
 
 
 def missing(coverage: Coverage) -> list[Range]:
     """The holes between the watermark and the highest seq received, as ranges."""
     holes: list[Range] = []
     expected = coverage.watermark + 1
-    for low, high in _union(coverage.received, coverage.excused):
+    for low, high in union(coverage.received, coverage.excused):
         if high < expected:
             continue
         if low > expected:
@@ -80,12 +80,12 @@ def missing(coverage: Coverage) -> list[Range]:
 def _advance(coverage: Coverage) -> Coverage:
     """Move the watermark over everything that is covered, and forget what no longer decides anything."""
     mark = max(coverage.watermark, coverage.tail - 1)
-    for low, high in _union(coverage.received, coverage.excused):
+    for low, high in union(coverage.received, coverage.excused):
         if low > mark + 1:
             break
         mark = max(mark, high)
     span = mark - coverage.watermark
-    have = _overlap(coverage.received, coverage.watermark + 1, mark) if span > 0 else 0
+    have = overlap(coverage.received, coverage.watermark + 1, mark) if span > 0 else 0
     return replace(
         coverage,
         watermark=mark,
@@ -107,26 +107,3 @@ def _bounded(ranges: tuple[Range, ...], mark: int) -> tuple[Range, ...]:
 
 def _highest_forgotten(ranges: tuple[Range, ...]) -> tuple[Range, ...]:
     return ranges[:_MAX_RANGES]
-
-
-def _add(ranges: tuple[Range, ...], low: int, high: int) -> tuple[Range, ...]:
-    """The sorted disjoint ranges with one more, touching ones merged."""
-    if ranges and ranges[-1][0] <= low <= ranges[-1][1] + 1:  # the usual case: the next batch in order
-        return (*ranges[:-1], (ranges[-1][0], max(high, ranges[-1][1])))
-    start = bisect_left(ranges, low - 1, key=lambda each: each[1])
-    stop = start
-    while stop < len(ranges) and ranges[stop][0] <= high + 1:
-        low, high = min(low, ranges[stop][0]), max(high, ranges[stop][1])
-        stop += 1
-    return (*ranges[:start], (low, high), *ranges[stop:])
-
-
-def _union(one: tuple[Range, ...], other: tuple[Range, ...]) -> tuple[Range, ...]:
-    for low, high in other:
-        one = _add(one, low, high)
-    return one
-
-
-def _overlap(ranges: tuple[Range, ...], low: int, high: int) -> int:
-    """How many of low..high the ranges hold."""
-    return sum(max(0, min(high, last) - max(low, first) + 1) for first, last in ranges)

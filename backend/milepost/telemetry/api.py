@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from milepost.access.deps import require
 from milepost.access.model import Principal
 from milepost.errors import Forbidden
-from milepost.telemetry import history, history_api
+from milepost.telemetry import history_api
 from milepost.telemetry.edge import TRACK_ANSWERS, Format, MaxPoints, ShortSpan, Span, Store, reached, track_answer
 from milepost.telemetry.model import Judged, reading_id
 from milepost.telemetry.tracks import track_of
@@ -29,22 +29,6 @@ def _may(me: Annotated[Principal, Depends(require("dispatcher", "engineer", "aud
 
 
 _Me = Annotated[Principal, Depends(_may)]
-
-
-class HourBody(BaseModel):
-    hour: str | None = Field(description="its beginning")
-    received: int
-    missing: int = Field(description="holes in the numbering that nothing explains (yet)")
-    dropped: int = Field(description="records that the device says it lost")
-    late: int = Field(description="received more than 60 s after they were made")
-
-
-class Completeness(BaseModel):
-    device: str
-    numbered: bool = Field(
-        description="false: its records carry no numbers (docs/adapters.md), so what is missing cannot be proven"
-    )
-    hours: list[HourBody]
 
 
 class ReadingBody(BaseModel):
@@ -70,27 +54,6 @@ def track(
     with reached():
         found = track_of(store, [(device, span.from_ms, span.to_ms)], max_points)
     return track_answer(found, span, format, f"track-{device}", {"device": device})
-
-
-@_devices.get("/completeness")
-def completeness(device: str, _me: _Me, store: Store, span: ShortSpan) -> Completeness:
-    """What arrived of a device, hour by hour."""
-    with reached():
-        hours = history.completeness(store, device, span.from_ms, span.to_ms)
-    return Completeness(
-        device=device,
-        numbered=all(each.numbered for each in hours),
-        hours=[
-            HourBody(
-                hour=to_rfc3339(each.start_ms),
-                received=each.received,
-                missing=each.missing,
-                dropped=each.dropped,
-                late=each.late,
-            )
-            for each in hours
-        ],
-    )
 
 
 @_devices.get("/readings")

@@ -73,7 +73,7 @@ def export(
             name, spans = _whose(conn, store, vehicle, devices, asked.from_ms, asked.to_ms)
         job = Job(what, chosen, output, name, spans, asked.from_ms, asked.to_ms, asked.zone, kind,
                   max_points or EVERY)  # fmt: skip
-        rows = write(job, store)
+        rows = write(job, store, db)
     finally:
         store.close()
         db.close()

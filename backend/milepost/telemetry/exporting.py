@@ -8,7 +8,9 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from milepost.telemetry import flat, flat_files, history, track_text, track_xml
+from milepost.db import Database
+from milepost.ingest.completeness_account import account_of
+from milepost.telemetry import flat, flat_files, track_text, track_xml
 from milepost.telemetry.model import TelemetryStore
 from milepost.telemetry.tracks import track_of
 from milepost.telemetry.ways import Span
@@ -33,16 +35,16 @@ class Job:
     max_points: int
 
 
-def write(job: Job, store: TelemetryStore) -> int:
+def write(job: Job, store: TelemetryStore, db: Database) -> int:
     """Write the file aside, then give it its name: a file that is there is whole. Returns its rows."""
     aside = job.file.with_name(f".{job.file.name}.part")
     counted = _Counted(job)
     try:
         if job.format == "parquet":
-            flat_files.write_parquet(aside, counted(_pages(job, store)), _columns(job))
+            flat_files.write_parquet(aside, counted(_pages(job, store, db)), _columns(job))
         else:
             with aside.open("w", encoding="utf-8", newline="") as out:
-                out.writelines(_text(job, store, counted))
+                out.writelines(_text(job, store, db, counted))
         aside.replace(job.file)
     finally:
         aside.unlink(missing_ok=True)
@@ -50,9 +52,9 @@ def write(job: Job, store: TelemetryStore) -> int:
     return counted.rows
 
 
-def _text(job: Job, store: TelemetryStore, counted: "_Counted") -> Iterator[str]:
+def _text(job: Job, store: TelemetryStore, db: Database, counted: "_Counted") -> Iterator[str]:
     if job.what != "tracks":
-        yield from flat_files.csv_of(counted(_pages(job, store)), _columns(job), job.zone)
+        yield from flat_files.csv_of(counted(_pages(job, store, db)), _columns(job), job.zone)
         return
     track = track_of(store, job.spans, job.max_points)
     counted.rows = track.shown + len(track.quarantined)
@@ -67,14 +69,16 @@ def _text(job: Job, store: TelemetryStore, counted: "_Counted") -> Iterator[str]
         yield from track_text.geojson(track, job.zone, span)
 
 
-def _pages(job: Job, store: TelemetryStore) -> Iterator[list[flat.Row]]:
+def _pages(job: Job, store: TelemetryStore, db: Database) -> Iterator[list[flat.Row]]:
     if job.what == "tracks":
         yield from flat.of_track(track_of(store, job.spans, job.max_points))
     elif job.what == "readings":
         yield from flat.of_readings(store, job.spans, job.kind)
     else:
         for device, start, end in job.spans:
-            yield flat.of_hours(device, history.completeness(store, device, start, end))
+            with db.read() as conn:
+                account = account_of(conn, device, start, end)
+            yield flat.of_account(account)
 
 
 def _columns(job: Job) -> dict[str, str]:

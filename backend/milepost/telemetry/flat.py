@@ -8,7 +8,7 @@ from typing import Any
 
 from milepost.errors import Invalid
 from milepost.ingest.reading import Body, EventBody, FixBody, GateBody, HealthBody, Reading, TagBody
-from milepost.telemetry.history import Hour
+from milepost.ingest.completeness_account import Account
 from milepost.telemetry.model import CLOCKS, Judged, TelemetryStore
 from milepost.telemetry.tracks import Track
 from milepost.telemetry.ways import Span
@@ -19,7 +19,8 @@ READING_COLUMNS = {
     "received_at": "time", "quality": "text", "lat": "float", "lon": "float", "alt_m": "float", "speed_mps": "float",
     "course_deg": "float", "sats": "int", "hdop": "float", "source": "int", "body": "text",
 }  # fmt: skip
-HOUR_COLUMNS = {"device": "text", "hour": "time", "received": "int", "missing": "int", "dropped": "int", "late": "int"}
+_COUNTS = ("received", "missing", "dropped", "late", "unreadable", "pending")
+HOUR_COLUMNS = {"device": "text", "hour": "time", **dict.fromkeys(_COUNTS, "int"), "verdict": "text"}
 TRACK_COLUMNS = {
     "at": "time", "lat": "float", "lon": "float", "speed_mps": "float", "course_deg": "float", "clock": "text",
     "device": "text", "piece": "int", "quality": "text",
@@ -80,13 +81,13 @@ def from_row(row: Mapping[str, Any]) -> Judged:
         raise Invalid(f"reading {where}: {error}; use a file that `milepost export readings` made") from None
 
 
-def of_hours(device: str, hours: Sequence[Hour]) -> list[Row]:
+def of_account(account: Account) -> list[Row]:
     """Completeness by the hour as rows."""
-    return [{"device": device, "hour": each.start_ms, **_counts(each)} for each in hours]
-
-
-def _counts(hour: Hour) -> Row:
-    return {name: getattr(hour, name) for name in ("received", "missing", "dropped", "late")}
+    return [
+        {"device": account.device, "hour": hour, "verdict": each.verdict}
+        | {name: getattr(each, name) for name in _COUNTS}
+        for hour, each in sorted(account.hours.items())
+    ]
 
 
 def of_track(track: Track) -> Iterator[list[Row]]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
-from milepost.telemetry.model import EventBody, FixBody, Judged, Reading, TagBody
+from milepost.telemetry.model import FixBody, Judged, Reading, TagBody
 from milepost.telemetry.sqlite import SqliteTelemetry
 
 T0 = 1_777_800_000_000  # 2026-05-03T09:20:00Z
@@ -32,19 +32,6 @@ def engineer(client_of: Callable[..., TestClient], store: SqliteTelemetry) -> Te
     return client
 
 
-def test_completeness_by_the_hour(engineer: TestClient, store: SqliteTelemetry) -> None:
-    lost = EventBody("gap", {"first_seq": 21, "last_seq": 28})
-    gap = Reading("truck-1", 1, 31, "event", T0 + 31_000, "gnss", T0, lost)
-    readings = [fix(n, T0 + n * 1000) for n in range(1, 21)]  # 21-28 dropped by the device, 29-30 missing
-    readings += [gap, *(fix(n, T0 + 3_600_000, late_ms=90_000) for n in range(32, 36))]
-    store.write(readings, 1)
-    hours = engineer.get("/api/v1/devices/truck-1/completeness", params=SPAN).json()["hours"]
-    assert hours == [
-        {"hour": "2026-05-03T09:00:00.000Z", "received": 21, "missing": 2, "dropped": 8, "late": 0},
-        {"hour": "2026-05-03T10:00:00.000Z", "received": 4, "missing": 0, "dropped": 0, "late": 4},
-    ]
-
-
 def test_readings_are_paged_by_time_and_kind(engineer: TestClient, store: SqliteTelemetry) -> None:
     tag = TagBody("3036", 0x3000, 1, -40, -50, -45, None, None, None, T0 + 9_000, 3)
     store.write([fix(n, T0 + n * 1000) for n in range(5)], 1)
@@ -65,10 +52,10 @@ def test_spans_are_checked(engineer: TestClient) -> None:
         ({"from": "2026-05-04T00:00:00Z", "to": "2026-05-03T00:00:00Z"}, 422),
         ({}, 200),
     ):
-        for leaf in ("track", "completeness", "readings"):
+        for leaf in ("track", "readings"):
             assert engineer.get(f"/api/v1/devices/truck-1/{leaf}", params=params).status_code == status
     long = {"from": "2026-01-01T00:00:00Z", "to": "2026-05-03T00:00:00Z"}  # only a track is thinned to any span
-    for leaf, status in (("track", 200), ("completeness", 422), ("readings", 422)):
+    for leaf, status in (("track", 200), ("readings", 422)):
         assert engineer.get(f"/api/v1/devices/truck-1/{leaf}", params=long).status_code == status
 
 

@@ -40,7 +40,7 @@ class Company:
 
     def __init__(self, house: House, client: TestClient, store: SqliteTelemetry, hub: LiveHub) -> None:
         self.house, self.client, self.hub = house, client, hub
-        sinks = sinks_of(house.spool, house.db, store, lambda _device: None, hub)
+        sinks = sinks_of(house.spool, house.db, store, lambda _device: None, hub, 400)
         self.runners = [SinkRunner(each, house.spool) for each in (Screen(house.spool), *sinks)]
         self.post("/sites", code="Y", name_zh="场", name_en="Yard", kind="origin", shape=YARD)
         for each in self.runners:
@@ -150,3 +150,19 @@ def test_a_backlog_newest_first_shuffled_and_doubled_proves_the_same_as_in_order
         complete = company.client.get(f"/api/v1/devices/{number}/completeness", params=span).json()
         assert complete["numbered"] is False  # a gap between two times of fixes proves nothing
         assert {each["missing"] for each in complete["hours"]} == {0}
+
+
+def test_one_jump_over_the_fence_sent_twice_is_no_departure(company: Company) -> None:
+    """Leaving takes two fixes outside: the same one, sent again because its answer was lost, is not two."""
+    company.post("/foreign/adopt", protocol="jt808", identifier="013912345678")
+    vehicle = company.vehicle("沪A30000", "013912345678")
+    company.house.intake.directory.refresh()
+    terminal = company.house.terminal()
+    way = drive(now_ms())[:40]
+    for at, lat, speed in way:
+        terminal.report(location(at, lat, 121.47, speed_mps=speed))
+    jump = location(way[-1][0] + 5_000, 31.23 + 140 * METRE, 121.47)
+    for body in (jump, jump, location(way[-1][0] + 10_000, 31.23, 121.47)):
+        terminal.report(body)
+        company.drained()
+    assert [kind for _, kind in company.facts(vehicle)] == ["vehicle.entered", "vehicle.stopped"]

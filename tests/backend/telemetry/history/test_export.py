@@ -15,7 +15,10 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
 
+from milepost.db import Database
 from milepost.errors import Invalid
+from milepost.ingest import completeness_rows as rows
+from milepost.ingest.completeness import HOUR_MS, Hour, Stream
 from milepost.settings import Settings
 from milepost.telemetry.export_verb import export
 from milepost.telemetry.flat_files import readings_of_parquet
@@ -176,11 +179,17 @@ def test_readings_as_csv_have_every_kind_and_nothing_that_runs(
     assert len(out.read_text("utf-8").splitlines()) == 2
 
 
-def test_completeness_by_the_hour(house: Fleet, store: SqliteTelemetry, settings: Settings, tmp_path: Path) -> None:
-    store.write([fix(T0 + n * 1000, seq=n) for n in range(1, 21) if n != 7], 1)
+def test_completeness_by_the_hour(house: Fleet, db: Database, settings: Settings, tmp_path: Path) -> None:
+    there = ((1, 6), (8, 20))
+    hour = Hour(there, there, T0 + 1000, T0 + 20_000)
+    with db.tx() as conn:
+        stream = Stream(placed=there, tail=21, begin=1)
+        rows.merge(conn, {("gps-1", 1): stream}, {("gps-1", 1, T0 // HOUR_MS * HOUR_MS): hour}, T0)
     out = tmp_path / "whole.csv"
     run(export, settings, "completeness", "--device", "gps-1", *SPAN, "-o", out)
-    assert out.read_text("utf-8").splitlines()[1] == "gps-1,2026-05-03T09:00:00.000Z,19,1,0,0"
+    head, first = out.read_text("utf-8").splitlines()
+    assert head == "device,hour,received,missing,dropped,late,unreadable,pending,verdict"
+    assert first == "gps-1,2026-05-03T09:00:00.000Z,19,1,0,0,0,0,incomplete"
 
 
 @pytest.mark.parametrize("content", [b"", b"PAR1", b"PAR1" + bytes(200) + b"PAR1", b"time,lat\r\n"])
