@@ -42,9 +42,7 @@ class Claim:
         if not _in_time(_try, self._wish, _OWNER_S):
             self._refuse("another process uses it; give each worker a name of its own (--worker)")
         if not _in_time(lambda _wish: self._take(), self._wish, wait_s):
-            self._refuse(
-                f"another worker empties it and did not let go of it in {wait_s:g} s; try again"
-            )
+            self._refuse(f"another worker empties it and did not let go of it in {wait_s:g} s; try again")
         return self
 
     def _refuse(self, why: str) -> NoReturn:
