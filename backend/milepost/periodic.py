@@ -26,6 +26,11 @@ class Periodic:
         if self._thread.is_alive():
             self._thread.join(10)
 
+    @property
+    def threads(self) -> list[threading.Thread]:
+        """What must be alive while this runs."""
+        return [self._thread]
+
     def _run(self) -> None:
         while not self._stop.wait(self._every_s):
             try:

@@ -42,6 +42,11 @@ class Drainer:
         if self._thread.is_alive():
             self._thread.join(60)
 
+    @property
+    def threads(self) -> list[threading.Thread]:
+        """What must be alive while this runs."""
+        return [self._thread]
+
     def look(self) -> None:
         """Empty every file that nobody uses, as far as it goes."""
         for worker, path in spool_files(self._folder).items():

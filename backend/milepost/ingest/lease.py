@@ -111,6 +111,11 @@ class Leases:
         except Exception as error:
             _log.warning("leases could not be given back, they end in %d s: %s", LEASE_MS // 1000, error)
 
+    @property
+    def threads(self) -> list[threading.Thread]:
+        """What must be alive while this runs."""
+        return [self._thread]
+
     def holds(self, name: str) -> bool:
         """True while `name` is ours. A process that has slept past its leases holds none until it has asked again; one
         whose database is away keeps what it has, because nobody else can get it."""

@@ -64,6 +64,16 @@ class Feed:
         if self._thread.is_alive():
             self._thread.join(30)
 
+    @property
+    def connected(self) -> bool:
+        """Whether the broker that carries the frames is there."""
+        return self._client.is_connected()
+
+    @property
+    def threads(self) -> list[threading.Thread]:
+        """What must be alive while this runs."""
+        return [self._thread]
+
     def take(self, topic: str, payload: bytes) -> None:
         """One frame of a worker. What is none is passed over."""
         try:

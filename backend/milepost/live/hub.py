@@ -58,6 +58,7 @@ class LiveHub:
         self._shared: tuple[int, int, str] = (-1, -1, "")  # from seq, to seq, encoded frame
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
+        self.ticks = 0  # rounds, with or without news
 
     # --- sink ---------------------------------------------------------------------------------------------------
 
@@ -157,11 +158,22 @@ class LiveHub:
         with self._lock:
             self._viewers.discard(viewer)
 
+    @property
+    def viewers(self) -> int:
+        """How many boards are open."""
+        return len(self._viewers)
+
+    @property
+    def threads(self) -> list[threading.Thread]:
+        """What must be alive while this runs."""
+        return [] if self._thread is None else [self._thread]
+
     def tick(self) -> None:
         """Publish what changed and wake the viewers."""
         with self._lock:
             before = self._board.seq
             frame = self._board.tick(self._clock())
+            self.ticks += 1
             viewers = list(self._viewers) if frame is not None else []
         if frame is not None:
             self._shared = (before, frame.seq, encode(frame))

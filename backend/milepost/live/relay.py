@@ -50,6 +50,11 @@ class Relay:
         self._client.disconnect()
         self._client.loop_stop()
 
+    @property
+    def threads(self) -> list[threading.Thread]:
+        """What must be alive while this runs."""
+        return [self._thread]
+
     def apply(self, found: Iterable[Change]) -> None:
         """Send these with the next frame. From any thread."""
         with self._lock:

@@ -63,6 +63,11 @@ class Intake:
             self._keeper.join(10)
         self.directory.try_refresh()
 
+    @property
+    def threads(self) -> list[threading.Thread]:
+        """What must be alive while this runs."""
+        return [self._keeper, *self.writer.threads, *([] if self.jt808 is None else self.jt808.threads)]
+
     def take(self, adapter: Adapter, identifier: str | None, secrets: list[str], payload: bytes) -> int:
         """One request of a phone: check who it is, store it, and return how many positions it held.
 

@@ -34,6 +34,11 @@ class GroupWriter:
         if self._thread.is_alive():
             self._thread.join(30)
 
+    @property
+    def threads(self) -> list[threading.Thread]:
+        """What must be alive while this runs."""
+        return [self._thread]
+
     def submit(self, message: Message) -> Future[None]:
         """A future that is done once the message is on disk; it fails with Unavailable or what the spool raised."""
         done: Future[None] = Future()

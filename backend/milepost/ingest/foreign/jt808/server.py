@@ -55,6 +55,11 @@ class Jt808Server:
         self._thread.start()
         self.port = self._up.result(_START_S)
 
+    @property
+    def threads(self) -> list[threading.Thread]:
+        """What must be alive while this runs."""
+        return [self._thread]
+
     def stop(self) -> None:
         """Close every connection and end."""
         if self._stopping is not None:
