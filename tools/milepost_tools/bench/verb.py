@@ -15,7 +15,8 @@ from milepost_tools.bench import frame
 @click.argument("name", required=False)
 @click.option("--json", "as_json", is_flag=True, help="One line of JSON instead of a table.")
 @click.option("--histories", type=click.IntRange(1), help="clocks: how many random histories to compare.")
-@click.option("--seed", type=click.IntRange(0), help="clocks: number of the first history.")
+@click.option("--seed", type=click.IntRange(0), help="clocks: number of the first history; ingest: of the kills.")
+@click.option("--quick", is_flag=True, default=None, help="ingest: a tenth of the load; proves nothing.")
 def bench(name: str | None, as_json: bool, **options: int | None) -> None:
     """Measure one bench and judge it; without a NAME, list them.
 
