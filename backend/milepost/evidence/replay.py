@@ -72,8 +72,13 @@ def run(
 
 
 def _edge(conn: Connection, vehicle: str) -> int | None:
+    """The last instant before the open window; None when the detectors have not seen the vehicle yet."""
     stored = repository.load_state(conn, vehicles.DETECTOR, vehicle)
-    return None if stored is None or stored["base"]["last"] is None else stored["base"]["last"]["at"]
+    if stored is None:
+        return None
+    if stored["base"]["last"] is not None:
+        return stored["base"]["last"]["at"]
+    return stored["points"][0][0] - 1 if stored["points"] else None
 
 
 def _concerns(fact: Fact, from_ms: int, end: int, there: set[str]) -> bool:

@@ -144,8 +144,15 @@ def rebase(conn: Connection, vehicle: str, base: State, fences: FenceIndex, now:
     """Let the open window of a vehicle begin behind a state that was worked out anew, and tell what it shows then:
     the next fix, which would do so too, may never come. Returns the facts appended."""
     stored = repository.load_state(conn, DETECTOR, vehicle) or {"points": [], "told": {}, "late": 0}
-    stored.pop("bad", None)  # judged from another fix on: the whole window again
-    repository.save_state(conn, DETECTOR, vehicle, {**stored, "base": base.as_json()})
+    # Where nothing had left the window yet, the state may reach into it: what it has passed is judged and told.
+    last = base.last.at if base.last else -1
+    state = {
+        "base": base.as_json(),
+        "points": [row for row in stored["points"] if row[0] > last],
+        "told": {key: at for key, at in stored["told"].items() if at > last},
+        "late": stored["late"],
+    }  # without `bad`: judged from another fix on, the whole window is judged again
+    repository.save_state(conn, DETECTOR, vehicle, state)
     states = States(conn, DETECTOR, [vehicle])
     told, _ = observe(conn, states, vehicle, (), fences, waiting=True, now=now)  # waiting: nothing leaves the window
     states.keep()
