@@ -35,6 +35,12 @@ def arrived(coverage: Coverage, first: int, count: int, tail: int) -> tuple[Cove
     Returns the new coverage, and whether the batch brought a record not received before.
     """
     low, high = max(first, 1), min(first + count - 1, _MAX_SEQ)
+    if low <= high and not coverage.excused and len(coverage.received) == 1:
+        begin, end = coverage.received[0]
+        if end == coverage.watermark == low - 1:  # the next one in order, which nearly every batch is
+            believed = max(coverage.tail, min(tail, high + 1, _MAX_SEQ))
+            records = coverage.records + high - low + 1
+            return Coverage(((begin, high),), (), high, believed, records, coverage.duplicates, coverage.dropped), True
     new = 0
     if low <= high:
         new = (high - low + 1) - overlap(coverage.received, low, high)
