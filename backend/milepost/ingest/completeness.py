@@ -8,7 +8,8 @@ from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from milepost.ingest.ranges import Range, Ranges, common, minus, size, union
+from milepost.ingest.ranges import Range, Ranges, common, minus, of, size, union
+from milepost.ingest.reading import record
 
 HOUR_MS = 3_600_000
 LATE_MS = 60_000
@@ -17,7 +18,7 @@ _MOST_RANGES = 2_000  # of one stream; a device whose ring overflows once a day 
 _LONGEST_HOLE_MS = 31 * 24 * HOUR_MS
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Stream:
     """What is known of the seqs of one stream of one device."""
 
@@ -32,7 +33,7 @@ class Stream:
     def merged(self, other: "Stream") -> "Stream":
         """What both know together."""
         placed = union(self.placed, other.placed)
-        floor = max(self.floor, other.floor)
+        floor = other.floor if other.floor > self.floor else self.floor
         if len(placed) > _MOST_RANGES:
             placed = placed[-_MOST_RANGES:]
             floor = max(floor, placed[0][0])
@@ -41,13 +42,13 @@ class Stream:
             union(self.unreadable, other.unreadable),
             union(self.unplaced, other.unplaced),
             union(self.dropped, other.dropped),
-            max(self.tail, other.tail),
-            min(self.begin, other.begin),
+            other.tail if other.tail > self.tail else self.tail,
+            other.begin if other.begin < self.begin else self.begin,
             floor,
         )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Hour:
     """What is known of the records of one stream made within one hour. Times are UTC ms."""
 
@@ -133,7 +134,7 @@ def counts(
     segments = sorted((low, high, hour) for hour, each in hours.items() for low, high in each.received)
     holes: list[Hole] = []
     arrived = union(union(stream.placed, stream.unreadable), stream.unplaced)
-    for low, high in minus([_region(stream, segments, arrived)], union((), (each[:2] for each in segments))):
+    for low, high in minus([_region(stream, segments, arrived)], of(each[:2] for each in segments)):
         for hour, piece in _spread(low, high, segments, hours):
             lost = minus([piece], arrived)
             named = common(lost, stream.dropped)

@@ -19,11 +19,21 @@ def add(ranges: Ranges, low: int, high: int) -> Ranges:
     return (*ranges[:start], (low, high), *ranges[stop:])
 
 
-def union(one: Ranges, other: Iterable[Range]) -> Ranges:
+def union(one: Ranges, other: Ranges) -> Ranges:
     """What lies in either."""
+    if not one or not other:
+        return one or other
     for low, high in other:
         one = add(one, low, high)
     return one
+
+
+def of(pairs: Iterable[Range]) -> Ranges:
+    """The set of pairs that may overlap, in any order."""
+    found: Ranges = ()
+    for low, high in pairs:
+        found = add(found, low, high)
+    return found
 
 
 def minus(one: Iterable[Range], other: Ranges) -> Ranges:

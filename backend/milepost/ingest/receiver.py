@@ -67,6 +67,7 @@ class Receiver:
         `holds(part)` says which parts are ours now (ingest/lease.py): the sessions of the others are left."""
         self.failure: str | None = None
         self.messages = 0
+        self.beat = time.monotonic()  # of the thread that reads
         # Of each group, its oldest message: from its arrival until it was on disk, and until the broker was told.
         self.synced_s, self.acked_s = Tally(), Tally()
         self.groups = Tally(_GROUP_SIZES)
@@ -149,7 +150,7 @@ class Receiver:
     def _loop(self) -> None:
         next_care = 0.0
         while not self._stop.is_set():
-            now = time.monotonic()
+            now = self.beat = time.monotonic()
             if now >= next_care:
                 self._care()
                 next_care = now + _CARE_S

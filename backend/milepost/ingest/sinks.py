@@ -39,6 +39,7 @@ class SinkRunner:
         self.moved_at = float("-inf")  # monotonic time of the last step forward
         self.failing_since: float | None = None  # monotonic time of the first failure in a row
         self.failures = 0
+        self._busy_since: float | None = None  # with the hand-over at hand
         self.taken = 0  # items handed over
         self.took_s = Tally()  # each hand-over
         self.others: Sequence[SinkRunner] = ()  # readers of the same spool, to keep near in a backlog
@@ -62,6 +63,11 @@ class SinkRunner:
     def threads(self) -> list[threading.Thread]:
         """What must be alive while this runs."""
         return [self._thread]
+
+    def waiting_s(self, now: float) -> float:
+        """How long a hand-over has been under way, or repeated, at the monotonic time `now`; 0 between two."""
+        since = self._busy_since
+        return 0.0 if since is None else max(0.0, now - since)
 
     def _run(self) -> None:
         failures = 0
@@ -93,6 +99,7 @@ class SinkRunner:
             self._stop.wait(0.05)
             return
         began = time.monotonic()
+        self._busy_since = self._busy_since or began
         try:
             self.sink.handle(items)
         except _POISON as error:
@@ -105,6 +112,7 @@ class SinkRunner:
             self.sink.handle([replace(items[0], payload=b"")])
         self.position = items[-1].id
         self.moved_at = time.monotonic()
+        self._busy_since = None
         self.took_s.add(self.moved_at - began)
         self.taken += len(items)
         if tracing.on():

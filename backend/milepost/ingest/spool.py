@@ -79,8 +79,8 @@ class Spool:
     def __init__(self, path: Path) -> None:
         """Open or create the file. Item ids continue above every id ever given, even when the file is a fresh one or
         an old copy: they start at the clock, and a sink's stored position never hides new items."""
-        self._path = Path(path)
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self.path = Path(path)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
         self._local = threading.local()
         self._all: list[sqlite3.Connection] = []
         self._news = threading.Condition()
@@ -120,7 +120,7 @@ class Spool:
         """The calling thread's connection."""
         conn = getattr(self._local, "conn", None)
         if conn is None:
-            conn = sqlite3.connect(self._path, isolation_level=None, timeout=10, check_same_thread=False)
+            conn = sqlite3.connect(self.path, isolation_level=None, timeout=10, check_same_thread=False)
             conn.execute("PRAGMA journal_mode=WAL")
             conn.execute("PRAGMA synchronous=FULL")
             conn.execute("PRAGMA wal_autocheckpoint=4000")

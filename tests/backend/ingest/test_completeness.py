@@ -195,7 +195,7 @@ _SETS = st.lists(st.tuples(st.integers(1, 60), st.integers(0, 9)), max_size=9)
 
 def _set_of(pairs: Sequence[tuple[int, int]]) -> tuple[ranges.Ranges, set[int]]:
     return (
-        ranges.union((), [(low, low + more) for low, more in pairs]),
+        ranges.of((low, low + more) for low, more in pairs),
         {n for low, more in pairs for n in range(low, low + more + 1)},
     )
 
@@ -223,7 +223,7 @@ def test_a_text_of_ranges_is_right_or_refused(text: str) -> None:
     except ValueError:
         return
     assert all(low <= high for low, high in found)
-    assert ranges.union((), found) == found
+    assert ranges.of(found) == found
 
 
 # --- rows ---
