@@ -8,17 +8,14 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from milepost.evidence.sink import DetectorSink
 from milepost.fleet import devices
-from milepost.ingest.contact import StateSink
 from milepost.ingest.foreign.jt808.decode import LOCATION_BATCH
 from milepost.ingest.screen import Screen
 from milepost.ingest.sinks import SinkRunner
 from milepost.ingest.spool import Message
 from milepost.live.hub import LiveHub
 from milepost.live.targets import FleetTargets
-from milepost.orders import service as orders
-from milepost.telemetry.sink import TelemetrySink
+from milepost.parts import sinks_of
 from milepost.telemetry.sqlite import SqliteTelemetry
 from milepost.times import now_ms, to_rfc3339
 from milepost_device import wire
@@ -43,9 +40,7 @@ class Company:
 
     def __init__(self, house: House, client: TestClient, store: SqliteTelemetry, hub: LiveHub) -> None:
         self.house, self.client, self.hub = house, client, hub
-        key = house.spool.key
-        detectors = DetectorSink(house.db, orders.on_facts, store, key)
-        sinks = (TelemetrySink(store, key), detectors, StateSink(house.db, house.spool), hub)
+        sinks = sinks_of(house.spool, house.db, store, lambda _device: None, hub, 400)
         self.runners = [SinkRunner(each, house.spool) for each in (Screen(house.spool), *sinks)]
         self.post("/sites", code="Y", name_zh="场", name_en="Yard", kind="origin", shape=YARD)
         for each in self.runners:
