@@ -153,8 +153,8 @@ def _select(conn: Connection, keys: Collection[StreamKey]) -> dict[StreamKey, St
     for some in _parts(sorted({device for device, _ in keys})):
         statement = select(*_stream_columns).where(stream_table.c.device.in_(some)).order_by(*by_key)
         for row in conn.execute(statement.with_for_update()):
-            if (row[0], row[1]) in keys:
-                found[row[0], row[1]] = _stream(row)
+            if (row.device, row.stream) in keys:
+                found[row.device, row.stream] = _stream(row)
     return found
 
 
