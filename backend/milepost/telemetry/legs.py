@@ -1,0 +1,374 @@
+"""Where a vehicle drove and where it stood: the one rule for the live lane, the history and the benches.
+
+Pure: fixes in order of time in, legs out, with a state of a few hundred bytes between two calls. Of each slot of
+10 s only the first fix counts: the rule costs the same at 1 Hz, and a day read from the store gives the same legs as
+the same day fix by fix. Trips, stops and unseen stretches follow each other without a hole; the way of a trip is the
+sum of its steps.
+
+- A stand is a minute or more within 75 m of one place, slower than 1.5 m/s; two fixes elsewhere end it, one does not.
+- Stands within a yard (150 m, with little way between) are one stop: moving to the door is no trip.
+- Three minutes of standing are a stop, unless the vehicle crept before and after (a jam) and stood less than seven.
+- Over a silence with less than a walk's progress it stood (F05 b); with more, the trip goes on and has a gap (F05 c);
+  after an hour of that the trip is over at its last fix (F05 a).
+"""
+
+import math
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from milepost.ingest.reading import record
+from milepost.telemetry.ways import GAP_MS, M_PER_DEGREE
+
+Fix = tuple[int, float, float, float | None]  # UTC ms, degrees WGS-84, m/s or None
+
+
+@record
+class Rule:
+    """What counts as standing, stop and jam."""
+
+    slot_ms: int = 10_000
+    least_ms: int = 180_000  # shorter is traffic
+    stand_ms: int = 60_000
+    radius_m: float = 75.0  # a parked receiver under a roof wanders by 30 m and jumps farther
+    blind_radius_m: float = 45.0  # where fixes say no speed, or approach and departure would count as standing
+    standing_mps: float = 1.5  # slower than a walk, the same measure as on the board
+    yard_m: float = 150.0
+    yard_way_m: float = 600.0
+    yard_ms: int = 600_000
+    jam_ms: int = 420_000
+    jam_mps: float = 3.0
+    jam_window_ms: int = 150_000
+    rest_mps: float = 1.1  # 200 m in 3 minutes: slower progress over a silence is none
+    unseen_ms: int = 3_600_000
+
+
+TRUCK = Rule()
+# Drivers who deliver on foot: fixes every few seconds, halts of half a minute at a kerb.
+COURIER = Rule(slot_ms=5_000, least_ms=20_000, stand_ms=20_000, blind_radius_m=25.0, yard_m=0.0, jam_ms=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """A piece of a vehicle's time. `kind`: trip, stop or unseen; times UTC ms; places degrees WGS-84."""
+
+    kind: str
+    from_ms: int
+    to_ms: int
+    lat: float  # where it began; of a stop, where it stood
+    lon: float
+    to_lat: float
+    to_lon: float
+    distance_m: float = 0.0  # sum of its steps; of an unseen stretch, as the crow flies
+    gaps: int = 0  # silences of more than 5 minutes
+    gap_ms: int = 0  # all together
+    ended_by: str | None = None  # stop, departure, silence, contact; None: it goes on
+
+
+@dataclass(slots=True)
+class _Stand:
+    first: int
+    last: int
+    lat: float
+    lon: float
+    n: int = 1
+    joined: bool = False  # it is part of the stay
+
+
+@dataclass(slots=True)
+class _Stay:
+    """One stand or several of a yard, until it is decided whether that was a stop."""
+
+    first: int
+    last: int
+    lat: float  # of its longest stand
+    lon: float
+    longest_ms: int
+    crept: bool  # before it
+    inner_m: float = 0.0
+    since_m: float = 0.0
+    since_gaps: int = 0
+    since_gap_ms: int = 0
+    after_ms: int = 0  # of moving behind it, as far as the jam window reaches
+    after_m: float = 0.0
+
+
+@dataclass(slots=True)
+class State:
+    """What the rule remembers of a vehicle between two fixes."""
+
+    slot: int = -1
+    last: Fix | None = None
+    begin: tuple[int, float, float] | None = None  # of the open trip
+    way_m: float = 0.0  # of it, up to the stay
+    gaps: int = 0
+    gap_ms: int = 0
+    vertex: tuple[int, float, float] | None = None
+    stand: _Stand | None = None
+    out: Fix | None = None  # one fix elsewhere while standing: noise, or the first of the way
+    stay: _Stay | None = None
+    recent: list[tuple[int, float]] = field(default_factory=list)  # (ms, m) of the last steps
+
+    def copy(self) -> "State":
+        """Another one that may be fed without changing this."""
+        stand = replace(self.stand) if self.stand else None
+        return replace(self, stand=stand, stay=replace(self.stay) if self.stay else None, recent=list(self.recent))
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return asdict(self)
+
+    @staticmethod
+    def from_json(value: dict[str, Any]) -> "State":
+        """The reverse of as_json."""
+        given = dict(value)
+        for name in ("last", "begin", "vertex", "out"):
+            given[name] = None if given[name] is None else tuple(given[name])
+        given["stand"] = None if given["stand"] is None else _Stand(**given["stand"])
+        given["stay"] = None if given["stay"] is None else _Stay(**given["stay"])
+        given["recent"] = [tuple(step) for step in given["recent"]]
+        return State(**given)
+
+
+def run(state: State, fixes: Iterable[Fix], rule: Rule = TRUCK) -> tuple[State, list[Leg]]:
+    """Feed good fixes in order of time, all later than those before; returns the state behind them and the legs that
+    are over by them, in order."""
+    machine = _Machine(state.copy(), rule)
+    slot, slot_ms = state.slot, rule.slot_ms
+    for fix in fixes:
+        this = fix[0] // slot_ms
+        if this != slot:
+            slot = this
+            machine.feed(fix)
+    machine.state.slot = slot
+    return machine.state, machine.legs
+
+
+def flush(state: State, now_ms: int | None = None, rule: Rule = TRUCK) -> list[Leg]:
+    """The legs behind the last one that is over, as they stand now, in order; the last one goes on.
+
+    `now_ms` (UTC): when nothing was heard for an hour until then, an open trip ended at its last fix. The state is not
+    changed: later fixes may decide otherwise.
+    """
+    machine = _Machine(state.copy(), rule)
+    quiet = now_ms is not None and state.last is not None and now_ms - state.last[0] > rule.unseen_ms
+    machine.close("silence" if quiet else None)
+    return machine.legs
+
+
+def legs_of(fixes: Iterable[Fix], rule: Rule = TRUCK) -> list[Leg]:
+    """All legs of a finished track."""
+    state, over = run(State(), fixes, rule)
+    return over + flush(state, None, rule)
+
+
+def metres(lat: float, lon: float, to_lat: float, to_lon: float) -> float:
+    """Distance on the flat; within 0.5 % up to a few hundred km, which no step of a vehicle exceeds."""
+    east_deg = (to_lon - lon + 180.0) % 360.0 - 180.0
+    flat = math.cos(math.radians((lat + to_lat) / 2))
+    return math.hypot(east_deg * flat, to_lat - lat) * M_PER_DEGREE
+
+
+class _Machine:
+    """The rule at work on one state, which it changes."""
+
+    def __init__(self, state: State, rule: Rule) -> None:
+        self.state = state
+        self.rule = rule
+        self.legs: list[Leg] = []
+
+    def feed(self, fix: Fix) -> None:
+        """One fix of a slot not seen before."""
+        state = self.state
+        last = state.last
+        if last is None:
+            state.begin = fix[:3]
+            state.vertex = fix[:3]
+        elif fix[0] - last[0] > GAP_MS and self._silence(last, fix):
+            return
+        state.last = fix
+        self._take(fix)
+
+    def _take(self, fix: Fix) -> None:
+        state, rule = self.state, self.rule
+        at, lat, lon, speed = fix
+        slow = speed is None or speed < rule.standing_mps
+        stand = state.stand
+        if stand is None:
+            if slow:
+                state.stand = _Stand(at, at, lat, lon)
+            else:
+                self._step(at, lat, lon)
+            return
+        near_m = rule.blind_radius_m if speed is None else rule.radius_m
+        if slow and metres(stand.lat, stand.lon, lat, lon) <= near_m:
+            state.out = None
+            stand.last = at
+            if stand.n < 12:  # then the place is known, and a slow crawl must not drag it along
+                stand.n += 1
+                stand.lat += (lat - stand.lat) / stand.n
+                stand.lon += ((lon - stand.lon + 180.0) % 360.0 - 180.0) / stand.n
+            if at - stand.first >= rule.stand_ms:
+                self._standing(stand)
+        elif state.out is None:
+            state.out = fix
+        else:
+            first = state.out
+            self._end_stand()
+            self._take(first)
+            self._take(fix)
+
+    def _silence(self, last: Fix, fix: Fix) -> bool:
+        """Judge a silence of more than 5 minutes. True when the fix is dealt with."""
+        state, rule = self.state, self.rule
+        stand, gap = state.stand, fix[0] - last[0]
+        from_lat, from_lon = (stand.lat, stand.lon) if stand else last[1:3]
+        way = metres(from_lat, from_lon, fix[1], fix[2])
+        if way * 1000 < rule.rest_mps * gap:
+            if stand is None:
+                state.stand = stand = _Stand(last[0], last[0], last[1], last[2])
+            state.out = None
+            stand.last = fix[0]
+            self._standing(stand)
+            if way > rule.radius_m:  # it is elsewhere since, nobody knows when it went
+                self._end_stand()
+            return False
+        if gap > rule.unseen_ms:
+            self.close("silence")
+            self.legs.append(
+                Leg("unseen", last[0], fix[0], last[1], last[2], fix[1], fix[2], way, 1, gap, ended_by="contact")
+            )
+            begun = State(state.slot, fix, fix[:3], vertex=fix[:3])
+            self.state = begun
+            self._take(fix)
+            return True
+        self._leave()
+        if state.stay:
+            state.stay.since_gaps += 1
+            state.stay.since_gap_ms += gap
+        else:
+            state.gaps += 1
+            state.gap_ms += gap
+        return False
+
+    def _end_stand(self) -> None:
+        state = self.state
+        stand, state.stand = state.stand, None
+        if stand is None:
+            return
+        if stand.joined:
+            state.vertex = (stand.last, stand.lat, stand.lon)
+        else:  # a traffic light
+            self._step(stand.first, stand.lat, stand.lon)
+            if stand.last > stand.first:
+                self._step(stand.last, stand.lat, stand.lon)
+        state.out = None
+
+    def _leave(self) -> None:
+        """The stand is over, and a fix elsewhere behind it was the way already."""
+        out = self.state.out
+        self._end_stand()
+        if out:
+            self._step(*out[:3])
+
+    def _standing(self, stand: _Stand) -> None:
+        """A stand has lasted long enough to matter: it opens a stay, or belongs to the one before."""
+        state, rule = self.state, self.rule
+        stay = state.stay
+        if not stand.joined:
+            stand.joined = True
+            if stay is not None and not self._same_yard(stay, stand):
+                self._decide()
+                stay = None
+            self._step(stand.first, stand.lat, stand.lon)
+            stay = state.stay  # the step may have decided it
+            if stay is None:
+                moved_ms, moved_m = sum(ms for ms, _ in state.recent), sum(m for _, m in state.recent)
+                crept = moved_ms >= rule.stand_ms and moved_m * 1000 < rule.jam_mps * moved_ms
+                state.stay = stay = _Stay(stand.first, stand.last, stand.lat, stand.lon, 0, crept)
+            else:
+                stay.inner_m += stay.since_m
+                stay.since_m = stay.after_m = 0.0
+                stay.after_ms = 0
+        assert stay is not None
+        stay.last = stand.last
+        if stand.last - stand.first >= stay.longest_ms:
+            stay.longest_ms = stand.last - stand.first
+            stay.lat, stay.lon = stand.lat, stand.lon
+
+    def _same_yard(self, stay: _Stay, stand: _Stand) -> bool:
+        state, rule = self.state, self.rule
+        if stand.first - stay.last > rule.yard_ms or state.vertex is None or stay.since_gaps:
+            return False
+        way = stay.since_m + metres(state.vertex[1], state.vertex[2], stand.lat, stand.lon)
+        return way <= rule.yard_way_m and metres(stay.lat, stay.lon, stand.lat, stand.lon) <= rule.yard_m
+
+    def _step(self, at: int, lat: float, lon: float) -> None:
+        """The way goes on to here."""
+        state, rule = self.state, self.rule
+        assert state.vertex is not None
+        ms, way = at - state.vertex[0], metres(state.vertex[1], state.vertex[2], lat, lon)
+        state.vertex = (at, lat, lon)
+        state.recent.append((ms, way))
+        total = sum(each for each, _ in state.recent)
+        while len(state.recent) > 1 and total - state.recent[0][0] >= rule.jam_window_ms:
+            total -= state.recent.pop(0)[0]
+        stay = state.stay
+        if stay is None:
+            state.way_m += way
+            return
+        stay.since_m += way
+        if stay.after_ms < rule.jam_window_ms:
+            stay.after_ms += ms
+            stay.after_m += way
+        gone = stay.since_m > rule.yard_way_m or at - stay.last > rule.yard_ms
+        known = stay.after_ms >= rule.jam_window_ms or not self._doubtful(stay)
+        if gone and known:
+            self._decide()
+
+    def _doubtful(self, stay: _Stay) -> bool:
+        """True when it depends on the way behind whether this was a jam."""
+        return stay.crept and self.rule.least_ms <= stay.longest_ms < self.rule.jam_ms
+
+    def _decide(self) -> None:
+        """The stay is over: a stop, or part of the trip."""
+        state, rule = self.state, self.rule
+        stay, state.stay = state.stay, None
+        assert stay is not None and state.begin is not None
+        jam = self._doubtful(stay) and stay.after_ms > 0 and stay.after_m * 1000 < rule.jam_mps * stay.after_ms
+        if stay.longest_ms < rule.least_ms or jam:
+            state.way_m += stay.inner_m + stay.since_m
+            state.gaps += stay.since_gaps
+            state.gap_ms += stay.since_gap_ms
+            return
+        self._end_trip(stay.first, stay.lat, stay.lon, "stop")
+        self.legs.append(
+            Leg("stop", stay.first, stay.last, stay.lat, stay.lon, stay.lat, stay.lon, ended_by="departure")
+        )
+        state.begin = (stay.last, stay.lat, stay.lon)
+        state.way_m, state.gaps, state.gap_ms = stay.since_m, stay.since_gaps, stay.since_gap_ms
+
+    def _end_trip(self, at: int, lat: float, lon: float, by: str | None) -> None:
+        state = self.state
+        assert state.begin is not None
+        begin, from_lat, from_lon = state.begin
+        if at > begin:
+            self.legs.append(
+                Leg("trip", begin, at, from_lat, from_lon, lat, lon, state.way_m, state.gaps, state.gap_ms, by)
+            )
+
+    def close(self, by: str | None) -> None:
+        """Bring out what is open: nothing more comes (`by`: silence), or this is only a look at it (None)."""
+        state = self.state
+        if state.last is None:
+            return
+        standing = state.stand is not None and state.stand.joined
+        if not standing:
+            self._leave()
+        if state.stay:
+            self._decide()
+        if standing and self.legs and self.legs[-1].kind == "stop":
+            self.legs[-1] = replace(self.legs[-1], ended_by=by)
+        elif state.begin and state.vertex:
+            at = max(state.vertex[0], state.begin[0])
+            self._end_trip(at, state.vertex[1], state.vertex[2], by)
