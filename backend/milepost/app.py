@@ -4,12 +4,8 @@ What runs against the direction of imports (ingest feeding sinks above it, detec
 """
 
 import secrets
-import socket
-import threading
-import time
 from importlib.metadata import version
 
-import uvicorn
 from fastapi import FastAPI
 
 from milepost import http
@@ -38,6 +34,10 @@ from milepost.live.relay import LiveSink
 from milepost.live.targets import FleetTargets
 from milepost.masterdata import api as masterdata_api
 from milepost.notify import api as notify_api
+from milepost.observe import api as observe_api
+from milepost.observe.figures import Figures
+from milepost.observe.observed import Observed
+from milepost.observe.requests import CountedRequests, Requests
 from milepost.orders import api as orders_api
 from milepost.parts import (
     START_S,
@@ -53,6 +53,7 @@ from milepost.parts import (
 from milepost.periodic import Periodic
 from milepost.plan import api as plan_api
 from milepost.reports import api as reports_api
+from milepost.server import HttpServer
 from milepost.settings import Settings
 from milepost.telemetry import api as telemetry_api
 from milepost.web import api as web_api
@@ -73,6 +74,7 @@ _APIS = (
     alerts_api,
     reports_api,
     live_api,
+    observe_api,
     web_api,
 )
 
@@ -92,56 +94,27 @@ def create_api(db: Database, settings: Settings) -> FastAPI:
     )
     api.state.db = db
     api.state.settings = settings
+    api.state.requests = Requests()
     install_guard(db.engine)
     listen(settings)
     http.install(api)
+    api.add_middleware(CountedRequests, requests=api.state.requests)
     for each in _APIS:
         api.include_router(each.router, responses=http.PROBLEMS)
     return api
 
 
-class Pages:
-    """The HTTP server in a thread of its own."""
-
-    def __init__(self, api: FastAPI, settings: Settings) -> None:
-        self._api = api
-        self._address = (settings.http_host, settings.http_port)
-        self.url = ""
-
-    def start(self) -> None:
-        """Serve; returns when it does. Raises OSError when the port is not to be had."""
-        listener = socket.create_server(self._address)
-        host, port = listener.getsockname()[:2]
-        self.url = f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}"
-        self._server = uvicorn.Server(
-            uvicorn.Config(self._api, log_level="warning", timeout_graceful_shutdown=3, ws="websockets-sansio")
-        )
-        self._thread = threading.Thread(
-            target=self._server.run, kwargs={"sockets": [listener]}, name="http", daemon=True
-        )
-        self._thread.start()
-        deadline = time.monotonic() + START_S
-        while not self._server.started:
-            if time.monotonic() > deadline or not self._thread.is_alive():
-                raise OSError(f"the pages did not come up on {self.url} in {START_S} s; see the log above")
-            time.sleep(0.02)
-
-    def stop(self) -> None:
-        """Answer what is under way and end."""
-        self._server.should_exit = True
-        self._thread.join(10)
-
-
 class _WithPages(Process):
     """A process that serves pages and API."""
 
-    def _serve(self, **parts: object) -> None:
+    def _serve(self, observed: Observed, **parts: object) -> None:
         """Serve them, `parts` being what of `app.state` runs here."""
         api = create_api(self.db, self.settings)
         for name, part in parts.items():
             setattr(api.state, name, part)
-        pages = Pages(api, self.settings)
-        self._run(pages)
+        api.state.observed, api.state.figures = observed, Figures(observed, api.state.requests)
+        pages = HttpServer(api, self.settings.http_host, self.settings.http_port)
+        self._run(observed, pages)
         self.url = pages.url
 
 
@@ -172,7 +145,10 @@ class Service(_WithPages):
         self._run(hub, Periodic("live-news", news.POLL_S, News(self.db, hub.notify).poll), self.ingest, drainer)
         foreign = Intake(self.settings, spool, self.db, lambda: self.ingest.full)
         self._run(*database_rounds(self.db), *worker_rounds(spool, outgoing, store, lambda _name: True), foreign)
-        self._serve(ingest=self.ingest, telemetry=store, live=hub, accounts=accounts, foreign=foreign)
+        observed = Observed(
+            "serve", self.settings, self.db, store, self.threads, ingest=self.ingest, hub=hub, foreign=foreign
+        )
+        self._serve(observed, ingest=self.ingest, telemetry=store, live=hub, accounts=accounts, foreign=foreign)
         self.ingest.wait_ready(START_S)
 
     @property
@@ -208,13 +184,15 @@ class WebWorker(_WithPages):
         targets = FleetTargets(self.db)
         hub = LiveHub(targets)
         name = f"mp-web-{self.settings.worker or 'one'}-{secrets.token_hex(4)}"
+        feed = Feed(broker, name, hub, store, self.db, targets)
         self._run(
-            Feed(broker, name, hub, store, self.db, targets),
+            feed,
             hub,
             Periodic("live-news", news.POLL_S, News(self.db, hub.notify).poll),
             *database_rounds(self.db),
         )
-        self._serve(telemetry=store, live=hub, accounts=own_accounts(self.settings))
+        observed = Observed("web", self.settings, self.db, store, self.threads, hub=hub, feed=feed)
+        self._serve(observed, telemetry=store, live=hub, accounts=own_accounts(self.settings))
 
     @property
     def failure(self) -> str | None:

@@ -1,6 +1,7 @@
 """The command line: `milepost VERB`. Verbs register through the entry-point group `milepost.verbs`."""
 
 import json
+import os
 import signal
 import sys
 import threading
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 
+from milepost import logs
 from milepost.errors import MilepostError
 
 if TYPE_CHECKING:
@@ -37,6 +39,8 @@ def main_group() -> None:
 
     Example: milepost demo
     """
+    level = os.environ.get("MILEPOST_LOG_LEVEL", "warning").lower()
+    logs.set_up(os.environ.get("MILEPOST_LOG_FORMAT", "text"), level if level in logs.LEVELS else "warning")
 
 
 def main() -> None:
@@ -55,6 +59,11 @@ _BROKER = click.option("--broker", help="mqtt://host:port of your own broker.")
 _DATABASE = click.option("--database", help="SQLAlchemy URL; default: SQLite in the data folder.")
 _TELEMETRY = click.option("--telemetry", help="influx://host:8086/ORG?bucket=NAME; default: SQLite in the data folder.")
 _WORKER = click.option("--worker", help="Name of this process among several: a-z, 0-9 and -, at most 24.")
+_METRICS_PORT = click.option(
+    "--metrics-port",
+    type=click.IntRange(0, 65535),
+    help="HTTP port of this worker: /metrics, /healthz, /readyz, and positions of phones (default: none).",
+)
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print the addresses as one JSON line.")
 
 
@@ -85,6 +94,7 @@ def serve(as_json: bool, **given: Any) -> None:
 @_TELEMETRY
 @click.option("--parts", help="Topic parts that are this worker's own, as hex digits and ranges: 0-7,a (default 0-f).")
 @_WORKER
+@_METRICS_PORT
 @click.option("--standby", is_flag=True, help="Take the parts only while the workers whose own they are are gone.")
 @_JSON
 def ingest(as_json: bool, standby: bool, **given: Any) -> None:
@@ -131,7 +141,9 @@ def _settings(**given: Any) -> "Settings":
     """The settings of the environment, overridden by the options given."""
     from milepost.settings import Settings  # noqa: PLC0415
 
-    return Settings(**{_NAMES.get(key, key): value for key, value in given.items() if value is not None})
+    found = Settings(**{_NAMES.get(key, key): value for key, value in given.items() if value is not None})
+    logs.set_up(found.log_format, found.log_level)
+    return found
 
 
 class _Process(Protocol):

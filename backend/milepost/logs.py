@@ -23,7 +23,7 @@ def set_up(form: str = "text", level: str = "info", stream: TextIO | None = None
 
     `form`: text or json; `level`: one of LEVELS, for our own parts. Libraries are heard from warning on.
     """
-    handler = logging.StreamHandler(stream or sys.stderr)
+    handler = _Stderr() if stream is None else logging.StreamHandler(stream)
     handler.setFormatter(Json() if form == "json" else Text())
     root = logging.getLogger()
     for old in [each for each in root.handlers if isinstance(each.formatter, (Json, Text))]:
@@ -58,6 +58,14 @@ class Json(logging.Formatter):
         if record.exc_info:
             line["error"] = _trouble(self, record)
         return json.dumps(line, ensure_ascii=False, default=str)
+
+
+class _Stderr(logging.StreamHandler[TextIO]):
+    """Writes to whatever standard error is at that moment: tests and tools put others in its place."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.stream = sys.stderr
+        super().emit(record)
 
 
 class Sparing:

@@ -3,6 +3,7 @@
 import os
 import secrets
 import signal
+import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -134,6 +135,9 @@ def own_accounts(settings: Settings) -> BrokerAccounts | None:
 class Part(Protocol):
     """Something that runs between `start` and `stop`."""
 
+    @property
+    def threads(self) -> list[threading.Thread]: ...
+
     def start(self) -> None: ...
 
     def stop(self) -> None: ...
@@ -148,6 +152,7 @@ class Process:
         self.db = Database(settings.sql_url)
         self.url = ""
         self.broker_address = ""
+        self._running: list[Part] = []
         self._parts = ExitStack()
         self._parts.callback(self.db.close)
 
@@ -155,9 +160,14 @@ class Process:
         """Stop every part: first what receives, last what stores."""
         self._parts.close()
 
+    def threads(self) -> list[threading.Thread]:
+        """Every thread that must be alive while this process is."""
+        return [thread for part in self._running for thread in part.threads]
+
     def _run(self, *parts: Part) -> None:
         for part in parts:
             part.start()
+            self._running.append(part)
             self._parts.callback(part.stop)
 
     def _open_store(self) -> TelemetryStore:

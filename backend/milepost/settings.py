@@ -50,6 +50,13 @@ class Settings(BaseSettings):
     jt808_port: int | None = Field(None, ge=0, le=65535, description="TCP port for JT/T 808 terminals; default: closed")
     jt808_host: str | None = Field(None, description="where terminals reach it; default: http_host")
     worker: str = Field("", pattern=r"^[a-z0-9-]{0,24}$", description="name of this process among several")
+    metrics_port: int | None = Field(
+        None, ge=0, le=65535, description="HTTP port of `milepost ingest`: metrics, health, phones; default: closed"
+    )
+    metrics_token: SecretStr | None = Field(
+        None, description="bearer token for /metrics; without one only this host may read it"
+    )
+    log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="debug traces every batch")
     log_format: str = Field("text", pattern="^(text|json)$", description="text for people, json for collectors")
     session_hours: timedelta = Field(timedelta(hours=12), description="life of a browser session")
     time_zone: str = Field(

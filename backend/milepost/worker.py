@@ -2,14 +2,22 @@
 
 import socket
 
+from fastapi import FastAPI
+
+from milepost import http
 from milepost.fleet.outgoing import Outgoing
 from milepost.ingest.drain import Drainer
+from milepost.ingest.foreign import api as foreign_api
 from milepost.ingest.foreign.intake import Intake
 from milepost.ingest.lease import Leases, Member
 from milepost.ingest.model import parse_parts
 from milepost.ingest.service import Ingest
 from milepost.live.relay import LiveSink, Relay
 from milepost.live.targets import FleetTargets
+from milepost.observe import api as observe_api
+from milepost.observe.figures import Figures
+from milepost.observe.observed import Observed
+from milepost.observe.requests import CountedRequests, Requests
 from milepost.parts import (
     START_S,
     TELEMETRY,
@@ -20,6 +28,7 @@ from milepost.parts import (
     sinks_of_the_dead,
     worker_rounds,
 )
+from milepost.server import HttpServer
 from milepost.settings import Settings
 
 
@@ -59,12 +68,40 @@ class IngestWorker(Process):
         self._run(relay, leases, self.ingest, drainer)
         foreign = Intake(self.settings, spool, self.db, lambda: self.ingest.full)
         self._run(*database_rounds(self.db), *worker_rounds(spool, outgoing, store, leases.holds), foreign)
+        if self.settings.metrics_port is not None:
+            self._serve(
+                Observed(
+                    "ingest",
+                    self.settings,
+                    self.db,
+                    store,
+                    self.threads,
+                    ingest=self.ingest,
+                    leases=leases,
+                    foreign=foreign,
+                )
+            )
         self.ingest.wait_ready(START_S)
 
     @property
     def failure(self) -> str | None:
         """Why this process had better end, or None."""
         return self.ingest.failure
+
+    def _serve(self, observed: Observed) -> None:
+        """The port of this worker: what operators ask, and what phones send; no pages."""
+        api = FastAPI(title="Milepost ingest", openapi_url=None, docs_url=None, redoc_url=None)
+        requests = Requests()
+        api.state.db, api.state.settings, api.state.foreign = self.db, self.settings, observed.foreign
+        api.state.observed, api.state.figures = observed, Figures(observed, requests)
+        http.install(api)
+        api.add_middleware(CountedRequests, requests=requests)
+        for each in (observe_api, foreign_api):
+            api.include_router(each.router)
+        assert self.settings.metrics_port is not None
+        server = HttpServer(api, self.settings.http_host, self.settings.metrics_port)
+        self._run(observed, server)
+        self.url = server.url
 
     def _to_device(self, device_id: str, leaf: str, payload: bytes, retain: bool) -> None:
         self.ingest.publish(device_id, leaf, payload, retain)

@@ -107,6 +107,13 @@ def due_orders(conn: Connection, now: int, limit: int) -> list[str]:
     return list(dict.fromkeys([*conn.execute(clocks).scalars(), *conn.execute(own).scalars()]))
 
 
+def overdue_since(conn: Connection, now: int) -> int | None:
+    """When the longest overdue clock or order became due, UTC ms; None where nothing is due."""
+    clocks = readable(SYSTEM, clock, clock.c.next_at).where(clock.c.next_at <= now).order_by(clock.c.next_at).limit(1)
+    own = readable(SYSTEM, order, order.c.next_due).where(order.c.next_due <= now).order_by(order.c.next_due).limit(1)
+    return min((*conn.execute(clocks).scalars(), *conn.execute(own).scalars()), default=None)
+
+
 def still_due(conn: Connection, ids: Sequence[str], now: int) -> list[str]:
     """Those of these orders of which something is due."""
     clocks = readable(SYSTEM, clock, clock.c.order_id).where(clock.c.order_id.in_(ids), clock.c.next_at <= now)

@@ -114,6 +114,14 @@ def any_due(conn: Connection, now: int) -> bool:
     return conn.execute(_due(now, message.c.id).limit(1)).first() is not None
 
 
+def unsent(conn: Connection) -> dict[str, int]:
+    """How many messages are queued, and how many were set aside as failed."""
+    states = message.c.state.in_(("queued", "failed"))
+    statement = readable(SYSTEM, message, message.c.state, func.count().label("n")).where(states)
+    rows = conn.execute(statement.group_by(message.c.state)).mappings()
+    return {"queued": 0, "failed": 0} | {row["state"]: row["n"] for row in rows}
+
+
 def lease(conn: Connection, now: int, until: int, worker: str, limit: int) -> list[Row]:
     """Take messages whose turn has come; no other worker gets them before `until`. Counts the attempt."""
     rows = [dict(row) for row in conn.execute(_due(now).limit(limit).with_for_update(skip_locked=True)).mappings()]
