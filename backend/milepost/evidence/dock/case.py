@@ -1,0 +1,134 @@
+"""What is held of one subject in one session: its looks, and what was said of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from milepost.evidence.dock.look import INDEX
+from milepost.evidence.dock.moments import Moment
+from milepost.evidence.dock.store import BIN_S, DoorLog
+from milepost.evidence.dock.trees import odds
+
+APART_S = 6.0  # two moments nearer to each other than this are of one passage
+_NAN = float("nan")
+
+
+@dataclass(slots=True)
+class Seen:
+    """A moment as it was judged: chances that the subject went with the session (p), and against it (back).
+
+    first: at the first look; late: 25 s on, until then as at first. vector: the measures of the latest look.
+    """
+
+    moment: Moment
+    first: float
+    late: float
+    back: float
+    vector: list[float]
+
+    @property
+    def at_s(self) -> float:
+        """The moment's middle."""
+        return self.moment.at_s
+
+
+@dataclass(slots=True)
+class Case:
+    """One subject in one session (or at one door outside every session)."""
+
+    subject: int
+    seen: list[Seen] = field(default_factory=list)
+    word: str | None = None
+    said: float = 0.0  # the confidence of the word
+    word_at_s: float = 0.0
+    corrected: bool = False
+
+    def best(self) -> Seen | None:
+        """The moment at which it most likely crossed last: the best one behind the last way back."""
+        turned = max((each.at_s for each in self.seen if each.back > 0.5 and each.back > each.late), default=-np.inf)
+        after = [each for each in self.seen if each.at_s > turned + 1.0 and each.late > 0.05]
+        pool = after or self.seen
+        return max(pool, key=lambda each: (each.late, each.at_s), default=None)
+
+    def belief(self) -> float:
+        """The chance that it is across, going through the moments one after the other."""
+        across = 0.0
+        for each in sorted(self.seen, key=lambda one: one.at_s):
+            across = across * (1 - each.back) + (1 - across) * each.late
+        return across
+
+
+CLOSE_NAMES = (
+    "best_first", "best_late", "belief", "back_after", "back_before", "second", "moments", "moments_after", "rival_best",
+    "rival_later", "since", "listed", "listed_elsewhere", "known", "list_done", "list_size", "heard_share",
+    "near_end", "far_end", "loud_end", "near_antennas", "far_antennas", "last_minute", "elsewhere_later", "loading",
+    "look_rise", "look_rival", "look_far_louder", "look_far_later", "look_turn", "look_fall", "look_near_after",
+    "look_far_after", "look_loudest", "look_rise_over", "look_enter", "look_leave", "look_gates", "look_resident",
+    "look_seen", "look_reads", "look_rival_after", "session_left",
+)  # fmt: skip
+_FROM_LOOK = (
+    "rise", "rival", "far_louder", "far_later", "turn_count", "fall", "near_after", "far_after", "loudest",
+    "rise_over_others", "enter_order", "leave_order", "gates_alive", "resident", "seen_moments", "reads", "rival_after",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What the close asks of others. rivals: its moments at other doors; done, size: of the list of the session."""
+
+    rivals: Sequence[Seen]
+    listed: bool
+    listed_elsewhere: bool
+    known: bool
+    done: float
+    size: int
+    near: int
+    antennas: tuple[int, int]
+    left_s: float
+
+
+def close_vector(case: Case, door: DoorLog, others: Sequence[DoorLog], until_s: float, around: Around) -> list[float]:
+    """The measures for the verdict at the close, in the order of CLOSE_NAMES. until_s: data up to then are seen."""
+    best = case.best()
+    assert best is not None
+    far = 1 - around.near
+    top = best.moment.level_cdb / 100.0
+    begin = max(best.at_s + 8.0, until_s - 600.0)
+    near_end = far_end = loud_end = elsewhere = _NAN
+    share = last_minute = 0.0
+    if until_s > begin:
+        span = door.span(begin, until_s)
+        mine = np.flatnonzero(door.subject[span] == case.subject) + span.start
+        side, level, t = door.side[mine], door.level[mine], door.t[mine]
+        near_end, far_end = _high(level[side == around.near]) - top, _high(level[side == far]) - top
+        loud_end = _high(level) - top
+        share = len(np.unique(np.floor(t / BIN_S))) / max(1.0, (until_s - begin) / BIN_S)
+        last_minute = float(np.log1p((t > until_s - 60.0).sum()))
+        for other in others:
+            span = other.span(begin, until_s)
+            heard = other.level[span][other.subject[span] == case.subject]
+            if len(heard):
+                elsewhere = np.fmax(elsewhere, _high(heard) - top)
+    rival = max((each.late for each in around.rivals), default=0.0)
+    later = max((each.late for each in around.rivals if each.at_s > best.at_s + APART_S), default=0.0)
+    after = [each for each in case.seen if each.at_s > best.at_s + 1.0]
+    before = [each for each in case.seen if each.at_s < best.at_s - 1.0]
+    apart = [each.late for each in case.seen if abs(each.at_s - best.at_s) > APART_S]
+    return [
+        odds(best.first), odds(best.late), odds(case.belief()), odds(max((each.back for each in after), default=0.0)),
+        odds(max((each.back for each in before), default=0.0)), odds(max(apart, default=0.0)),
+        float(np.log1p(len(case.seen))), float(np.log1p(len(after))), odds(rival), odds(later),
+        float(np.log1p(max(0.0, until_s - best.at_s))), float(around.listed), float(around.listed_elsewhere),
+        float(around.known), around.done, float(around.size), share, near_end, far_end, loud_end,
+        float(around.antennas[around.near]), float(around.antennas[far]), last_minute, float(elsewhere),
+        float(around.near == 0), *(best.vector[INDEX[name]] for name in _FROM_LOOK), around.left_s,
+    ]  # fmt: skip
+
+
+def _high(levels: np.ndarray) -> float:
+    """The level that a tenth of the reads exceed; NaN of nothing."""
+    if not len(levels):
+        return _NAN
+    place = int(0.9 * (len(levels) - 1))
+    return float(np.partition(levels, place)[place])
