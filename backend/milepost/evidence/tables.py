@@ -4,6 +4,7 @@ from sqlalchemy import BigInteger, Column, Float, ForeignKey, Index, Integer, St
 
 from milepost.access.scope import scoped
 from milepost.db import metadata
+from milepost.evidence.epcis import tables as epcis_tables
 
 fact = Table(
     "fact",
@@ -106,3 +107,6 @@ detector_state = Table(
 
 # Whoever may see a subject may see its facts: the service checks the subject and then reads as SYSTEM.
 scoped(fact)
+
+# What partners captured is kept beside the facts; whoever captured an event may see it, and who sees the whole company.
+EPCIS_TABLES = (epcis_tables.epcis_event, epcis_tables.epcis_event_thing, epcis_tables.epcis_job)

@@ -88,6 +88,31 @@ appointment = Table(
     Index("ix_appointment_door", "door_id", "from_ms"),
 )
 
+# What was put into what, or taken out: append-only; one that an error declaration took back is withdrawn, not deleted.
+packing = Table(
+    "packing",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("recorded_at", BigInteger, nullable=False),
+    # `unit:<id>`, or the identity of an EPC (a Digital Link, or a URI) that need be no unit of ours.
+    Column("parent", String(255), nullable=False),
+    Column("action", String(8), nullable=False),
+    Column("source", String(32), nullable=False),
+    Column("by_role", String(32), nullable=False),
+    Column("by_id", String(64), nullable=False),
+    Column("withdrawn", Integer, nullable=False, server_default="0"),
+    Index("ix_packing_parent", "parent", "at"),
+)
+
+packing_child = Table(
+    "packing_child",
+    metadata,
+    Column("packing_id", String(36), ForeignKey("packing.id"), primary_key=True),
+    Column("child", String(255), primary_key=True),
+    Index("ix_packing_child_child", "child"),
+)
+
 scoped(unit, customer=unit.c.customer, branch=unit.c.branch)
 scoped(
     trip,

@@ -101,6 +101,8 @@ def tags_of(name: str) -> list[str]:
     """The hex digits of every tag whose `identity` this may be: any filter, any length of the company prefix."""
     found = _LINK.fullmatch(name)
     if found is None:
+        if ":" not in name:  # a tag whose scheme we do not read is known by its digits only
+            return [name]
         with suppress(EpcError):
             return [encode(read(name))]
         return []
