@@ -59,6 +59,13 @@ class Cast:
         self._ids[kind] = (text, number + 1)
         return f"{_LETTERS[kind]}{number:05d}" if text else number
 
+    def brought(self, trip: int | str | None, door: Door, spot: tuple[float, float], by_s: float) -> Unit:
+        """A handling unit that came from the depth of the hall to a spot some minutes before by_s."""
+        came_s = max(self.start_s, by_s - float(self.rng.uniform(60, 900)))
+        unit = self.unit(trip, door.x_m + float(self.rng.uniform(-3, 3)), _FAR_Y_M, came_s)
+        unit.way.go(*spot, 1.4)
+        return unit
+
     def unit(self, trip: int | str | None, x_m: float, y_m: float, t_s: float) -> Unit:
         """A handling unit that stands at a place from t_s on."""
         rng, site = self.rng, self.site
@@ -152,6 +159,11 @@ class Cast:
             for _ in range(int(rng.integers(2, 8))):
                 self.unit(None, *self.beside(door), self.start_s)
                 self.world.count("stray")
+            if rng.random() < 0.3:  # a stack of empty pallets, each with its own number
+                stack = Way(self.start_s, *self.beside(door))
+                for _ in range(int(rng.integers(2, 9))):
+                    self.fixture(stack)
+                self.world.count("pallet_stack")
             for _ in range(int(rng.integers(0, 3)) if rng.random() < 0.5 else 0):
                 x_m = door.x_m + float(rng.choice((-1, 1)) * rng.uniform(1.4, 1.9))
                 self.fixture(Way(self.start_s, x_m, float(rng.uniform(-0.6, 0.2))))

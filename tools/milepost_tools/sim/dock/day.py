@@ -14,6 +14,8 @@ from milepost_tools.sim.dock.jobs import Jobs
 from milepost_tools.sim.dock.site import Door
 from milepost_tools.sim.dock.world import Unit
 
+_GONE_Y_M = 20.0  # a truck that is further out has left
+
 
 @dataclass(slots=True)
 class Session:
@@ -21,7 +23,6 @@ class Session:
 
     row: dict[str, Any]
     truck: Truck
-    listed: list[int | str]
     loaded: list[int | str] = field(default_factory=list)
     residents: list[int | str] = field(default_factory=list)
 
@@ -61,14 +62,13 @@ class Day:
         while scripts:
             _, n, script = heapq.heappop(scripts)
             at_s = next(script, None)
-            if at_s is not None and at_s < self.cast.end_s:
+            if at_s is not None:
                 heapq.heappush(scripts, (at_s, n, script))
-        for unit in self.world.units:
-            if unit.way.until < self.cast.end_s and not self._gone(unit):
-                unit.way.wait(self.cast.end_s)
+        # What was begun is played to its end; a day is over when its last passage is.
+        self.end_s = max(self.cast.end_s, *(each["t"] + 20.0 for each in self.world.passages))
         for tag in self.world.tags:
-            if tag.epc in self.world.fixtures:
-                tag.way.wait(self.cast.end_s)
+            if tag.way.y[-1] < _GONE_Y_M:
+                tag.way.wait(self.end_s)
         for body in self.world.bodies:
             body.way.wait(body.way.until + 0.01)
         self._bind()
@@ -79,7 +79,7 @@ class Day:
         doors, rng = self.site.doors, self.rng
         pool = [self.cast.unit(None, doors[0].x_m - 15.0, -3.0, self.cast.start_s) for _ in range(4 + 2 * len(doors))]
         t_s = self.cast.start_s
-        while True:
+        while t_s < self.cast.end_s:
             t_s += float(rng.exponential(1 / self.pass_by_rate_hz))
             yield t_s
             free = [unit for unit in pool if unit.way.until <= t_s]
@@ -99,7 +99,7 @@ class Day:
             t_s = free_s + float(self.rng.uniform(60, 400))
             yield t_s
 
-    def _session(self, truck: Truck, direction: str, listed: list[Unit], from_s: float) -> Session:
+    def _session(self, truck: Truck, direction: str, from_s: float) -> Session:
         door = truck.door
         antennas = [{"ant": each.ant, "role": each.role} for reader in door.readers for each in reader.antennas]
         row = {
@@ -112,16 +112,16 @@ class Day:
             "direction": direction,
             "antennas": antennas,
         }
-        session = Session(row, truck, [unit.unit for unit in listed], residents=[u.unit for u in truck.residents])
+        session = Session(row, truck, residents=[unit.unit for unit in truck.residents])
         self.sessions.append(session)
         return session
 
     def _truck(self, door: Door, t_s: float) -> Truck:
         return Truck(door, self.cast.name("trip"), self.cast.name("vehicle"), t_s)
 
-    def _order(self, truck: Truck, units: list[Unit]) -> None:
+    def _order(self, trip: int | str, units: list[Unit]) -> None:
         rows = [{"unit": unit.unit, "epcs": unit.epcs} for unit in units]
-        self.orders.append({"trip": truck.trip, "order": self.cast.name("order"), "units": rows})
+        self.orders.append({"trip": trip, "order": self.cast.name("order"), "units": rows})
 
     def _residents(self, truck: Truck) -> None:
         """What the truck has on from earlier stops."""
@@ -137,28 +137,26 @@ class Day:
         self._residents(truck)
         count = int(rng.integers(8, 19 - len(truck.residents)))
         units = [
-            self.cast.unit(truck.trip, *(self.cast.beside(door) if n < 6 else self.cast.deep(door)), t_s)
+            self.cast.brought(truck.trip, door, self.cast.beside(door) if n < 6 else self.cast.deep(door), t_s)
             for n in range(count)
         ]
-        self._order(truck, units if rng.random() > 0.02 else [])
+        self._order(truck.trip, units if rng.random() > 0.02 else [])
         if not self.orders[-1]["units"]:
             self.world.count("empty_list")
-            for unit in units:
-                unit.trip = None
         waiting = list(units)
         rng.shuffle(waiting)  # type: ignore[arg-type]
         for unit in [unit for unit in units if rng.random() < 0.03]:
             waiting.remove(unit)
             self.world.count("left_behind")
         late, early = rng.random() < 0.06, rng.random() < 0.06
-        session = None if late else self._session(truck, "load", units, t_s + float(rng.uniform(5, 60)))
+        session = None if late else self._session(truck, "load", t_s + float(rng.uniform(5, 60)))
         plan = self.plans[door.index] = _Plan(truck, waiting)
         t_s += float(rng.uniform(70, 150))
         yield t_s
         done = 0
         while plan.waiting and t_s < self.cast.end_s - 150:
             if late and session is None and done >= 2:
-                session = self._session(truck, "load", units, t_s)
+                session = self._session(truck, "load", t_s)
                 self.world.count("opened_late")
             if early and session is not None and session.row["to"] is None and len(plan.waiting) <= 2:
                 self._close(session, t_s)
@@ -168,13 +166,13 @@ class Day:
             t_s += float(rng.exponential(self.pause_s)) + (float(rng.uniform(60, 240)) if rng.random() < 0.02 else 0)
             yield t_s
         del self.plans[door.index]
-        session = session or self._session(truck, "load", units, t_s)
+        session = session or self._session(truck, "load", t_s)
         if session.row["to"] is None and t_s < self.cast.end_s - 120:
             t_s += float(rng.uniform(5, 90))
             self._close(session, t_s)
         elif session.row["to"] is None:
             self.world.count("left_open")
-            self.stays[door.index].append((truck.arrived_s, self.cast.end_s))
+            self.stays[door.index].append((truck.arrived_s, self.cast.end_s + 600))
             session.loaded = [unit.unit for unit in truck.aboard if unit not in truck.residents]
             return
         self._leave(truck, t_s + float(rng.uniform(20, 200)))
@@ -189,10 +187,7 @@ class Day:
         """The truck drives off; its load is no longer heard."""
         self.stays[truck.door.index].append((truck.arrived_s, t_s))
         for unit in truck.aboard:
-            unit.way.wait(t_s).go(truck.door.x_m, unit.way.y[-1] + 40.0, 3.0)
-
-    def _gone(self, unit: Unit) -> bool:
-        return unit.way.y[-1] > 20.0
+            unit.way.wait(t_s).go(truck.door.x_m, unit.way.y[-1] + 2 * _GONE_Y_M, 3.0)
 
     def _scene(self, door: Door, plan: _Plan, carriers: list[Carrier], t_s: float) -> float:
         """One scene at a door that is being loaded; returns when the door is free again."""
@@ -202,7 +197,8 @@ class Day:
         rare = float(rng.random())
         for chance, scene in (
             (0.05 * odd, self._back_out), (0.03 * odd, self._turn_around), (0.03 * odd, self._empty),
-            (0.03 * odd, self._person), (0.02 * odd, self._take_out), (0.025 * odd, self._wrong_truck),
+            (0.03 * odd, self._person), (0.02 * odd, self._restage), (0.02 * odd, self._take_out),
+            (0.025 * odd, self._wrong_truck),
             (0.008 * odd, self._over), (0.003, self._untagged),
         ):  # fmt: skip
             if rare < chance:
@@ -246,6 +242,9 @@ class Day:
         plan.waiting.insert(0, plan.waiting.pop())
         return self.jobs.turn_around(unit, plan.truck, carrier, t_s)
 
+    def _restage(self, door: Door, plan: _Plan, carrier: Carrier, t_s: float) -> float | None:
+        return self.jobs.restage(plan.waiting[0], door, carrier, t_s)
+
     def _empty(self, door: Door, plan: _Plan, carrier: Carrier, t_s: float) -> float | None:
         return self.jobs.empty_run(plan.truck, carrier, t_s)
 
@@ -286,9 +285,14 @@ class Day:
         return end_s
 
     def _over(self, door: Door, plan: _Plan, carrier: Carrier, t_s: float) -> float | None:
-        """A unit that stands on no list at all is driven in."""
-        unit = self.cast.unit(None, *self.cast.deep(door), t_s - 1.0)
+        """A unit that stands on no list, or on that of a trip of another day, is driven in."""
+        unit = self.cast.brought(None, door, self.cast.deep(door), t_s - 30.0)
+        unit.way.wait(t_s - 1.0)
         self.world.count("over")
+        if self.rng.random() < 0.5:
+            unit.trip = self.cast.name("trip")
+            self._order(unit.trip, [unit])
+            self.world.count("other_day")
         return self.jobs.load([unit], plan.truck, carrier, t_s)
 
     def _untagged(self, door: Door, plan: _Plan, carrier: Carrier, t_s: float) -> float | None:
@@ -304,8 +308,8 @@ class Day:
             self.cast.unit(truck.trip, *truck.slot(), t_s) for _ in range(int(rng.integers(4, 15)))
         ]  # fmt: skip
         truck.aboard += units
-        self._order(truck, units)
-        session = self._session(truck, "unload", units, t_s + float(rng.uniform(5, 60)))
+        self._order(truck.trip, units)
+        session = self._session(truck, "unload", t_s + float(rng.uniform(5, 60)))
         t_s += float(rng.uniform(70, 150))
         yield t_s
         kept = [unit for unit in units if rng.random() < 0.03]
@@ -315,15 +319,36 @@ class Day:
             if t_s > self.cast.end_s - 150:
                 break
             carrier = carriers[int(rng.integers(0, len(carriers)))]
-            t_s = self.jobs.unload(unit, truck, carrier, t_s, self.cast.deep(door))
+            staged = rng.random() < 0.4
+            spot = self.cast.beside(door) if staged else self.cast.deep(door)
+            t_s = self.jobs.unload(unit, truck, carrier, t_s, spot)
+            if self._cross_dock(unit, door, t_s):
+                continue
+            if staged:  # it stands about before somebody takes it to its shelf
+                unit.way.wait(t_s + float(rng.uniform(40, 600))).go(*self.cast.deep(door), 1.5)
+                self.world.count("inbound_staged")
             if rng.random() < 0.05:
                 self.jobs.person(door, t_s)
             t_s += float(rng.exponential(self.pause_s))
             yield t_s
         self._close(session, t_s + float(rng.uniform(5, 90)))
-        session.loaded = []
+        session.loaded = []  # nothing came aboard, whatever is left
         self._leave(truck, session.row["to"] + float(rng.uniform(20, 200)))
         yield session.row["to"] + 200
+
+    def _cross_dock(self, unit: Unit, door: Door, t_s: float) -> bool:
+        """Now and then a unit goes on with a truck at the next door; it stands on that trip's list as well."""
+        near = [self.plans[n] for n in (door.index - 1, door.index + 1) if n in self.plans]
+        lists = {each["trip"]: each["units"] for each in self.orders}
+        near = [plan for plan in near if plan.waiting and lists[plan.truck.trip]]
+        if not near or self.rng.random() > 0.15:
+            return False
+        plan = near[0]
+        unit.trip = plan.truck.trip
+        lists[unit.trip].append({"unit": unit.unit, "epcs": unit.epcs})
+        plan.waiting.insert(0, unit)
+        self.world.count("cross_dock")
+        return True
 
     # -- closing the books
 

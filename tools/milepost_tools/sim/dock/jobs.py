@@ -102,6 +102,10 @@ class Jobs:
         if len(units) > 1:
             truck.slot()
             x_m = middle_m
+        if self.rng.random() < 0.04:
+            at_m = float(self.rng.uniform(-1.0, 0.8))
+            t_s = self.haul(carrier, units, t_s, middle_m, at_m, carrier.speed_mps) + draw(self.rng, "halt_s")
+            self.world.count("halt_in_door")
         t_s = self.haul(carrier, units, t_s, middle_m, 0.9, carrier.speed_mps)
         t_s = self.haul(carrier, units, t_s, x_m, y_m, carrier.speed_mps * 0.8)
         self._aboard(units, truck, since_s)
@@ -169,6 +173,14 @@ class Jobs:
         t_s = self.haul(carrier, [unit], t_s, truck.door.x_m, _APPROACH_Y_M - 1.0, speed)
         t_s = self.haul(carrier, [unit], t_s, *self.cast.beside(truck.door), speed)
         return self.away(carrier, truck.door, t_s + 1.0)
+
+    def restage(self, unit: Unit, door: Door, carrier: Carrier, t_s: float) -> float:
+        """From one place among the staged pallets to another, not to the door."""
+        t_s = self.fetch(carrier, unit, t_s)
+        t_s = self.haul(carrier, [unit], t_s, *self.cast.beside(door), carrier.speed_mps * 0.8)
+        carrier.way.wait(t_s + 1.0).go(door.x_m + self._sway(), -7.0, carrier.speed_mps)
+        self.world.count("restaged")
+        return carrier.way.until
 
     def unload(self, unit: Unit, truck: Truck, carrier: Carrier, t_s: float, to: tuple[float, float]) -> float:
         """In with an empty fork, out with a unit, and on to a place in the hall."""

@@ -15,6 +15,7 @@ _C_MPS = 299_792_458.0
 _NEAREST_M = 0.3
 TRUCK_FROM_M = 0.4  # behind this line a truck's walls are around
 TRUCK_HALF_M = 1.3
+_TRUCK_LENGTH_M = 13.0
 
 
 class Radio:
@@ -58,7 +59,9 @@ class Radio:
         at_place = self._land[(i + key * 3) % _SIZE, (j + key * 5) % _SIZE]
         hop = key + channel * 37
         by_hop = self._land[(j + hop * 11) % _SIZE, (i + hop * 17) % _SIZE]
-        return self.site.place_sd_db * at_place + self.site.hop_sd_db * by_hop
+        # Two rays bring a part of their own fading with them.
+        place_sd_db = self.site.place_sd_db * (0.6 if self.site.law == "rays" else 1.0)
+        return place_sd_db * at_place + self.site.hop_sd_db * by_hop
 
 
 class Aerials:
@@ -86,19 +89,15 @@ class Aerials:
         level -= np.minimum(12 * (off / site.beam_rad) ** 2, site.back_lobe_db)
         if tag.block_db > 0:
             level -= tag.block_db * _turned_away(tag, course, dx, dy, flat)
-        level -= self._walls(x, y, self.y[a])
+        level -= self._walls(x, y)
         return level + self.radio.fading(self.seat[a], channel, x, y, tag.number)
 
-    def _walls(self, x: np.ndarray, y: np.ndarray, antenna_y: np.ndarray) -> np.ndarray:
-        """The walls of a truck at another door stand between; at the own door only its open end."""
+    def _walls(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """Loss of what stands in a truck: its walls at another door; at the own one a gain that grows with depth."""
         inside = np.clip((y - TRUCK_FROM_M) / 0.5, 0.0, 1.0)
         other = np.abs(x - self.door_x_m) > TRUCK_HALF_M + 0.3
-        return np.where(other, inside * self.radio.site.truck_wall_db, 0.0) + 0 * antenna_y
-
-
-def course_of(dx_m: float, dy_m: float) -> float:
-    """Course of a leg in rad, 0 along the wall, counted towards the truck."""
-    return float(np.arctan2(dy_m, dx_m))
+        guided = np.clip(y / _TRUCK_LENGTH_M, 0.0, 1.0) * self.radio.site.truck_guide_db
+        return inside * np.where(other, self.radio.site.truck_wall_db, -guided)
 
 
 def _turned_away(tag: Tag, course: np.ndarray | float, dx: np.ndarray, dy: np.ndarray, flat: np.ndarray) -> np.ndarray:

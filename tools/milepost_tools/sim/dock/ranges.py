@@ -24,7 +24,7 @@ RANGES: dict[str, Range] = {
     # Radio
     "level_1m_dbm": Range(-57.0, -49.0, "dBm", "site", "measured, four antennas of one room"),
     "slope_db": Range(-24.0, -18.0, "dB/decade", "site", "measured, the same"),
-    "rays_exponent": Range(0.85, 1.15, "1", "site", "assumed: one is free space both ways"),
+    "rays_exponent": Range(0.5, 0.9, "1", "site", "measured: one is free space both ways, rooms are flatter"),
     "reflection": Range(0.15, 0.65, "1", "site", "assumed: floor and wall, amplitude"),
     "antenna_sd_db": Range(0.3, 2.2, "dB", "site", "measured: antennas of one model differ by this"),
     "place_sd_db": Range(1.2, 3.0, "dB", "site", "measured: rest of 3.8 dB after tag and channel"),
@@ -37,6 +37,7 @@ RANGES: dict[str, Range] = {
     "beam_deg": Range(65.0, 110.0, "deg", "site", "trade: patch antennas at half power"),
     "back_lobe_db": Range(9.0, 20.0, "dB", "site", "measured: 14"),
     "truck_wall_db": Range(8.0, 25.0, "dB", "site", "measured: 18"),
+    "truck_guide_db": Range(0.0, 12.0, "dB", "site", "assumed: a truck's body carries waves along, at its far end"),
     "shadow_db": Range(0.0, 10.0, "dB", "tag", "assumed: a load between a standing tag and the antenna"),
     "dry_block_db": Range(0.0, 12.0, "dB", "unit", "measured: blockage of a quarter of the loads"),
     "wet_block_db": Range(15.0, 25.0, "dB", "unit", "measured: liquids and metal"),
@@ -69,6 +70,7 @@ RANGES: dict[str, Range] = {
     "pallet_truck_mps": Range(1.0, 2.2, "m/s", "carrier", "measured"),
     "forklift_mps": Range(2.0, 3.5, "m/s", "carrier", "measured"),
     "train_gap_s": Range(3.0, 7.0, "s", "train", "asked for: down to 3 s"),
+    "halt_s": Range(2.0, 40.0, "s", "load", "assumed: a load stops in the door before it goes on"),
     "staged_m": Range(2.2, 5.5, "m", "unit", "measured"),
     # System
     "clock_offset_s": Range(-0.5, 0.5, "s", "reader", "asked for: some tenths"),

@@ -11,6 +11,7 @@ import numpy as np
 
 from milepost_tools.sim.dock.motion import STEP_S, Leg, legs
 from milepost_tools.sim.dock.radio import Aerials, Radio
+from milepost_tools.sim.dock.ranges import draw
 from milepost_tools.sim.dock.site import Door, Reader, Site
 from milepost_tools.sim.dock.world import Tag
 
@@ -77,7 +78,7 @@ def _parts(
     found: list[_Part] = []
     count = len(aerials.x)
     hops = len(site.channels_hz)
-    shadow_db = float(rng.uniform(0, 10))
+    shadow_db = draw(rng, "shadow_db")
     for leg in legs(tag.way, start_s, steps):
         if np.min(np.abs(leg.x - aerials.door_x_m)) > _FAR_M or np.min(leg.y) > _FAR_M or np.max(leg.y) < -_FAR_M:
             continue

@@ -86,10 +86,10 @@ def simulate(
     site = draw_site(streams[0], profile, doors, heldout)
     start_s = EPOCH_S + seed % 3650 * _DAY_S + 6 * 3600
     end_s = start_s + hours * 3600
-    world = World()
-    day = Day(Cast(site, world, start_s, end_s, streams[1]))
+    day = Day(Cast(site, World(), start_s, end_s, streams[1]))
     day.run()
-    writer = _Writer(site, world, day.stays, start_s, end_s, streams[2], streams[3], streams[4])
+    world = day.world
+    writer = _Writer(site, world, day.stays, start_s, day.end_s, streams[2], streams[3], streams[4])
     gate_rows = writer.gates()
     reads = writer.reads()
     return Scene(
@@ -152,7 +152,7 @@ class _Writer:
                 index, arrive, gaps = faults.arrivals(t_s, self.start_s, self.end_s, self.net, self.luck)
                 self.world.count("offline_gap", gaps)
                 seats = np.array([names.setdefault(each.ant, len(names)) for each in reader.antennas])
-                seq = np.flatnonzero(keep) + 1
+                seq = self._counted(np.flatnonzero(keep) + 1)
                 phase = np.zeros(len(t_s)) if heard.phase_rad is None else heard.phase_rad[keep]
                 each = (shown, seats[heard.ant[keep]], heard.tag[keep], heard.rssi_dbm[keep], phase,
                         heard.channel[keep], seq)  # fmt: skip
@@ -161,11 +161,13 @@ class _Writer:
             np.concatenate(each) for each in zip(*columns, strict=True)
         )
         order = np.argsort(arrive, kind="stable")
+        epcs = [each.epc for each in self.world.tags]
+        tag = self._ghosts(tag, epcs)
         return Reads(
             t=np.round(t[order], 3),
             door=[door.name for door in self.site.doors],
             ant=list(names),
-            epc=[each.epc for each in self.world.tags],
+            epc=epcs,
             rssi=rssi[order],
             phase=np.round(phase[order], 4) if self.site.phase_sd_rad is not None else None,
             ch=channel[order] if self.site.channel_given else None,
@@ -188,6 +190,26 @@ class _Writer:
             self.world.count("portal_mode")
         return on
 
+    def _ghosts(self, tag: np.ndarray, epcs: list[str]) -> np.ndarray:
+        """Reads whose code arrives with flipped bits although its sum is right; their codes are added to `epcs`."""
+        if self.luck.random() > 0.3:
+            return tag
+        tag = tag.copy()
+        for n in np.flatnonzero(self.luck.random(len(tag)) < 2e-5):
+            wrong = int(epcs[tag[n]], 16) ^ int(self.luck.integers(1, 2**62)) << int(self.luck.integers(0, 32))
+            epcs.append(f"{wrong:024X}")
+            tag[n] = len(epcs) - 1
+            self.world.count("ghost")
+        return tag
+
+    def _counted(self, seq: np.ndarray) -> np.ndarray:
+        """A reader's own count, from 1; one that lost its power starts again: only among what tuning never sees."""
+        if not self.site.heldout or self.luck.random() > 0.1 or len(seq) < 2:
+            return seq
+        self.world.count("reader_restart")
+        first = int(self.luck.integers(1, len(seq)))
+        return np.where(np.arange(len(seq)) < first, seq, seq - seq[first] + 1)
+
     def _jump(self) -> tuple[float, float, float] | None:
         """A clock that is set wrong for some minutes: only among what tuning never sees."""
         if not self.site.heldout or self.luck.random() > 0.03:
@@ -202,6 +224,8 @@ def _rounded(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _truth(world: World, day: Day) -> dict[str, Any]:
+    listed = {each["trip"]: [row["unit"] for row in each["units"]] for each in day.orders}
+    within = {(each["unit"], each["session"]) for each in world.passages}
     moved = {passage["unit"] for passage in world.passages}
     strays = [epc for unit in world.units if unit.unit not in moved for epc in unit.epcs]
     return {
@@ -212,8 +236,9 @@ def _truth(world: World, day: Day) -> dict[str, Any]:
                 "trip": each.row["trip"],
                 "direction": each.row["direction"],
                 "loaded": each.loaded,
-                "listed": each.listed,
+                "listed": listed.get(each.row["trip"], []),
                 "residents": each.residents,
+                "outside": [unit for unit in each.loaded if (unit, each.row["session"]) not in within],
             }
             for each in day.sessions
         ],

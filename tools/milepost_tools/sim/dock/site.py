@@ -83,6 +83,7 @@ class Site:
     beam_rad: float
     back_lobe_db: float
     truck_wall_db: float
+    truck_guide_db: float
     phase_sd_rad: float | None
     channels_hz: tuple[float, ...]
     channel_given: bool
@@ -128,6 +129,7 @@ def draw_site(rng: np.random.Generator, profile: str, doors: int, heldout: bool)
         beam_rad=float(np.radians(draw(rng, "beam_deg"))),
         back_lobe_db=draw(rng, "back_lobe_db"),
         truck_wall_db=draw(rng, "truck_wall_db"),
+        truck_guide_db=draw(rng, "truck_guide_db"),
         phase_sd_rad=draw(rng, "phase_sd_rad") if phase else None,
         channels_hz=plan,
         channel_given=phase or rng.random() < 0.5,
