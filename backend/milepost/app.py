@@ -130,7 +130,7 @@ class Service(_WithPages):
         listen(self.settings)
         spool = self._open_spool()
         store = self._open_store()
-        broker, accounts = self._open_broker()
+        broker, self.accounts = self._open_broker()
         targets = FleetTargets(self.db)
         hub = LiveHub(targets, spool_end=spool.last_id())
         hub.load(store.latest().values())
@@ -144,11 +144,15 @@ class Service(_WithPages):
         )
         self._run(hub, Periodic("live-news", news.POLL_S, News(self.db, hub.notify).poll), self.ingest, drainer)
         foreign = Intake(self.settings, spool, self.db, lambda: self.ingest.full)
-        self._run(*database_rounds(self.db), *worker_rounds(spool, outgoing, store, lambda _name: True), foreign)
+        self._run(
+            *database_rounds(self.db),
+            *worker_rounds(self.ingest, self.db, outgoing, store, lambda _name: True),
+            foreign,
+        )
         observed = Observed(
             "serve", self.settings, self.db, store, self.threads, ingest=self.ingest, hub=hub, foreign=foreign
         )
-        self._serve(observed, ingest=self.ingest, telemetry=store, live=hub, accounts=accounts, foreign=foreign)
+        self._serve(observed, ingest=self.ingest, telemetry=store, live=hub, accounts=self.accounts, foreign=foreign)
         self.ingest.wait_ready(START_S)
 
     @property

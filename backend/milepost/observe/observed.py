@@ -9,6 +9,7 @@ from pathlib import Path
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy import text
 
 import milepost
 from milepost.clocks import repository as clocks
@@ -24,7 +25,9 @@ from milepost.settings import Settings
 from milepost.telemetry.model import TelemetryStore
 from milepost.times import now_ms
 
+EVERY_S = 2.0  # between two questions
 _SPOOL_BUSY_S = 2.0
+_READ_ONLY = text("SHOW transaction_read_only")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,6 @@ class Observed:
     feed: Feed | None = None
     leases: Leases | None = None
     foreign: Intake | None = None
-    every_s: float = 2.0
     known_revisions: frozenset[str] = field(init=False)
     head: str | None = field(init=False)
 
@@ -69,9 +71,9 @@ class Observed:
         scripts = ScriptDirectory.from_config(config)
         self.known_revisions = frozenset(each.revision for each in scripts.walk_revisions())
         self.head = scripts.get_current_head()
-        self.database = Question("database", self._ask_database, self.every_s)
-        self.telemetry = Question("telemetry store", self._ask_store, self.every_s)
-        self.spool = None if self.ingest is None else Question("spool", self._ask_spool, self.every_s)
+        self.database = Question("database", self._ask_database, EVERY_S)
+        self.telemetry = Question("telemetry store", self._ask_store, EVERY_S)
+        self.spool = None if self.ingest is None else Question("spool", self._ask_spool, EVERY_S)
 
     @property
     def questions(self) -> list[Question]:
@@ -94,7 +96,9 @@ class Observed:
             each.stop()
 
     def _ask_database(self) -> DatabaseAnswer:
-        with self.db.read() as conn:
+        with self.db.tx() as conn:  # takes SQLite's lock of writers and lets go of it: who cannot write is not ready
+            if conn.dialect.name == "postgresql" and conn.execute(_READ_ONLY).scalar_one() == "on":
+                raise OSError("the database takes no writes; is it a replica?")
             revision = MigrationContext.configure(conn).get_current_revision()
             now = now_ms()
             since = clocks.overdue_since(conn, now)
