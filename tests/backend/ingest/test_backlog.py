@@ -89,7 +89,7 @@ class Service:
             "readings": [(each.reading, each.reason) for each in judged],
             "facts": [(each.kind, each.at, each.subjects["site"], each.inputs, each.grade) for each in facts],
             "contact": contact,
-            "watermark": (coverage.received, coverage.watermark, coverage.records, coverage.dropped),
+            "watermark": (coverage.received, coverage.watermark, coverage.dropped),
         }
 
     def close(self) -> None:
@@ -114,10 +114,12 @@ class Service:
         return self
 
 
-def _outcome(folder: Path, payloads: list[bytes]) -> dict[str, Any]:
+def _outcome(folder: Path, payloads: list[bytes], in_order: list[bytes]) -> dict[str, Any]:
     made = Service(folder).found()
     try:
         made.deliver(payloads)
+        # More than 128 holes of a stream are not kept in mind: a device sends again what was not acknowledged.
+        made.deliver([each for each in in_order if wire.header(each)[3] > made.spool.watermark("truck-1", STREAM)])
         tables = made.tables()
         names = made.sites
     finally:
@@ -130,7 +132,7 @@ def _outcome(folder: Path, payloads: list[bytes]) -> dict[str, Any]:
 def _same(tmp_path: Path, legs: int, seed: int) -> None:
     fixes = a_day(legs)
     payloads = [batch(fixes[start : start + 60], start + 1) for start in range(0, len(fixes), 60)]
-    in_order = _outcome(tmp_path / "in-order", payloads)
+    in_order = _outcome(tmp_path / "in-order", payloads, payloads)
     assert [kind for kind, *_ in in_order["facts"]].count("vehicle.entered") == legs - 1
     assert any(reason for _, reason in in_order["readings"])
     rng = random.Random(seed)
@@ -141,7 +143,7 @@ def _same(tmp_path: Path, legs: int, seed: int) -> None:
         "shuffled": rng.sample(doubled, len(doubled)),
     }
     for name, disordered in disorders.items():
-        out = _outcome(tmp_path / name, disordered)
+        out = _outcome(tmp_path / name, disordered, payloads)
         for table, rows in in_order.items():
             assert out[table] == rows, f"{table} after {name}"
 
