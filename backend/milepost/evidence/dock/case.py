@@ -60,8 +60,9 @@ class Case:
 
 
 CLOSE_NAMES = (
-    "best_first", "best_late", "belief", "back_after", "back_before", "second", "moments", "moments_after", "rival_best",
-    "rival_later", "since", "listed", "listed_elsewhere", "known", "list_done", "list_size", "heard_share",
+    "best_first", "best_late", "belief", "back_after", "back_before", "second", "moments",
+    "moments_after", "rival_best", "rival_later", "since", "listed", "listed_elsewhere", "known", "list_done",
+    "list_size", "heard_share",
     "near_end", "far_end", "loud_end", "near_antennas", "far_antennas", "last_minute", "elsewhere_later", "loading",
     "look_rise", "look_rival", "look_far_louder", "look_far_later", "look_turn", "look_fall", "look_near_after",
     "look_far_after", "look_loudest", "look_rise_over", "look_enter", "look_leave", "look_gates", "look_resident",

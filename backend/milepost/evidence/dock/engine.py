@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from milepost.evidence.dock import empty
 from milepost.evidence.dock.case import APART_S, Around, Case, Seen, close_vector
 from milepost.evidence.dock.files import Edge, Read
 from milepost.evidence.dock.look import Look, Place
@@ -26,7 +27,8 @@ CLOSE_S = 2.0  # the close waits until the last passage could be looked at
 UNBOUND_S = 1_800.0  # how long a passage waits for a session to open
 MEMORY_S = 600.0
 FAINT = 0.01
-_OPEN, _FIRST, _LATE, _CLOSE = range(4)
+ALONG_S = 2.5  # a strange tag this near to a unit's passage rides on it
+_OPEN, _FIRST, _EMPTY, _LATE, _CLOSE = range(5)
 
 Trace = Callable[[str, float, Case, Session | None, Id, int, list[float], Moment], None]
 
@@ -42,6 +44,9 @@ class _Door:
     recent: deque[Moment] = field(default_factory=deque)
     seen: dict[int, int] = field(default_factory=dict)
     loose: dict[int, Case] = field(default_factory=dict)  # outside every session
+    lengths: empty.Lengths = field(default_factory=empty.Lengths)
+    freed_s: float = float("-inf")
+    freed: dict[int, float] = field(default_factory=dict)
 
     def remember(self, moment: Moment) -> None:
         """Keep a moment for ten minutes."""
@@ -120,6 +125,7 @@ class Correlator:
         """Judge everything due up to an instant; lines before it that come later no longer change it."""
         for door in self._doors.values():
             door.log.settle()
+        for door in self._doors.values():
             self._find(door, until_s)
         while self._queue and self._queue[0][0] <= until_s:
             at_s, rank, (word, number, text), subject, bin_ = heapq.heappop(self._queue)
@@ -130,6 +136,8 @@ class Correlator:
                 self._closed(self.roster.sessions[subject], at_s)
             elif rank == _FIRST:
                 self._first(door, subject, bin_, at_s)
+            elif rank == _EMPTY:
+                self._freed(door, door.freed.pop(bin_), at_s)
             else:
                 self._late(door, subject, bin_, at_s)
         return self._spoken()
@@ -170,13 +178,20 @@ class Correlator:
         return said
 
     def _find(self, door: _Door, until_s: float) -> None:
-        """Queue the moments of a door that are ready at until_s."""
+        """Queue the moments of a door that are ready at until_s, and what came through its gates."""
+        for side in (0, 1):
+            for end_s in empty.ends(door.log.blocked[side], door.freed_s, until_s - empty.AFTER_S):
+                key = round(end_s * 1000) * 2 + side
+                door.freed[key] = end_s
+                self._push(end_s + empty.AFTER_S, _EMPTY, door.id, 0, key)
+        door.freed_s = max(door.freed_s, until_s - empty.AFTER_S)
         last = int(until_s // BIN_S) - AHEAD
         if door.next_bin is None:
             door.next_bin = int(door.log.bin_at.min()) if len(door.log.bin_at) else None
         if door.next_bin is None or last <= door.next_bin:
             return
-        for moment in moments(door.log, door.next_bin, last):
+        rivals = [each.log for each in self._doors.values() if each is not door]
+        for moment in moments(door.log, rivals, door.next_bin, last):
             self._due[door.id, moment.subject, moment.bin] = (moment, None)
             self._push(moment.ready_s, _FIRST, door.id, moment.subject, moment.bin)
         door.next_bin = last
@@ -214,7 +229,7 @@ class Correlator:
         if self._trace is not None:
             self._trace("first", at_s, case, session, door.id, direction, with_, moment)
             self._trace("first", at_s, case, session, door.id, -direction, against, moment)
-        if case.seen and seen.first < FAINT and seen.back < FAINT and self._trace is None:
+        if case.seen and seen.first < FAINT and seen.back < FAINT:
             return
         case.seen.append(seen)
         self._due[door.id, subject, bin_] = (moment, session)
@@ -236,6 +251,28 @@ class Correlator:
             if seen.moment is moment:
                 seen.late, seen.back, seen.vector = self.scorer.late(with_), self.scorer.late(against), with_
                 self.speaker.late(case, session, door.id, seen, at_s)
+
+    def _freed(self, door: _Door, end_s: float, at_s: float) -> None:
+        """Something left a gate: was it through, and did a tag go with it?"""
+        session = self.roster.session_at(door.id, end_s)
+        if session is None:
+            return
+        near, far = (0, 1) if session.direction == OUT else (1, 0)
+        passage = empty.through(door.log.blocked[near], door.log.blocked[far], end_s)
+        if passage is None:
+            return
+        cases = self._cases.get(session.session, {}).values()
+        around = (passage.begin_s - 2.5, passage.end_s + 2.0)
+        chance = max(
+            (one.first for each in cases for one in each.seen if around[0] <= one.at_s <= around[1]), default=0.0
+        )
+        if chance >= 0.5:
+            door.lengths.add(passage)
+            return
+        listed = self.roster.listed.get(session.trip, []) if session.trip is not None else []
+        counted = sum(each.word in CROSSED and self.roster.is_listed(each.subject, session.trip) for each in cases)
+        if chance < 0.05 and counted < len(listed) and door.lengths.as_long(passage):
+            self.speaker.unidentified(session, passage, at_s)
 
     def _case(self, door: _Door, session: Session | None, subject: int) -> Case:
         cases = door.loose if session is None else self._cases.setdefault(session.session, {})
@@ -267,10 +304,17 @@ class Correlator:
         done = sum(beliefs.get(subject, 0.0) for subject in listed) / max(1, len(listed))
         near = 0 if session.direction == OUT else 1
         verdict = Verdict(session.session, session.trip)
-        for subject, case in sorted(cases.items()):
-            if not case.seen:
+        carried: list[float] = []
+        for subject, case in sorted(cases.items()):  # units first, strange tags behind them
+            best = case.best()
+            if best is None:
                 continue
             unit = self.roster.unit(subject)
+            if unit is not None and case.belief() > 0.5:
+                carried.append(best.at_s)
+            rides = len(case.seen) > 2 or any(abs(best.at_s - each) < ALONG_S for each in carried)
+            if unit is None and rides and self._trace is None:
+                continue
             around = Around(
                 rivals=self._rivals(session, subject),
                 listed=self.roster.is_listed(subject, session.trip),
@@ -285,8 +329,6 @@ class Correlator:
             others = [self._doors[each].log for each in self._heard_at[subject] if each != door.id]
             vector = close_vector(case, door.log, others, at_s, around)
             if self._trace is not None:
-                best = case.best()
-                assert best is not None
                 self._trace("close", at_s, case, session, door.id, session.direction, vector, best.moment)
             self.speaker.close(case, session, door.id, self.scorer.close(vector), at_s)
             self._sum_up(verdict, case, around.listed)

@@ -5,8 +5,10 @@ seconds, never against a fixed number of dBm: sites, readers and goods differ by
 decides: docs/correlate.md). Direction is a mirror: for a way out of the truck, near and far sides change places.
 """
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isnan
 
 import numpy as np
 
@@ -67,7 +69,7 @@ def _mean(levels: np.ndarray) -> float:
 
 
 def _clip(value: float, most: float) -> float:
-    return value if value != value else max(-most, min(most, value))  # NaN stays
+    return value if isnan(value) else max(-most, min(most, value))
 
 
 class Look:
@@ -79,7 +81,7 @@ class Look:
         self._others(door, moment)
         self._rivals(rivals, moment, at_s)
         self.gates = [believable(rows, at_s) for rows in door.blocked]
-        since = moment.at_s - 900.0
+        since = moment.at_s - 600.0
         self.gates_alive = [bool(len(rows) and (rows[:, 0] > since).any()) for rows in self.gates]
         self.resident = door.share_heard(moment.subject, moment.bin - _TEN_MIN_BINS, moment.bin - _GAP_BINS)
 
@@ -96,7 +98,7 @@ class Look:
         before = t < -3.0
         self.before = before
         self.top_before = _top(level[before])
-        self.bins_before = len(np.unique(np.floor(t[before] / BIN_S))) / 18.0
+        self.bins_before = len(set(np.floor(t[before] / BIN_S).tolist())) / 18.0
         self.spread = self._spread(wide)
         self.spread_before = self._spread(before)
         after = t > 1.2
@@ -106,14 +108,17 @@ class Look:
         self.silence = until - (float(t[-1]) if len(t) else until)
 
     def _spread(self, which: np.ndarray) -> float:
-        total, weight = 0.0, 0
-        antenna, level = self.antenna[which], self.level[which]
-        for each in set(antenna.tolist()):
-            values = level[antenna == each]
-            if len(values) >= 2:
-                total += float(values.std()) * len(values)
-                weight += len(values)
-        return total / weight if weight else _NAN
+        level = self.level[which]
+        if len(level) < 2:
+            return _NAN
+        antenna = self.antenna[which] + 1  # the unnamed one is -1
+        count = np.bincount(antenna)
+        mean = np.bincount(antenna, level) / np.maximum(count, 1)
+        square = np.bincount(antenna, (level - mean[antenna]) ** 2)
+        several = count >= 2
+        if not several.any():
+            return _NAN
+        return float(np.sqrt(square[several].sum() / count[several].sum()))
 
     def _others(self, door: DoorLog, moment: Moment) -> None:
         centre = moment.at_s
@@ -172,8 +177,8 @@ class Look:
         around = t > -4.0
         near_wide, far_wide = _top(level[is_near & self.wide]), _top(level[is_far & self.wide])
         early, late = (t >= -3.0) & (t <= 0.0), t > 0.0
-        n_ne, n_nl = int((is_near & early).sum()), int((is_near & late).sum())
-        n_fe, n_fl = int((is_far & early).sum()), int((is_far & late).sum())
+        n_ne, n_nl = np.count_nonzero(is_near & early), np.count_nonzero(is_near & late)
+        n_fe, n_fl = np.count_nonzero(is_far & early), np.count_nonzero(is_far & late)
         l_ne, l_nl = _mean(level[is_near & early]), _mean(level[is_near & late])
         l_fe, l_fl = _mean(level[is_far & early]), _mean(level[is_far & late])
         sides = self.side[around]
@@ -182,7 +187,7 @@ class Look:
         after = t > 1.2
         place = self.place
         peaks = place.peaks_cdb
-        among = float(np.searchsorted(peaks, self.top * 100.0)) / len(peaks) if len(peaks) >= 5 else _NAN
+        among = bisect_left(peaks, self.top * 100.0) / len(peaks) if len(peaks) >= 5 else _NAN
         return [
             float(np.log1p(self.count)),
             self.count / max(1, self.door_reads),
@@ -192,8 +197,8 @@ class Look:
             _clip(self._centre(is_far & around) - self._centre(is_near & around), 5.0),
             float(np.log((n_fl + 0.5) * (n_ne + 0.5) / ((n_nl + 0.5) * (n_fe + 0.5)))),
             (l_fl - l_nl) - (l_fe - l_ne),
-            float((sided[-5:] == far).mean()) if len(sided) else _NAN,
-            float((sided[:5] == near).mean()) if len(sided) else _NAN,
+            np.count_nonzero(sided[-5:] == far) / min(5, len(sided)) if len(sided) else _NAN,
+            np.count_nonzero(sided[:5] == near) / min(5, len(sided)) if len(sided) else _NAN,
             l_nl - l_ne,
             l_fl - l_fe,
             _clip(self.top_after - self.top, 30.0),
@@ -214,7 +219,7 @@ class Look:
             float(sum(self.gates_alive)),
             self.spread,
             self.spread_before,
-            float(len(np.unique(self.antenna[self.wide]))),
+            float(len(set(self.antenna[self.wide].tolist()))),
             float(place.antennas[near]),
             float(place.antennas[far]),
             float(np.log1p(self.door_reads)),
@@ -263,5 +268,3 @@ class Look:
 def named(vector: Sequence[float]) -> Mapping[str, float]:
     """The measures of a vector by name."""
     return dict(zip(NAMES, vector, strict=True))
-
-

@@ -25,7 +25,7 @@ def epc_key(epc: Id) -> Id:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A vehicle stands at a door for a trip, in [from_s, to_s); to_s None: still open. roles: antenna → INNER, OUTER."""
+    """A vehicle stands at a door for a trip, in [from_s, to_s); to_s None: still open. roles: antenna and its side."""
 
     session: Id
     door: Id

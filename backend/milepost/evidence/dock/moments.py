@@ -1,8 +1,9 @@
 """Moments at which a tag may have crossed: where it was loudest for some seconds, and louder than it had been.
 
-A moment depends only on the 12 s before and the 1.5 s behind it, so that it is the same live and in a file.
+A moment depends only on the time before it and the 1.5 s behind, so that it is the same live and in a file.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,10 @@ from milepost.evidence.dock.store import BIN_S, DoorLog
 BEHIND, AHEAD = 4, 3  # bins in which no louder one may stand
 AWAY_FROM, AWAY_TO = 24, 6  # bins before the moment that tell how loud the tag stood
 RISE_CDB = 300
+OUTSHONE_CDB = 1_200  # so much louder at another door in the same seconds, it did not cross here
+NEAR_BINS = 2
+QUIET_BINS = 1_200  # 10 min: gates that said nothing for so long may be dead
+BEAM_BEFORE_S, BEAM_AFTER_S = 4.0, 1.75
 FEW = 4  # heard in so few of the bins before, it came from nowhere
 READY_S = (1 + AHEAD) * BIN_S  # after the begin of its bin a moment is known
 
@@ -35,8 +40,12 @@ class Moment:
         return self.bin * BIN_S + READY_S
 
 
-def moments(log: DoorLog, first_bin: int, last_bin: int) -> list[Moment]:
-    """All moments of a door with first_bin ≤ bin < last_bin, by subject and time."""
+def moments(log: DoorLog, rivals: Sequence[DoorLog], first_bin: int, last_bin: int) -> list[Moment]:
+    """All moments of a door with first_bin ≤ bin < last_bin that are worth a look, by subject and time.
+
+    rivals: the other doors; where one hears the subject far louder at that time, it is no moment here. Where the light
+    gates live, something must have been in their beams.
+    """
     subject, at, level = log.bin_subject, log.bin_at, log.bin_level
     size = len(at)
     if not size:
@@ -60,4 +69,34 @@ def moments(log: DoorLog, first_bin: int, last_bin: int) -> list[Moment]:
     # level · count - sum ≥ rise · count, in integers.
     rises = level[where] * count - (sums[np.maximum(high, low)] - sums[low]) >= RISE_CDB * count
     chosen = where[rises | (count <= FEW)]
+    chosen = chosen[_in_beam(log, at[chosen])]
+    for rival in rivals:
+        chosen = chosen[~_outshone(rival, subject[chosen], at[chosen], level[chosen])]
     return [Moment(int(at[n]), int(subject[n]), int(level[n])) for n in chosen]
+
+
+def _in_beam(log: DoorLog, at: np.ndarray) -> np.ndarray:
+    """Where an edge of a gate is near, or the gates are silent so long that they may be dead or missing."""
+    edges = np.array([edge[0] for edge in log.edges])
+    if not len(edges):
+        return np.ones(len(at), bool)
+    centre = (at + 0.5) * BIN_S
+    here = np.searchsorted(edges, centre + BEAM_AFTER_S, side="right")
+    near = here - np.searchsorted(edges, centre - BEAM_BEFORE_S) > 0
+    alive = here - np.searchsorted(edges, centre - QUIET_BINS * BIN_S) > 0
+    return near | ~alive
+
+
+def _outshone(rival: DoorLog, subject: np.ndarray, at: np.ndarray, level: np.ndarray) -> np.ndarray:
+    """Where another door heard the subject louder by OUTSHONE_CDB within a second."""
+    found = np.zeros(len(at), bool)
+    if not len(rival.bin_at) or not len(at):
+        return found
+    width = int(max(rival.bin_at.max(), at.max())) + NEAR_BINS + 2
+    key = rival.bin_subject * width + rival.bin_at
+    for step in range(-NEAR_BINS, NEAR_BINS + 1):
+        wanted = subject * width + at + step
+        place = np.searchsorted(key, wanted)
+        place[place == len(key)] = 0
+        found |= (key[place] == wanted) & (rival.bin_level[place] >= level + OUTSHONE_CDB)
+    return found

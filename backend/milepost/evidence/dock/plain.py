@@ -6,6 +6,7 @@ by hand, so that no reason can come to mean its opposite.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isnan
 
 from milepost.evidence.dock.look import INDEX
 
@@ -49,7 +50,7 @@ def terms(vector: Sequence[float]) -> list[float]:
     found = []
     for reason in REASONS:
         value = vector[INDEX[reason.measure]]
-        if value != value:
+        if isnan(value):
             found.append(reason.missing)
         else:
             found.append((max(reason.low, min(reason.high, value)) - reason.middle) * reason.weight)
@@ -68,8 +69,6 @@ def reasons(vector: Sequence[float], most: int = 4) -> tuple[str, ...]:
     told = []
     for n in order[:most]:
         value = vector[INDEX[REASONS[n].measure]]
-        if value == value and said[n]:
+        if not isnan(value) and said[n]:
             told.append(("for: " if said[n] > 0 else "against: ") + REASONS[n].words.format(value))
     return tuple(told)
-
-

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from milepost.evidence.dock import plain
 from milepost.evidence.dock.case import Case, Seen
+from milepost.evidence.dock.empty import Through
 from milepost.evidence.dock.model import LOADED, OUT, PASSED_BACK, REVIEW, STRAY, UNLOADED, Decision, Session
 from milepost.evidence.dock.roster import Roster
 
@@ -100,6 +101,17 @@ class Speaker:
                 self._say(case, session, door, REVIEW, chance, at_s, best)
         else:
             self._not_across(case, session, door, chance, at_s, best)
+
+    def unidentified(self, session: Session, passage: Through, at_s: float) -> None:
+        """Something as long as a load went through the gates and no tag was read with it."""
+        why = (
+            f"gates interrupted for {passage.long_s:.1f} s in the session's direction, no tag went along: scan by hand"
+        )
+        self.out.append(
+            Decision(
+                None, (), session.door, session.session, session.trip, REVIEW, at_s, 0.9, False, (why,), passage.end_s
+            )
+        )
 
     def _not_across(
         self, case: Case, session: Session, door: int | str, chance: float, at_s: float, best: Seen

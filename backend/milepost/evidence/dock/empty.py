@@ -1,0 +1,70 @@
+"""Something went through the light gates and no tag went with it: a dead tag, or none. Pure.
+
+An empty forklift breaks the beams too; a load with its forklift breaks them longer. So a passage asks for a manual scan
+only when it took as long as those whose tags were read at this door.
+"""
+
+from collections import deque
+from dataclasses import dataclass
+
+import numpy as np
+
+AFTER_S = 2.5  # after the far gate was freed, when every tag of the passage has had its first look
+_CHATTER_S = 0.4
+_APART_S = 8.0
+_LEAST_KNOWN = 4
+_AS_LONG = 0.75
+
+
+@dataclass(frozen=True, slots=True)
+class Through:
+    """What crossed both gates. begin_s: near gate interrupted; end_s: far gate freed; long_s: near gate's time."""
+
+    begin_s: float
+    end_s: float
+    long_s: float
+
+
+def ends(rows: np.ndarray, from_s: float, to_s: float) -> list[float]:
+    """When a gate was freed for longer than a chatter, in [from_s, to_s); rows as DoorLog.blocked keeps them."""
+    joined = _joined(rows)
+    return [end for _, end in joined if from_s <= end < to_s]
+
+
+def through(near: np.ndarray, far: np.ndarray, end_s: float) -> Through | None:
+    """What left the far gate at end_s after it had come through the near one, or None."""
+    last = [row for row in _joined(far) if row[1] == end_s]
+    if not last:
+        return None
+    begin = last[0][0]
+    before = [row for row in _joined(near) if row[0] < begin and row[1] < end_s and begin - row[0] < _APART_S]
+    if not before:
+        return None
+    return Through(before[-1][0], end_s, before[-1][1] - before[-1][0])
+
+
+class Lengths:
+    """How long passages with tags took at one door."""
+
+    def __init__(self) -> None:
+        self._known: deque[float] = deque(maxlen=25)
+
+    def add(self, passage: Through) -> None:
+        """Learn from one that was explained."""
+        self._known.append(passage.long_s)
+
+    def as_long(self, passage: Through) -> bool:
+        """True when it took as long as those; False while too few are known."""
+        if len(self._known) < _LEAST_KNOWN:
+            return False
+        return passage.long_s >= _AS_LONG * sorted(self._known)[len(self._known) // 2]
+
+
+def _joined(rows: np.ndarray) -> list[tuple[float, float]]:
+    found: list[tuple[float, float]] = []
+    for begin, end in rows.tolist():
+        if found and begin - found[-1][1] < _CHATTER_S:
+            found[-1] = (found[-1][0], end)
+        else:
+            found.append((begin, end))
+    return found

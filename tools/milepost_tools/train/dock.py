@@ -1,0 +1,119 @@
+"""Trains the trees of the dock-door decision on simulated days of even seeds (`milepost train dock`).
+
+Three sets: the first look, the late look, and the close. The close learns from what the first two say, so it is trained
+on days that they have not seen; every set is calibrated on days of its own.
+"""
+
+from collections.abc import Iterable
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from milepost.evidence.dock.case import CLOSE_NAMES, Case
+from milepost.evidence.dock.engine import Correlator
+from milepost.evidence.dock.look import NAMES
+from milepost.evidence.dock.model import Id, Session
+from milepost.evidence.dock.moments import Moment
+from milepost.evidence.dock.scoring import Scorer
+from milepost_tools.bench.dock_score import Truth, inputs
+from milepost_tools.sim.dock import simulate
+from milepost_tools.train import boost
+
+Rows = tuple[np.ndarray, np.ndarray, np.ndarray]
+_KEPT_SHARE = 0.25  # of the rows that nobody would doubt; they weigh as much more
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """One simulated day to learn from."""
+
+    seed: int
+    profile: str
+    doors: int = 3
+    hours: float = 1.0
+
+
+def rows_of(model: dict[str, Any] | None, day: Day) -> dict[str, Rows]:
+    """Vectors, outcomes and weights of one day by kind of look. model: judges meanwhile, None: the plain one."""
+    scene = simulate(day.seed, day.profile, doors=day.doors, hours=day.hours)
+    truth, given = Truth(scene), inputs(scene)
+    luck = np.random.default_rng(day.seed)
+    kept: dict[str, list[tuple[list[float], bool, float]]] = {"first": [], "late": [], "close": []}
+    correlator: Correlator
+
+    def note(
+        kind: str, at_s: float, case: Case, session: Session | None, door: Id, direction: int, vector: list[float],
+        moment: Moment,
+    ) -> None:  # fmt: skip
+        unit = correlator.roster.unit(case.subject)
+        name = truth.unit_of(correlator.roster.epcs(case.subject)[0]) if unit is None else unit.unit
+        if kind == "close":
+            assert session is not None
+            kept[kind].append((vector, name in truth.across[session.session], 1.0))
+            return
+        yes = truth.crossed(name, door, direction, moment.at_s)
+        if yes or luck.random() < _KEPT_SHARE:
+            kept[kind].append((vector, yes, 1.0 if yes else 1 / _KEPT_SHARE))
+
+    correlator = Correlator(given.sessions, given.orders, scorer=Scorer(model), trace=note)
+    correlator.feed(given.reads, given.edges)
+    correlator.finish()
+    return {kind: _columns(rows, len(CLOSE_NAMES if kind == "close" else NAMES)) for kind, rows in kept.items()}
+
+
+def _columns(rows: list[tuple[list[float], bool, float]], width: int) -> Rows:
+    return (
+        np.array([row[0] for row in rows], np.float32).reshape(-1, width),
+        np.array([row[1] for row in rows], np.float64),
+        np.array([row[2] for row in rows], np.float64),
+    )
+
+
+def days(seed: int, count: int) -> list[Day]:
+    """Days to learn from, even seeds only, weak and recommended hardware in turn. seed: of the first, even."""
+    profiles = ("recommended", "weak", "mixed", "weak")
+    return [Day(seed + 2 * n, profiles[n % 4]) for n in range(count)]
+
+
+def together(parts: Iterable[Rows]) -> Rows:
+    """Rows of several days."""
+    x, y, w = zip(*parts, strict=True)
+    return np.concatenate(x), np.concatenate(y), np.concatenate(w)
+
+
+def train(seed: int, count: int, pool: Executor, version: str) -> dict[str, Any]:
+    """The model as its file holds it. count: days for the looks, as many again for the close."""
+    looks, closes = days(seed, count), days(seed + 2 * count, count)
+    found = list(pool.map(partial(rows_of, None), looks))
+    model: dict[str, Any] = {"look_names": list(NAMES), "close_names": list(CLOSE_NAMES), "version": version}
+    for kind in ("first", "late"):
+        model[kind] = _fit([each[kind] for each in found], boost.Recipe(trees=140, depth=5))
+    model["close"] = None
+    found = list(pool.map(partial(rows_of, model), closes))
+    for kind in ("first", "late"):  # calibrated on days that the trees have not seen
+        x, y, w = together(each[kind] for each in found)
+        model[kind]["calibration"] = boost.calibration(boost.scores(model[kind], x), y, w)
+    model["close"] = fit_close([each["close"] for each in found])
+    return model
+
+
+def fit_close(parts: list[Rows]) -> dict[str, Any]:
+    """Trees for the close, calibrated by leaving days out."""
+    recipe = boost.Recipe(trees=120, depth=4, rate=0.1)
+    totals, yes = [], []
+    for n in range(3):
+        fitted = boost.fit(*together(part for m, part in enumerate(parts) if m % 3 != n), recipe)
+        x, y, _ = together(part for m, part in enumerate(parts) if m % 3 == n)
+        totals.append(boost.scores(fitted, x))
+        yes.append(y)
+    trees = boost.fit(*together(parts), recipe)
+    outcome = np.concatenate(yes)
+    trees["calibration"] = boost.calibration(np.concatenate(totals), outcome, np.ones(len(outcome)))
+    return trees
+
+
+def _fit(parts: list[Rows], recipe: boost.Recipe) -> dict[str, Any]:
+    return boost.fit(*together(parts), recipe)

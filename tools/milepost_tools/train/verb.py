@@ -1,0 +1,43 @@
+"""`milepost train`: make anew what ships trained."""
+
+import hashlib
+import json
+import time
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import click
+
+
+@click.group()
+def train() -> None:
+    """Train what ships trained, on our own simulator."""
+
+
+@train.command()
+@click.option("--seed", type=click.IntRange(0), default=1000, show_default=True, help="The first day's; even.")
+@click.option("--days", type=click.IntRange(4), default=24, show_default=True, help="For the looks; as many to close.")
+@click.option("--jobs", type=click.IntRange(1), default=2, show_default=True, help="Processes that play days.")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="The model's file.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of the summary.")
+def dock(seed: int, days: int, jobs: int, out: Path, as_json: bool) -> None:
+    """Train the dock-door decision; the same seed and days give the same file.
+
+    Example: milepost train dock --seed 1000 --days 24 --out backend/milepost/evidence/dock/dock-model.json
+    """
+    if seed % 2:
+        raise click.UsageError(f"seed {seed} is odd; odd seeds are kept for judging")
+    from milepost_tools.train.dock import train as run  # noqa: PLC0415  (keeps `milepost --help` quick)
+
+    started = time.monotonic()
+    with ProcessPoolExecutor(jobs) as pool:
+        model = run(seed, days, pool, f"trees/{seed}/{days}")
+    text = json.dumps(model, separators=(",", ":")) + "\n"
+    out.write_text(text, encoding="utf-8")
+    told = {
+        "out": str(out),
+        "bytes": len(text),
+        "sha256": hashlib.sha256(text.encode()).hexdigest(),
+        "seconds": round(time.monotonic() - started, 1),
+    }
+    click.echo(json.dumps(told) if as_json else f"{out}: {len(text)} bytes in {told['seconds']} s")
