@@ -26,6 +26,7 @@ from milepost.telemetry.model import TelemetryStore
 from milepost.times import now_ms
 
 EVERY_S = 2.0  # between two questions
+HANGS_S = 8.0  # longer than any busy database takes
 _SPOOL_BUSY_S = 2.0
 _READ_ONLY = text("SHOW transaction_read_only")
 
@@ -71,9 +72,9 @@ class Observed:
         scripts = ScriptDirectory.from_config(config)
         self.known_revisions = frozenset(each.revision for each in scripts.walk_revisions())
         self.head = scripts.get_current_head()
-        self.database = Question("database", self._ask_database, EVERY_S)
-        self.telemetry = Question("telemetry store", self._ask_store, EVERY_S)
-        self.spool = None if self.ingest is None else Question("spool", self._ask_spool, EVERY_S)
+        self.database = Question("database", self._ask_database, EVERY_S, HANGS_S)
+        self.telemetry = Question("telemetry store", self._ask_store, EVERY_S, HANGS_S)
+        self.spool = None if self.ingest is None else Question("spool", self._ask_spool, EVERY_S, HANGS_S)
 
     @property
     def questions(self) -> list[Question]:

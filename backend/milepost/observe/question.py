@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 _log = logging.getLogger(__name__)
-_HANGS_S = 8.0  # no answer is an answer: longer than any busy database takes, shorter than a probe's patience
 _NOT_YET = "not asked yet"
 Answer = TypeVar("Answer")
 
@@ -15,8 +14,8 @@ Answer = TypeVar("Answer")
 class Question(Generic[Answer]):
     """One question, put every few seconds in a thread of its own; the last answer stays until the next."""
 
-    def __init__(self, name: str, ask: Callable[[], Answer], every_s: float = 2.0, hangs_s: float = _HANGS_S) -> None:
-        """`ask` raises when the answer is bad; `hangs_s`: how long it may take."""
+    def __init__(self, name: str, ask: Callable[[], Answer], every_s: float, hangs_s: float) -> None:
+        """`ask` raises when the answer is bad; `hangs_s`: after so long no answer is a bad one."""
         self.name = name
         self.answer: Answer | None = None
         self._ask = ask

@@ -66,7 +66,9 @@ def test_how_long_it_took_is_known_from_the_arrival_to_the_acknowledgement(drive
     groups = found["milepost_ingest_group_messages_count", ()]
     assert 1 <= groups <= 14
     assert found["milepost_ingest_group_messages_sum", ()] == 14
-    assert found["milepost_ingest_synced_seconds_count", ()] == groups == found["milepost_ingest_acked_seconds_count", ()]
+    assert (
+        found["milepost_ingest_synced_seconds_count", ()] == groups == found["milepost_ingest_acked_seconds_count", ()]
+    )
     assert 0 < found["milepost_ingest_synced_seconds_sum", ()] <= found["milepost_ingest_acked_seconds_sum", ()]
     assert found["milepost_telemetry_write_seconds_count", ()] >= 1
     assert found["milepost_sink_handover_seconds_count", ("evidence",)] >= 1
