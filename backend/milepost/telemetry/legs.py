@@ -1,14 +1,14 @@
 """Where a vehicle drove and where it stood: the one rule for the live lane, the history and the benches.
 
-Pure: fixes in order of time in, legs out, with a state of a few hundred bytes between two calls. Of each slot of
-10 s only the first fix counts: the rule costs the same at 1 Hz, and a day read from the store gives the same legs as
-the same day fix by fix. Trips, stops and unseen stretches follow each other without a hole; the way of a trip is the
-sum of its steps.
+Pure: fixes in order of time in, legs out, with a state of a few hundred bytes between two calls. Of each slot of 10 s
+only the first fix counts, beside those where the vehicle comes to rest, moves off or falls silent: the rule costs the
+same at 1 Hz, and a day read from the store gives the same legs as the same day fix by fix. Trips, stops and unseen
+stretches follow each other without a hole; the way of a trip is the sum of its steps.
 
-- A stand is a minute or more within 75 m of one place, slower than 1.5 m/s; two fixes elsewhere end it, one does not.
-- Stands within a yard (150 m, with little way between) are one stop: moving to the door is no trip.
-- Three minutes of standing are a stop, unless the vehicle crept before and after (a jam) and stood less than seven.
-- Over a silence with less than a walk's progress it stood (F05 b); with more, the trip goes on and has a gap (F05 c);
+- A stand is a minute or more within 75 m of one place, slower than 1 m/s; two fixes elsewhere end it, one does not.
+- Stands within a yard (250 m, with little way between) are one stop: moving to the door is no trip.
+- Three minutes of standing are a stop, unless the vehicle stood less than seven and crept before or after: a jam.
+- Over a silence with less than a crawl's progress it stood (F05 b); with more, the trip goes on and has a gap (F05 c);
   after an hour of that the trip is over at its last fix (F05 a).
 """
 
@@ -30,14 +30,17 @@ class Rule:
     slot_ms: int = 10_000
     least_ms: int = 180_000  # shorter is traffic
     stand_ms: int = 60_000
+    step_m: float = 20.0  # shorter steps are noise until they add up
     radius_m: float = 75.0  # a parked receiver under a roof wanders by 30 m and jumps farther
     blind_radius_m: float = 45.0  # where fixes say no speed, or approach and departure would count as standing
-    standing_mps: float = 1.5  # slower than a walk, the same measure as on the board
-    yard_m: float = 150.0
-    yard_way_m: float = 600.0
+    standing_mps: float = 1.0  # a jam rolls slower than a walk
+    depart_mps: float = 5.0  # so fast it came from where it stood to the first fix elsewhere
+    quiet_ms: int = 60_000  # over a longer silence, two fixes at one place say that it stood there
+    yard_m: float = 250.0
+    yard_way_m: float = 800.0
     yard_ms: int = 600_000
     jam_ms: int = 420_000
-    jam_mps: float = 3.0
+    jam_mps: float = 3.5
     jam_window_ms: int = 150_000
     rest_mps: float = 1.1  # 200 m in 3 minutes: slower progress over a silence is none
     unseen_ms: int = 3_600_000
@@ -84,7 +87,8 @@ class _Stay:
     lat: float  # of its longest stand
     lon: float
     longest_ms: int
-    crept: bool  # before it
+    before_mps: float  # while moving; 99 where too little of it was seen
+    home: tuple[float, float]  # of its first stand: it does not wander off
     inner_m: float = 0.0
     since_m: float = 0.0
     since_gaps: int = 0
@@ -98,7 +102,8 @@ class State:
     """What the rule remembers of a vehicle between two fixes."""
 
     slot: int = -1
-    last: Fix | None = None
+    before: Fix | None = None  # the last fix, which counts if a silence follows
+    last: Fix | None = None  # that counted
     begin: tuple[int, float, float] | None = None  # of the open trip
     way_m: float = 0.0  # of it, up to the stay
     gaps: int = 0
@@ -122,10 +127,13 @@ class State:
     def from_json(value: dict[str, Any]) -> "State":
         """The reverse of as_json."""
         given = dict(value)
-        for name in ("last", "begin", "vertex", "out"):
+        for name in ("before", "last", "begin", "vertex", "out"):
             given[name] = None if given[name] is None else tuple(given[name])
         given["stand"] = None if given["stand"] is None else _Stand(**given["stand"])
         given["stay"] = None if given["stay"] is None else _Stay(**given["stay"])
+        if given["stay"]:
+            lat, lon = given["stay"].home
+            given["stay"].home = (lat, lon)
         given["recent"] = [tuple(step) for step in given["recent"]]
         return State(**given)
 
@@ -134,13 +142,19 @@ def run(state: State, fixes: Iterable[Fix], rule: Rule = TRUCK) -> tuple[State, 
     """Feed good fixes in order of time, all later than those before; returns the state behind them and the legs that
     are over by them, in order."""
     machine = _Machine(state.copy(), rule)
-    slot, slot_ms = state.slot, rule.slot_ms
+    slot, before = state.slot, state.before
+    slot_ms, quiet_ms, standing_mps = rule.slot_ms, rule.quiet_ms, rule.standing_mps
+    slow = before is not None and (before[3] is None or before[3] < standing_mps)
     for fix in fixes:
+        was, slow = slow, fix[3] is None or fix[3] < standing_mps
         this = fix[0] // slot_ms
-        if this != slot:
+        if this != slot or slow != was:
             slot = this
+            if before is not None and (slow != was or fix[0] - before[0] > quiet_ms):
+                machine.feed_once(before)
             machine.feed(fix)
-    machine.state.slot = slot
+        before = fix
+    machine.state.slot, machine.state.before = slot, before
     return machine.state, machine.legs
 
 
@@ -151,7 +165,9 @@ def flush(state: State, now_ms: int | None = None, rule: Rule = TRUCK) -> list[L
     changed: later fixes may decide otherwise.
     """
     machine = _Machine(state.copy(), rule)
-    quiet = now_ms is not None and state.last is not None and now_ms - state.last[0] > rule.unseen_ms
+    if state.before is not None:
+        machine.feed_once(state.before)
+    quiet = now_ms is not None and state.last is not None and now_ms - machine.last_at > rule.unseen_ms
     machine.close("silence" if quiet else None)
     return machine.legs
 
@@ -177,15 +193,30 @@ class _Machine:
         self.rule = rule
         self.legs: list[Leg] = []
 
+    @property
+    def last_at(self) -> int:
+        """When the last fix that counted was, UTC ms; 0 before the first."""
+        return self.state.last[0] if self.state.last else 0
+
+    def feed_once(self, fix: Fix) -> None:
+        """One fix that may have counted already."""
+        if fix[0] > self.last_at:
+            self.feed(fix)
+
     def feed(self, fix: Fix) -> None:
         """One fix of a slot not seen before."""
-        state = self.state
-        last = state.last
+        state, rule, last = self.state, self.rule, self.state.last
         if last is None:
             state.begin = fix[:3]
             state.vertex = fix[:3]
-        elif fix[0] - last[0] > GAP_MS and self._silence(last, fix):
-            return
+        elif fix[0] - last[0] > GAP_MS:
+            if self._silence(last, fix):
+                return
+        elif (
+            state.stand is None and fix[0] - last[0] > rule.quiet_ms and metres(*last[1:3], *fix[1:3]) <= rule.radius_m
+        ):
+            state.stand = _Stand(last[0], fix[0], last[1], last[2])
+            self._standing(state.stand)
         state.last = fix
         self._take(fix)
 
@@ -214,7 +245,7 @@ class _Machine:
             state.out = fix
         else:
             first = state.out
-            self._end_stand()
+            self._leave(first)
             self._take(first)
             self._take(fix)
 
@@ -238,11 +269,14 @@ class _Machine:
             self.legs.append(
                 Leg("unseen", last[0], fix[0], last[1], last[2], fix[1], fix[2], way, 1, gap, ended_by="contact")
             )
-            begun = State(state.slot, fix, fix[:3], vertex=fix[:3])
+            begun = State(state.slot, fix, fix, fix[:3], vertex=fix[:3])
             self.state = begun
             self._take(fix)
             return True
-        self._leave()
+        out = state.out
+        self._leave(out or fix)
+        if out:
+            self._step(*out[:3])
         if state.stay:
             state.stay.since_gaps += 1
             state.stay.since_gap_ms += gap
@@ -264,16 +298,21 @@ class _Machine:
                 self._step(stand.last, stand.lat, stand.lon)
         state.out = None
 
-    def _leave(self) -> None:
-        """The stand is over, and a fix elsewhere behind it was the way already."""
-        out = self.state.out
+    def _leave(self, out: Fix | None) -> None:
+        """The stand is over, and the first fix elsewhere tells when: a parked tracker is silent for minutes, and
+        wakes when it drives."""
+        state, rule = self.state, self.rule
+        stand = state.stand
+        if stand and out and out[0] - stand.last > 2 * rule.slot_ms:
+            way = metres(stand.lat, stand.lon, out[1], out[2])
+            stand.last = max(stand.last, out[0] - round(1000 * way / rule.depart_mps))
+            if stand.last - stand.first >= rule.stand_ms:
+                self._standing(stand)
         self._end_stand()
-        if out:
-            self._step(*out[:3])
 
     def _standing(self, stand: _Stand) -> None:
         """A stand has lasted long enough to matter: it opens a stay, or belongs to the one before."""
-        state, rule = self.state, self.rule
+        state = self.state
         stay = state.stay
         if not stand.joined:
             stand.joined = True
@@ -283,9 +322,10 @@ class _Machine:
             self._step(stand.first, stand.lat, stand.lon)
             stay = state.stay  # the step may have decided it
             if stay is None:
-                moved_ms, moved_m = sum(ms for ms, _ in state.recent), sum(m for _, m in state.recent)
-                crept = moved_ms >= rule.stand_ms and moved_m * 1000 < rule.jam_mps * moved_ms
-                state.stay = stay = _Stay(stand.first, stand.last, stand.lat, stand.lon, 0, crept)
+                before_mps = _mps(sum(ms for ms, _ in state.recent), sum(m for _, m in state.recent))
+                state.stay = stay = _Stay(
+                    stand.first, stand.last, stand.lat, stand.lon, 0, before_mps, (stand.lat, stand.lon)
+                )
             else:
                 stay.inner_m += stay.since_m
                 stay.since_m = stay.after_m = 0.0
@@ -301,13 +341,15 @@ class _Machine:
         if stand.first - stay.last > rule.yard_ms or state.vertex is None or stay.since_gaps:
             return False
         way = stay.since_m + metres(state.vertex[1], state.vertex[2], stand.lat, stand.lon)
-        return way <= rule.yard_way_m and metres(stay.lat, stay.lon, stand.lat, stand.lon) <= rule.yard_m
+        return way <= rule.yard_way_m and metres(*stay.home, stand.lat, stand.lon) <= rule.yard_m
 
     def _step(self, at: int, lat: float, lon: float) -> None:
         """The way goes on to here."""
         state, rule = self.state, self.rule
         assert state.vertex is not None
         ms, way = at - state.vertex[0], metres(state.vertex[1], state.vertex[2], lat, lon)
+        if way < rule.step_m:  # noise would add up; what is way comes with a later step
+            way, (_, lat, lon) = 0.0, state.vertex
         state.vertex = (at, lat, lon)
         state.recent.append((ms, way))
         total = sum(each for each, _ in state.recent)
@@ -328,15 +370,14 @@ class _Machine:
 
     def _doubtful(self, stay: _Stay) -> bool:
         """True when it depends on the way behind whether this was a jam."""
-        return stay.crept and self.rule.least_ms <= stay.longest_ms < self.rule.jam_ms
+        return self.rule.least_ms <= stay.longest_ms < self.rule.jam_ms
 
     def _decide(self) -> None:
         """The stay is over: a stop, or part of the trip."""
         state, rule = self.state, self.rule
         stay, state.stay = state.stay, None
         assert stay is not None and state.begin is not None
-        jam = self._doubtful(stay) and stay.after_ms > 0 and stay.after_m * 1000 < rule.jam_mps * stay.after_ms
-        if stay.longest_ms < rule.least_ms or jam:
+        if stay.longest_ms < rule.least_ms or (self._doubtful(stay) and self._jam(stay)):
             state.way_m += stay.inner_m + stay.since_m
             state.gaps += stay.since_gaps
             state.gap_ms += stay.since_gap_ms
@@ -347,6 +388,9 @@ class _Machine:
         )
         state.begin = (stay.last, stay.lat, stay.lon)
         state.way_m, state.gaps, state.gap_ms = stay.since_m, stay.since_gaps, stay.since_gap_ms
+
+    def _jam(self, stay: _Stay) -> bool:
+        return min(stay.before_mps, _mps(stay.after_ms, stay.after_m)) < self.rule.jam_mps
 
     def _end_trip(self, at: int, lat: float, lon: float, by: str | None) -> None:
         state = self.state
@@ -364,7 +408,10 @@ class _Machine:
             return
         standing = state.stand is not None and state.stand.joined
         if not standing:
-            self._leave()
+            out = state.out
+            self._leave(out)
+            if out:
+                self._step(*out[:3])
         if state.stay:
             self._decide()
         if standing and self.legs and self.legs[-1].kind == "stop":
@@ -372,3 +419,8 @@ class _Machine:
         elif state.begin and state.vertex:
             at = max(state.vertex[0], state.begin[0])
             self._end_trip(at, state.vertex[1], state.vertex[2], by)
+
+
+def _mps(ms: int, way_m: float) -> float:
+    """Speed over a piece of way; 99 where it is too short to say."""
+    return way_m * 1000 / ms if ms >= 30_000 else 99.0
