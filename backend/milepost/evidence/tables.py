@@ -30,6 +30,9 @@ fact = Table(
     Column("snapshot", Text),
     Column("rule", String(64)),
     UniqueConstraint("id", "rev"),
+    # Pages of an EPCIS query go by either.
+    Index("ix_fact_at", "at", "seq"),
+    Index("ix_fact_received", "received_at", "seq"),
 )
 
 fact_subject = Table(

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from milepost.errors import Conflict, Invalid, MilepostError
 from milepost.evidence import contents
 from milepost.evidence.epcis import checks, store
-from milepost.evidence.epcis.events import at_of, event_id, same_but_for_the_declaration, things
+from milepost.evidence.epcis.events import at_of, digest, event_id, things
 from milepost.evidence.epcis.vocabulary import bare
 from milepost.evidence.model import Author, Fact, fact_id, grade
 from milepost.ids import new_id
@@ -28,10 +28,11 @@ _PARTNER = 0.9  # confidence of a partner's word; its grade is C whatever this s
 
 @dataclass(slots=True)
 class Captured:
-    """What became of one capture: the job, the events kept, the facts told, the units whose packing changed."""
+    """What became of one capture: the job, the events kept or known already, the facts told, the units whose packing changed."""
 
     job: dict[str, Any]
     ids: list[str] = field(default_factory=list)
+    known: list[str] = field(default_factory=list)
     facts: list[Fact] = field(default_factory=list)
     repacked: set[str] = field(default_factory=set)
 
@@ -71,7 +72,7 @@ def capture(
         if not wrong:
             good.append(dict(each) if alone or "@context" not in given else _in_context(each, given["@context"]))
     job = {"id": new_id(), "created_at": now, "created_by": by, "behaviour": behaviour, "success": 1, "captured": 0,
-           "errors": "[]"}  # fmt: skip
+           "known": 0, "errors": "[]"}  # fmt: skip
     store.add_job(conn, job)
     done = Captured(job)
     keeper = _Keeper(conn, Author("partner", by), job["id"], now, may_touch, done)
@@ -82,7 +83,12 @@ def capture(
             if behaviour == ROLLBACK:
                 raise
             errors.append({"where": event_id(each), "what": error.message})
-    job |= {"captured": len(done.ids), "errors": json.dumps(errors, ensure_ascii=False), "success": int(not errors)}
+    job |= {
+        "captured": len(done.ids),
+        "known": len(done.known),
+        "errors": json.dumps(errors, ensure_ascii=False),
+        "success": int(not errors),
+    }
     store.end_job(conn, job)
     return done
 
@@ -113,25 +119,26 @@ class _Keeper:
     done: Captured
 
     def keep(self, each: dict[str, Any]) -> None:
-        """Keep one event that is right, and tell what follows from it. Raises Conflict for one that is known."""
-        own = event_id(each)
+        """Keep one event that is right, and tell what follows from it; one that was told before changes nothing.
+
+        Raises Conflict for another event under an id that is known.
+        """
+        own, told = event_id(each), digest(each)
         declared = "errorDeclaration" in each
         known = store.by_id(self.conn, own)
-        if any(row["erroneous"] == int(declared) for row in known):
+        if any(row["digest"] == told for row in known):
+            self.done.known.append(own)
+            return
+        if known and not declared:
             raise Conflict(
-                f"event {own} is known; send it again only with an errorDeclaration", changed={"eventID": own}
-            )
-        original = next((json.loads(row["event"]) for row in known if not row["erroneous"]), None)
-        if original is not None and not same_but_for_the_declaration(original, each):
-            raise Conflict(
-                f"event {own}: a declaration repeats the event word for word; this one tells something else",
+                f"event {own} is known and tells something else; correct it by an errorDeclaration and a new event",
                 changed={"eventID": own},
             )
-        if known and any(row["captured_by"] != self.by.id for row in known):
+        if any(row["captured_by"] != self.by.id for row in known):
             raise Conflict(f"event {own} is somebody else's; only they may declare it wrong", changed={"eventID": own})
         at = at_of(each)
         kept = json.dumps({**each, "eventID": own}, ensure_ascii=False)
-        row = {"event_id": own, "erroneous": int(declared), "at": at, "recorded_at": self.now, "job_id": self.job,
+        row = {"event_id": own, "digest": told, "at": at, "recorded_at": self.now, "job_id": self.job,
                "captured_by": self.by.id, "event": kept}  # fmt: skip
         store.add_event(self.conn, row, things(each))
         self.done.ids.append(own)

@@ -1,5 +1,6 @@
 """Reading an EPCIS event: its id, its instants, the things it names. Pure."""
 
+import hashlib
 import uuid
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -45,10 +46,10 @@ def at_of(given: Event) -> int:
     return parse_rfc3339(given["eventTime"], "eventTime")
 
 
-def same_but_for_the_declaration(one: Event, other: Event) -> bool:
-    """True when two events tell the same and differ in id, record time and error declaration only."""
-    left, right = ({k: v for k, v in each.items() if k not in _NOT_CONTENT} for each in (one, other))
-    return canonical(left) == canonical(right)
+def digest(given: Event) -> str:
+    """SHA-256 of all that an event tells, its error declaration included: what is sent again has the same."""
+    content = {name: value for name, value in given.items() if name not in ("eventID", "recordTime", "@context")}
+    return hashlib.sha256(canonical(content)).hexdigest()
 
 
 def things(given: Event, fields: Iterable[str] = THINGS["MATCH_anyEPC"]) -> list[str]:

@@ -13,6 +13,7 @@ epcis_job = Table(
     Column("behaviour", String(8), nullable=False),
     Column("success", Integer, nullable=False),
     Column("captured", Integer, nullable=False),
+    Column("known", Integer, nullable=False),
     Column("errors", Text, nullable=False),
 )
 
@@ -22,14 +23,14 @@ epcis_event = Table(
     # The order of capture: pages of a query follow it where times are equal.
     Column("seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
     Column("event_id", String(255), nullable=False),
-    # 1: it carries an error declaration. Both the event and its declaration stay visible under one id.
-    Column("erroneous", Integer, nullable=False),
+    # SHA-256 of what it tells: an event and its error declarations share their id, and all stay visible.
+    Column("digest", String(64), nullable=False),
     Column("at", BigInteger, nullable=False),
     Column("recorded_at", BigInteger, nullable=False),
     Column("job_id", String(36), ForeignKey("epcis_job.id"), nullable=False, index=True),
     Column("captured_by", String(64), nullable=False, index=True),
     Column("event", Text, nullable=False),
-    UniqueConstraint("event_id", "erroneous"),
+    UniqueConstraint("event_id", "digest"),
     Index("ix_epcis_event_at", "at", "seq"),
     Index("ix_epcis_event_recorded", "recorded_at", "seq"),
 )
