@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from milepost.evidence import carried
 from milepost.evidence.model import Fact
 from milepost.orders import repository, world
 from milepost.orders.fold import Story, trace
@@ -89,8 +90,12 @@ def subscribe(listener: Listener, first: bool = False) -> None:
 
 
 def on_facts(conn: Connection, facts: Iterable[Fact]) -> list[str]:
-    """Refold the orders that these facts touch; returns the ids of those that changed."""
+    """Refold the orders that these facts touch; returns the ids of those that changed.
+
+    A pallet that moved took its contents along: what that says of them is appended first (evidence/carried).
+    """
     news = list(facts)
+    news += carried.follow(conn, news, now_ms())
     ids = repository.known(conn, world.touched(conn, news))
     memory: world.Memory = {}
     return [order_id for order_id in ids if refold(conn, order_id, news, memory=memory)]
