@@ -167,6 +167,8 @@ def test_distances_and_crossings_agree_with_shapely(corners, start, end):
     shape = {"type": "polygon", "points": [list(at_m(*corner)) for corner in corners]}
     fence = fence_of("P", shape, 60)
     flat = Polygon(fence.corners)
+    if not flat.is_valid:  # a millimetre of rounding can lay one edge upon another
+        return
     spot = Spot(fence.plane(at_m(*start)))
     wanted = spot.distance(flat.exterior) * (-1 if flat.contains(spot) else 1)
     assert fence.distance_m(at_m(*start)) == pytest.approx(wanted, abs=1e-3)
