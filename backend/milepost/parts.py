@@ -20,13 +20,14 @@ from milepost.fleet.accounts import BrokerAccounts, Mosquitto, NatsFile
 from milepost.fleet.outgoing import Outgoing
 from milepost.ingest.completeness_sink import CompletenessSink
 from milepost.ingest.contact import StateSink
+from milepost.ingest.ears import Ears
 from milepost.ingest.files import Claim, spool_path
 from milepost.ingest.model import Sink
 from milepost.ingest.positions import position_of
-from milepost.ingest.service import broker_of
+from milepost.ingest.service import Ingest, broker_of
 from milepost.ingest.session import Broker
 from milepost.ingest.spool import Spool
-from milepost.live import announce, news
+from milepost.live import announce, news, watch
 from milepost.live.relay import LiveSink
 from milepost.notify import service as notify
 from milepost.orders import history, projector
@@ -83,6 +84,7 @@ def database_rounds(db: Database) -> list[Periodic]:
     """What is due in the database. Every process does it: each row is leased or locked by one of them at a time."""
     return [
         Periodic("wake", 0.5, lambda: clocks.wake(db)),
+        Periodic("contact", watch.EVERY_S, watch.ContactWatch(db).round),
         Periodic("notices", 1.0, lambda: notify.deliver(db)),
         Periodic("keys", 3600.0, lambda: once.forget(db)),
         Periodic("announcements", 3600.0, lambda: news.forget(db)),
@@ -90,7 +92,7 @@ def database_rounds(db: Database) -> list[Periodic]:
 
 
 def worker_rounds(
-    spool: Spool, outgoing: Outgoing, store: TelemetryStore, holds: Callable[[str], bool]
+    ingest: Ingest, db: Database, outgoing: Outgoing, store: TelemetryStore, holds: Callable[[str], bool]
 ) -> list[Periodic]:
     """What runs where the broker's sessions are. `holds(TELEMETRY)`: whether this worker keeps the store in order."""
 
@@ -102,7 +104,8 @@ def worker_rounds(
         Periodic("outgoing", 0.25, outgoing.round),
         Periodic("telemetry", 60.0, maintain),
         # A dead letter that another process ran again lies behind the last item that our sinks have been told of.
-        Periodic("spool-news", 1.0, lambda: spool.announce(spool.last_id())),
+        Periodic("spool-news", 1.0, lambda: ingest.spool.announce(ingest.spool.last_id())),
+        Periodic("ears", 5.0, Ears(db, ingest.listening).note),
     ]
 
 

@@ -67,7 +67,9 @@ class IngestWorker(Process):
         )
         self._run(relay, leases, self.ingest, drainer)
         foreign = Intake(self.settings, spool, self.db, lambda: self.ingest.full)
-        self._run(*database_rounds(self.db), *worker_rounds(spool, outgoing, store, leases.holds), foreign)
+        self._run(
+            *database_rounds(self.db), *worker_rounds(self.ingest, self.db, outgoing, store, leases.holds), foreign
+        )
         if self.settings.metrics_port is not None:
             self._serve(
                 Observed(

@@ -64,11 +64,12 @@ class Resolved(BaseModel):
 
 
 class AlertOut(BaseModel):
-    """One item: a cause of trouble of an order, or a promise that is broken."""
+    """One item: a cause of trouble of an order, a promise that is broken, or a device that is out of contact."""
 
     id: str
-    order_id: str
-    order_number: str
+    order_id: str | None = Field(description="null when it is about a device")
+    order_number: str | None
+    device: str | None = Field(description="the device that is out of contact")
     kind: str
     cause: str
     ex: str | None = Field(description="row of the catalogue of exceptions")
@@ -145,6 +146,7 @@ def list_alerts(
     branch: Annotated[str | None, Query(max_length=64, pattern=NO_NUL)] = None,
     since: Annotated[str | None, Query(max_length=40, description="RFC 3339: raised from then on")] = None,
     order: Annotated[str | None, Query(max_length=64, pattern=NO_NUL, description="id or number")] = None,
+    device: Annotated[str | None, Query(max_length=12, pattern=NO_NUL)] = None,
     sort: Annotated[Literal["newest", "urgency"], Query()] = "newest",
     cursor: Annotated[str | None, Query(max_length=120)] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
@@ -152,7 +154,7 @@ def list_alerts(
     """The inbox."""
     wanted = Filter(
         state, mine, no_owner, None if urgency is None else URGENCIES.index(urgency), kind, ex, branch,
-        None if since is None else parse_rfc3339(since, "since"), order,
+        None if since is None else parse_rfc3339(since, "since"), order, device,
     )  # fmt: skip
     return AlertPage(**service.listing(conn, me, wanted, sort=sort, cursor=cursor, limit=limit))
 

@@ -28,6 +28,7 @@ class Filter:
     branch: str | None = None
     since: int | None = None
     order: str | None = None
+    device: str | None = None
     closed_since: int | None = None
 
 
@@ -120,6 +121,8 @@ def _conditions(who: Principal, wanted: Filter, now: int) -> list[ColumnElement[
         found.append(alert.c.raised_at >= wanted.since)
     if wanted.closed_since is not None:
         found.append(alert.c.closed_at >= wanted.closed_since)
+    if wanted.device is not None:
+        found.append(alert.c.device == wanted.device)
     if wanted.order is not None:
         found.append((alert.c.order_id == wanted.order) | (alert.c.order_number == wanted.order))
     return found

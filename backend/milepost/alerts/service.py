@@ -12,6 +12,7 @@ from milepost.alerts import repository
 from milepost.alerts.follow import on_change, on_clocks
 from milepost.alerts.model import STATES, can
 from milepost.alerts.repository import Filter
+from milepost.alerts.rules import rule_of_item
 from milepost.alerts.view import shown, state_of
 from milepost.clocks import service as clocks
 from milepost.cursors import cursor_at, open_cursor
@@ -21,7 +22,7 @@ from milepost.ids import new_id
 from milepost.notify import service as notify
 from milepost.notify.names import fill
 from milepost.notify.repository import names_of
-from milepost.notify.rules import RULES, URGENCIES
+from milepost.notify.rules import URGENCIES
 from milepost.orders import repository as orders
 from milepost.orders.authority import author_role, covers, roles_over
 from milepost.orders.service import record_facts, subscribe
@@ -105,8 +106,8 @@ def take_on(
     version: int | None = None,
     key: str | None = None,
 ) -> dict[str, Any]:
-    """Acknowledge (I take it), assign (`to`: person) or snooze (`until_ms`: UTC ms) an item; a fact of the person is
-    written (inbox.*).
+    """Acknowledge (I take it), assign (`to`: person) or snooze (`until_ms`: UTC ms) an item. About an order, a fact of
+    the person is written (inbox.*); an item about a device belongs to no order's log and keeps the step itself.
 
     `step`: acknowledged, assigned or snoozed; `version`: of the item one has seen. Raises NotFound, IllegalStep when
     resolved, Conflict with what changed when somebody else has taken a step since or holds the item, Invalid for a
@@ -122,13 +123,16 @@ def take_on(
             raise _conflict(conn, row, "somebody else has it; assign it to yourself to take it over")
         changes |= {"acked_by": me.id, "acked_at": now, "owner": me.id}
     elif step == "assigned":
-        told = _assignee(conn, order, to)
+        told = _assignee(conn, row, order, to)
         changes |= {"assigned_to": to, "owner": to}
     else:
         told = _awake(until_ms, now)
         changes |= {"snoozed_until": until_ms}
     repository.change(conn, alert_id, changes)
     extra = {"to": told} if told else {}
+    if order is None:
+        _check_scope(me, row)
+        return get(conn, me, alert_id)
     _record(conn, me, order, _KIND[step], {"exception": row["cause"], **extra}, now, key)
     if step == "assigned" and to is not None and to != me.id:
         _tell(conn, me, to, row, order)
@@ -146,6 +150,7 @@ def resolve(
     row, order = _held(conn, me, alert_id, version)
     now = now_ms()
     _check(row, "resolve", now)
+    assert order is not None  # facts alone resolve items about devices
     ex, cause = _name(row)
     fact = _record(conn, me, order, "exception.closed", {"ex": ex, "cause": cause, "reason": word}, now, key)
     repository.change(
@@ -176,19 +181,19 @@ def _found(row: Row | None, alert_id: str) -> Row:
     return row
 
 
-def _held(conn: Connection, me: Principal, alert_id: str, version: int | None) -> tuple[Row, Row]:
-    """The item and its order, both locked: the order first, as a refold does."""
+def _held(conn: Connection, me: Principal, alert_id: str, version: int | None) -> tuple[Row, Row | None]:
+    """The item and the order it is about, both locked: the order first, as a refold does."""
     seen = _found(repository.find(conn, me, alert_id), alert_id)
-    order = orders.find(conn, SYSTEM, seen["order_id"], lock=True)
+    order = None if seen["order_id"] is None else orders.find(conn, SYSTEM, seen["order_id"], lock=True)
     row = _found(repository.find(conn, me, alert_id, lock=True), alert_id)
-    assert order is not None  # the item goes with its order
+    assert order is not None or row["device"] is not None  # the item goes with its order
     if version is not None and version != row["version"]:
         raise _conflict(conn, row, f"it has changed since version {version}; read it again")
     return row, order
 
 
 def _check(row: Row, command: str, now: int) -> None:
-    rule = RULES.get(row["rule"], RULES["raised"])
+    rule = rule_of_item(row)
     state = state_of(row, now)
     may = list(can(state, rule.by_facts))
     if state == "resolved":
@@ -207,16 +212,25 @@ def _conflict(conn: Connection, row: Row, why: str) -> Conflict:
     return Conflict(f"this alert is {row['state']}: {why}", changed=changed)
 
 
-def _assignee(conn: Connection, order: Row, to: str | None) -> str:
-    """The person, if they may act over the order's scope."""
+def _assignee(conn: Connection, row: Row, order: Row | None, to: str | None) -> str:
+    """The person, if they may act over the scope of what the item is about."""
     person = next((p for p in access.people(conn) if p["id"] == to), None)
     if person is None or person["disabled"]:
         raise Invalid(f"to: no open account {to!r}; GET /api/v1/people lists them")
-    if not any(grant.role in (*STAFF, "admin") and covers(grant, order) for grant in person["grants"]):
+    if not any(grant.role in (*STAFF, "admin") and covers(grant, order or row) for grant in person["grants"]):
         raise Invalid(
-            f"to: {person['name']} may not act on order {order['number']}; choose somebody of its branch or site"
+            f"to: {person['name']} may not act on {_about(row)}; choose somebody of its branch or site"
         )
     return person["id"]
+
+
+def _about(row: Row) -> str:
+    return f"device {row['device']}" if row["order_id"] is None else f"order {row['order_number']}"
+
+
+def _check_scope(me: Principal, row: Row) -> None:
+    if not roles_over(me, row) & {*STAFF, "admin"}:
+        raise Forbidden(f"this needs a role over {_about(row)}; ask an administrator for it")
 
 
 def _awake(until_ms: int | None, now: int) -> str | None:
@@ -260,7 +274,7 @@ def _record(
 
 
 def _tell(conn: Connection, me: Principal, to: str, row: Row, order: Row) -> None:
-    rule = RULES.get(row["rule"], RULES["raised"])
+    rule = rule_of_item(row)
     [fields] = fill(conn, [{**json.loads(row["data"])}])
     data = {
         **{name: value for name, value in fields.items() if name in ("cause", "due", "eta")},

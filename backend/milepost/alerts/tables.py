@@ -1,4 +1,4 @@
-"""Table of the inbox. Times are UTC ms."""
+"""Table of the inbox. Times are UTC ms. An item is about an order or about a device."""
 
 from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, String, Table, Text
 
@@ -9,8 +9,9 @@ alert = Table(
     "alert",
     metadata,
     Column("id", String(36), primary_key=True),
-    Column("order_id", String(36), ForeignKey("orders.id", ondelete="CASCADE"), nullable=False),
-    Column("order_number", String(32), nullable=False),
+    Column("order_id", String(36), ForeignKey("orders.id", ondelete="CASCADE")),
+    Column("order_number", String(32)),
+    Column("device", String(12)),
     Column("kind", String(40), nullable=False),
     Column("cause", String(200), nullable=False),
     Column("opening", String(36), nullable=False),  # which opening of the cause, hashed
@@ -39,6 +40,7 @@ alert = Table(
     Column("branch", String(64)),
     Column("site", String(64)),
     Index("ix_alert_order", "order_id"),
+    Index("ix_alert_device", "device"),
 )
 
 # Staff only: a customer or a carrier sees the exceptions on the order itself.

@@ -8,18 +8,19 @@ from sqlalchemy import Connection
 
 from milepost.alerts.model import can
 from milepost.alerts.repository import abouts
+from milepost.alerts.rules import rule_of_item
 from milepost.notify import service as notify
 from milepost.notify.model import fields_of
 from milepost.notify.names import fill
 from milepost.notify.repository import names_of
-from milepost.notify.rules import RULES, URGENCIES, Both
+from milepost.notify.rules import URGENCIES, Both
 from milepost.notify.templates import LANGUAGES, render
 from milepost.orders import projector
 from milepost.times import to_rfc3339
 
 Row = dict[str, Any]
 _TIMES = ("opened_at", "raised_at", "closed_at", "acked_at", "snoozed_until", "due_at")
-_PLAIN = ("id", "order_id", "order_number", "kind", "cause", "ex", "clock", "urgent", "version", "acked_by",
+_PLAIN = ("id", "order_id", "order_number", "device", "kind", "cause", "ex", "clock", "urgent", "version", "acked_by",
           "assigned_to", "branch", "site")  # fmt: skip
 
 
@@ -27,8 +28,9 @@ def shown(conn: Connection, rows: Sequence[Mapping[str, Any]], now: int) -> list
     """Items as the API and the pages show them. `now`: UTC ms, for snoozes that are over."""
     if not rows:
         return []
-    told = notify.told(conn, {row["order_id"] for row in rows})
-    orders = abouts(conn, {row["order_id"] for row in rows})
+    order_ids = {row["order_id"] for row in rows if row["order_id"] is not None}
+    told = notify.told(conn, order_ids)
+    orders = abouts(conn, order_ids)
     named = fill(
         conn, [{**orders.get(row["order_id"], {}), **fields_of(json.loads(row["data"]), row["ex"])} for row in rows]
     )
@@ -47,7 +49,7 @@ def state_of(row: Mapping[str, Any], now: int) -> str:
 
 
 def _item(row: Mapping[str, Any], fields: Row, told: list[Row], people: Mapping[str, str], now: int) -> Row:
-    rule = RULES.get(row["rule"], RULES["raised"])
+    rule = rule_of_item(row)
     state = state_of(row, now)
     detail = {
         language: render(rule.detail[n], fields, language, projector.calendar().zone).lstrip("，,：: ")

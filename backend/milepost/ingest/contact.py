@@ -39,6 +39,7 @@ class StateSink:
         """Take some items in one transaction."""
         changes: dict[str, dict[str, Any]] = {}
         came: dict[str, None] = {}
+        returned: set[str] = set()
         for item in items:
             change = changes.setdefault(item.device, {})
             change["last_received_at"] = max(change.get("last_received_at", 0), item.received_ms)
@@ -47,10 +48,15 @@ class StateSink:
                 came.pop(item.device, None)
                 if change.get("online"):
                     came[item.device] = None  # what an older message said is past, also in a backlog
+                    returned.add(item.device)
+                    change["gone_at"] = None
+                elif change.get("online") is False and change.get("gone_at") is None:
+                    change["gone_at"] = item.received_ms
             else:
+                change["last_heard_at"] = max(change.get("last_heard_at", 0), item.received_ms)
                 self._record(item, change)
         with self._db.tx() as conn:
-            _store(conn, changes)
+            _store(conn, changes, returned)
             store_position(conn, self.name, self._spool.key, items[-1].id)
         if self._on_online is not None:
             for device in came:
@@ -62,6 +68,7 @@ class StateSink:
             change["last_record_at"] = max(change.get("last_record_at", 0), *times)
         if item.channel != UP:  # of another maker: it has just spoken, and numbers nothing
             change["online"] = True
+            change["gone_at"] = None
             return
         try:
             stream = header(item.payload)[2]
@@ -92,8 +99,9 @@ def _state(payload: bytes) -> dict[str, Any]:
     return found
 
 
-def _store(conn: Connection, changes: dict[str, dict[str, Any]]) -> None:
-    """Bring the rows of some devices up to date: one query, and one statement for each set of columns."""
+def _store(conn: Connection, changes: dict[str, dict[str, Any]], returned: set[str]) -> None:
+    """Bring the rows of some devices up to date: one query, and one statement for each set of columns. `returned`: they
+    said in between that they are there."""
     where = device_contact.c.device.in_(changes)
     known = {row["device"]: row for row in conn.execute(select(device_contact).where(where)).mappings()}
     alike: dict[tuple[str, ...], list[dict[str, Any]]] = {}
@@ -108,9 +116,12 @@ def _store(conn: Connection, changes: dict[str, dict[str, Any]]) -> None:
             continue
         change["updated_at"] = change["last_received_at"]
         # Late messages must not turn a clock back: the newest of each stays.
-        for column in ("last_record_at", "last_received_at"):
+        for column in ("last_record_at", "last_received_at", "last_heard_at"):
             if column in change and row[column] is not None:
                 change[column] = max(change[column], row[column])
+        # A retained last will comes again with every subscription; the device has been gone since the first.
+        if change.get("gone_at") is not None and row["gone_at"] is not None and device not in returned:
+            change["gone_at"] = row["gone_at"]
         alike.setdefault(tuple(sorted(change)), []).append({"this": device, **change})
     for columns, rows in alike.items():
         statement = update(device_contact).where(device_contact.c.device == bindparam("this"))

@@ -81,6 +81,7 @@ class Receiver:
             for name, leaf in (("ingest", UP), ("state", STATE))
         ]
         self._by_part = {part: self._sessions[2 * n] for n, part in enumerate(parts)}
+        self._state_of = {part: self._sessions[2 * n + 1] for n, part in enumerate(parts)}
         self._holds = holds
         self._part_of = {session: parts[n // 2] for n, session in enumerate(self._sessions)}
         self._pending: list[_Pending] = []
@@ -109,6 +110,10 @@ class Receiver:
     def wait_ready(self, timeout_s: float) -> bool:
         """True as soon as every session is subscribed; False when it is not within the time or has failed for good."""
         return self._ready.wait(timeout_s) and self.failure is None
+
+    def ready_parts(self) -> list[str]:
+        """The parts whose sessions are both subscribed. From any thread."""
+        return [part for part, up in self._by_part.items() if up.ready and self._state_of[part].ready]
 
     def publish(self, device_id: str, leaf: str, payload: bytes, retain: bool) -> None:
         """Send to a device; may be called from any thread. QoS 1 to the broker, `ack` QoS 0."""

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from milepost.errors import Invalid
 from milepost.ingest import dead_letters
+from milepost.ingest.contact import StateSink
 from milepost.ingest.model import DEVICE_ID, Sink, parse_parts
 from milepost.ingest.receiver import Receiver
 from milepost.ingest.screen import Screen
@@ -135,6 +136,12 @@ class Ingest:
                 return True
             pause.wait(0.02)
         return False
+
+    def listening(self) -> list[str]:
+        """The parts of which all that devices have said until now is in the table of contacts (ingest/ears.py)."""
+        newest = self.spool.connection().execute("SELECT max(id) FROM item").fetchone()[0] or 0
+        heard = [runner.position for runner in self._runners if runner.sink.name == StateSink.name]
+        return self._receiver.ready_parts() if all(position >= newest for position in heard) else []
 
     def publish(self, device_id: str, leaf: str, payload: bytes, retain: bool = False) -> None:
         """Send `cfg` or `cmd` to a device. From any thread; returns at once, the broker gets it with QoS 1.

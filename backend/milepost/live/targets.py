@@ -13,8 +13,10 @@ from milepost.fleet.tables import binding, device
 from milepost.live.state import Limits
 
 _CHECK_S = 1.0
+# What a device does that was never configured (firmware/milepost_device/config.py).
 DEFAULT_INTERVAL_S = 1
-DEFAULT_STATIONARY_S = 60
+DEFAULT_STATIONARY_S = 300
+DEFAULT_HEALTH_S = 300
 
 _Span = tuple[int, int | None, str, str]  # from, to (UTC ms, half-open), kind, id
 
@@ -44,7 +46,7 @@ class FleetTargets:
     def limits_of(self, device_id: str) -> Limits:
         """How long it may be silent: its longest own interval counts, because a parked truck reports by that one."""
         self._check()
-        return self._limits.get(device_id) or _limits({})
+        return self._limits.get(device_id) or limits_of("tracker", {})
 
     def _check(self) -> None:
         if time.monotonic() - self._checked < _CHECK_S:
@@ -69,11 +71,15 @@ class FleetTargets:
         for row in fleet.bindings(conn):
             span = (row["from_ms"], row["to_ms"], row["target_kind"], row["target_id"])
             spans.setdefault(row["device_id"], []).append(span)
-        self._limits = {row["id"]: _limits(json.loads(row["config"])) for row in fleet.devices(conn)}
+        self._limits = {row["id"]: limits_of(row["role"], json.loads(row["config"])) for row in fleet.devices(conn)}
         self._spans = spans
 
 
-def _limits(config: dict[str, Any]) -> Limits:
+def limits_of(role: str, config: dict[str, Any]) -> Limits:
+    """How long a device of this role and configuration may be silent: its longest own interval counts. A parked truck
+    reports by the stationary one; a reader at a quiet door by the one of its health records."""
+    if role == "reader":
+        return Limits.of_interval(config.get("health_interval_s", DEFAULT_HEALTH_S))
     moving = config.get("report_interval_s", DEFAULT_INTERVAL_S)
     standing = config.get("stationary_interval_s", DEFAULT_STATIONARY_S)
     return Limits.of_interval(max(moving, standing))

@@ -7,8 +7,8 @@ from dataclasses import asdict
 from typing import Any
 
 from milepost.errors import Invalid
-from milepost.ingest.reading import Body, EventBody, FixBody, GateBody, HealthBody, Reading, TagBody
 from milepost.ingest.completeness_account import Account
+from milepost.ingest.reading import Body, EventBody, FixBody, GateBody, HealthBody, Reading, TagBody
 from milepost.telemetry.model import CLOCKS, Judged, TelemetryStore
 from milepost.telemetry.tracks import Track
 from milepost.telemetry.ways import Span

@@ -102,11 +102,12 @@ def one(conn: Connection, me: Principal, alert_id: str, language: str, t: Transl
         item = _row(alerts.get(conn, me, alert_id))
     except NotFound:
         return None
-    order = orders_view.by_number(conn, me, item["order_id"], t)
+    about = item["order_id"]
+    order = None if about is None else orders_view.by_number(conn, me, about, t)
     evidence, allowed = [], []
-    if order is not None:
-        evidence = [_fact(each, language, t) for each in orders.evidence_of(conn, me, item["order_id"])]
-        allowed = orders.get(conn, me, item["order_id"])["allowed"]
+    if about is not None and order is not None:
+        evidence = [_fact(each, language, t) for each in orders.evidence_of(conn, me, about)]
+        allowed = orders.get(conn, me, about)["allowed"]
     named = set(item["facts"])
     return {
         "item": item,
@@ -193,7 +194,7 @@ def _people(conn: Connection, item: Mapping[str, Any]) -> list[Row]:
     """Open accounts that may act on the item's order: {id, name, roles}."""
     if "assign" not in item["can"]:
         return []
-    row = orders_repository.find(conn, SYSTEM, item["order_id"])
+    row = item if item["order_id"] is None else orders_repository.find(conn, SYSTEM, item["order_id"])
     if row is None:
         return []
     roles = (*alerts.STAFF, "admin")
