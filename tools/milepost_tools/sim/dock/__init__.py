@@ -4,6 +4,6 @@ Pure and seeded. `simulate` makes a scene, `write` puts it into the files that `
 """
 
 from milepost_tools.sim.dock.files import write
-from milepost_tools.sim.dock.scene import PROFILES, Scene, simulate
+from milepost_tools.sim.dock.scene import PROFILES, Scene, Stage, play, simulate
 
-__all__ = ["PROFILES", "Scene", "simulate", "write"]
+__all__ = ["PROFILES", "Scene", "Stage", "play", "simulate", "write"]
