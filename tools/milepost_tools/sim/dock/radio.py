@@ -89,10 +89,10 @@ class Aerials:
         level -= np.minimum(12 * (off / site.beam_rad) ** 2, site.back_lobe_db)
         if tag.block_db > 0:
             level -= tag.block_db * _turned_away(tag, course, dx, dy, flat)
-        level -= self._walls(x, y)
+        level -= self.walls(x, y)
         return level + self.radio.fading(self.seat[a], channel, x, y, tag.number)
 
-    def _walls(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    def walls(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Loss of what stands in a truck: its walls at another door; at the own one a gain that grows with depth."""
         inside = np.clip((y - TRUCK_FROM_M) / 0.5, 0.0, 1.0)
         other = np.abs(x - self.door_x_m) > TRUCK_HALF_M + 0.3
