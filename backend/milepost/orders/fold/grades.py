@@ -6,6 +6,7 @@ from milepost.orders.fold.values import texts
 _SURE = 0.999
 _ONE = {source: frozenset((source,)) for source in SOURCES}
 _NONE: frozenset[str] = frozenset()
+_WEAK = ("C", "D")  # such a fact is no independent source: what a detector concluded rests on somebody else's read
 
 
 def grade_of(fact: Fact) -> str:
@@ -41,13 +42,13 @@ class Mark:
             return
         self.facts.append(fact.id)
         grade = grade_of(fact)
-        self.sources = sources if grade == "C" else sources | _sources(fact)
+        self.sources = sources if grade in _WEAK else sources | _sources(fact)
         self.grade = "A" if len(self.sources) > 1 else min(self.grade, grade)
 
     def solid_sources(self) -> frozenset[str]:
         """The independent sources behind it: two of them make an A."""
         if self.sources is None:
-            self.sources = _NONE if self.inferred or self.grade == "C" else _sources(self.fact)
+            self.sources = _NONE if self.inferred or self.grade in _WEAK else _sources(self.fact)
         return self.sources
 
 
