@@ -124,15 +124,18 @@ def embedded_broker(settings: Settings) -> tuple[EmbeddedBroker, NatsFile, Broke
 
 
 def own_accounts(settings: Settings) -> BrokerAccounts | None:
-    """Accounts on your own Mosquitto when its files are named; else they are yours to make (docs/operations.md)."""
+    """Accounts on your own Mosquitto or nats-server when its files are named; else they are yours to make."""
     passwords, rules, pid_file = (
         settings.mosquitto_password_file,
         settings.mosquitto_acl_file,
         settings.mosquitto_pid_file,
     )
-    if passwords is None or rules is None or pid_file is None:
-        return None
-    return Mosquitto(passwords, rules, lambda: os.kill(int(pid_file.read_text()), signal.SIGHUP))
+    if passwords is not None and rules is not None and pid_file is not None:
+        return Mosquitto(passwords, rules, lambda: os.kill(int(pid_file.read_text()), signal.SIGHUP))
+    users, pid_file = settings.nats_users_file, settings.nats_pid_file
+    if users is not None and pid_file is not None:
+        return NatsFile(users, lambda: os.kill(int(pid_file.read_text()), signal.SIGHUP))
+    return None
 
 
 class Part(Protocol):

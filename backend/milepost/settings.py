@@ -35,6 +35,8 @@ class Settings(BaseSettings):
     mosquitto_password_file: Path | None = Field(None, description="of your Mosquitto; devices get accounts there")
     mosquitto_acl_file: Path | None = None
     mosquitto_pid_file: Path | None = Field(None, description="to make Mosquitto read the two files again")
+    nats_users_file: Path | None = Field(None, description="of your nats-server; devices get accounts there")
+    nats_pid_file: Path | None = Field(None, description="to make nats-server read it again")
     ingest_parts: str = Field("0-f", description="topic parts this process ingests, as hex digits: 0-7,a")
     spool_sync_ms: int = Field(20, ge=1, le=1000, description="longest wait of a message for its sync")
     telemetry_url: str | None = Field(
