@@ -79,7 +79,12 @@ def limits_of(role: str, config: dict[str, Any]) -> Limits:
     """How long a device of this role and configuration may be silent: its longest own interval counts. A parked truck
     reports by the stationary one; a reader at a quiet door by the one of its health records."""
     if role == "reader":
-        return Limits.of_interval(config.get("health_interval_s", DEFAULT_HEALTH_S))
-    moving = config.get("report_interval_s", DEFAULT_INTERVAL_S)
-    standing = config.get("stationary_interval_s", DEFAULT_STATIONARY_S)
-    return Limits.of_interval(max(moving, standing))
+        return Limits.of_interval(_seconds(config, "health_interval_s", DEFAULT_HEALTH_S))
+    moving = _seconds(config, "report_interval_s", DEFAULT_INTERVAL_S)
+    return Limits.of_interval(max(moving, _seconds(config, "stationary_interval_s", DEFAULT_STATIONARY_S)))
+
+
+def _seconds(config: dict[str, Any], name: str, default: int) -> float:
+    """An interval that somebody wrote; what a device would refuse (no number, or out of its range) it keeps out of."""
+    value = config.get(name)
+    return value if isinstance(value, int | float) and not isinstance(value, bool) and 1 <= value <= 86_400 else default

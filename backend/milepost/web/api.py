@@ -5,6 +5,7 @@ from fastapi import APIRouter
 from milepost.web.pages import (
     board,
     desk,
+    devices,
     doors,
     history,
     house,
@@ -27,6 +28,7 @@ router = APIRouter(include_in_schema=False)
 router.include_router(house.router)
 router.include_router(board.router)
 router.include_router(history.router)
+router.include_router(devices.router)
 router.include_router(orders.router)
 router.include_router(order_new.router)  # before the page of an order: nothing is called "new"
 router.include_router(order.router)

@@ -5,6 +5,7 @@ Both are written, not translated word by word: plain, short, no exclamation mark
 
 from milepost.notify.rules import RULES
 from milepost.web.texts_desk import DESK_TEXTS
+from milepost.web.texts_devices import DEVICE_TEXTS
 from milepost.web.texts_fields import FIELD_TEXTS
 from milepost.web.texts_forms import FORM_TEXTS
 from milepost.web.texts_history import HISTORY_TEXTS
@@ -132,7 +133,6 @@ TEXTS: dict[str, tuple[str, str]] = {
     "fleet.role.reader": ("读写器", "Reader"),
     "fleet.mounted": ("装在", "Mounted on"),
     "fleet.unmounted": ("未安装", "not mounted"),
-    "fleet.heard": ("最后位置", "Last position"),
     "fleet.config": ("配置", "Configuration"),
     "fleet.config.ok": ("第 {v} 版已生效", "version {v} in force"),
     "fleet.config.wait": ("第 {v} 版待生效", "version {v} not yet applied"),
@@ -242,6 +242,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     **INBOX_TEXTS,
     **REPORT_TEXTS,
     **HISTORY_TEXTS,
+    **DEVICE_TEXTS,
     **SETTINGS_TEXTS,
 }
 # Exceptions without words of the pages' own are called as in what people are told of them.

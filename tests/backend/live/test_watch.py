@@ -62,6 +62,8 @@ def test_the_sign_of_a_device_follows_its_own_interval() -> None:
     assert limits_of("reader", {"health_interval_s": 60}) == Limits(180_000, 600_000)
     assert limits_of("reader", {}) == limits_of("tracker", {}) == Limits(900_000, 3_000_000)
     assert limits_of("tracker", {"stationary_interval_s": 30}) == Limits(90_000, 600_000)
+    for nonsense in ("often", None, True, float("nan"), -1, [3]):  # which the device refuses, and goes on as before
+        assert limits_of("tracker", {"stationary_interval_s": nonsense}) == limits_of("tracker", {})
 
 
 # --- the ears ---

@@ -4,23 +4,14 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse, Response
-from sqlalchemy import Connection, select
 
-from milepost.access.deps import Me, Reader, require
+from milepost.access.deps import require
 from milepost.access.model import Principal
-from milepost.access.scope import readable
 from milepost.errors import MilepostError
-from milepost.fleet import model as fleet_model
-from milepost.fleet import repository as fleet
-from milepost.fleet.tables import door, site
 from milepost.ingest import dead_letters
-from milepost.ingest.tables import device_contact
-from milepost.times import now_ms
-from milepost.web import views
 from milepost.web.i18n import translator
 from milepost.web.render import language_of, page
 from milepost.web.route import PageRoute
-from milepost.web.topbar import bar
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 Engineer = Annotated[Principal, Depends(require("engineer", "dispatcher"))]
@@ -32,31 +23,6 @@ class NoIngest(MilepostError):
 
     status = 503
     code = "unavailable"
-
-
-@router.get("/fleet", response_class=HTMLResponse)
-def devices(request: Request, me: Me, conn: Reader) -> HTMLResponse:
-    """Every device: where it is mounted, when it was heard, what it runs."""
-    language, now = language_of(request), now_ms()
-    contacts = {row["device"]: dict(row) for row in conn.execute(select(device_contact)).mappings()}
-    mounted = _mounted(conn, me, language, now, translator(language))
-    rows: list[dict[str, Any]] = []
-    for row in fleet.devices(conn):
-        where = mounted.get(row["id"])
-        # Somebody with a part of the fleet sees the devices of that part.
-        if row["removed_at"] is None and (where or me.sees_all):
-            contact = contacts.get(row["id"])
-            applied = fleet_model.applied(row, contact["cfg_version"] if contact else None)
-            rows.append({**row, "where": where, "contact": contact, "applied": applied})
-    return page(
-        request,
-        me,
-        "fleet.html",
-        section="fleet",
-        rows=rows,
-        letters=me.has("engineer", "dispatcher"),
-        **bar(conn, me),
-    )
 
 
 @router.get("/dead-letters", response_class=HTMLResponse)
@@ -88,25 +54,4 @@ def _ingest(request: Request) -> Any:
     found = getattr(request.app.state, "ingest", None)
     if found is None:
         raise NoIngest("this process takes no messages; open the page of one started with `milepost serve`")
-    return found
-
-
-def _mounted(conn: Connection, me: Principal, language: str, now: int, t: Any) -> dict[str, dict[str, str]]:
-    """Device → {text, kind, link} of the vehicle or door it is on now, within the person's scopes."""
-    plates = {row["id"]: row["plate"] for row in views.vehicles_seen(conn, me)}
-    statement = readable(me, door, door.c.id, door.c.number, site.c.name_zh, site.c.name_en, also=[site]).join(
-        site, site.c.id == door.c.site_id
-    )
-    doors = {row["id"]: dict(row) for row in conn.execute(statement).mappings()}
-    found: dict[str, dict[str, str]] = {}
-    for row in fleet.bindings(conn):
-        if not (row["from_ms"] <= now and (row["to_ms"] is None or now < row["to_ms"])):
-            continue
-        target = row["target_id"]
-        if row["target_kind"] == "vehicle" and target in plates:
-            found[row["device_id"]] = {"text": plates[target], "kind": "truck", "plate": plates[target], "link": ""}
-        elif row["target_kind"] == "door" and target in doors:
-            each = doors[target]
-            text = t("fleet.door", site=views.site_name(each, language), n=each["number"])
-            found[row["device_id"]] = {"text": text, "kind": "door", "plate": "", "link": f"/doors/{target}"}
     return found
