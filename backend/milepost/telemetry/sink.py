@@ -1,5 +1,6 @@
 """The sink that judges readings and writes them into the store."""
 
+import logging
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Sequence
@@ -7,6 +8,7 @@ from dataclasses import dataclass
 
 from milepost.ingest.decode import readings
 from milepost.ingest.model import SpoolItem
+from milepost.logs import about
 from milepost.tally import Tally
 from milepost.telemetry import rejudge
 from milepost.telemetry.model import Judged, Reading, TelemetryStore
@@ -18,6 +20,8 @@ _MOST_NEIGHBOURS = 65_536
 _MARGIN_MS = 1_000  # a later version of a fix of a foreign protocol lies within the same second
 _TAIL = 4
 _TAILS = 20_000
+_TELL_EVERY_S = 60.0
+_log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -42,6 +46,8 @@ class TelemetrySink:
         self.wrote_s = Tally()  # each write into the store
         self.written = 0  # readings
         self.quarantined: Counter[str] = Counter()  # judgements by reason; a fix judged anew counts again
+        self._told: Counter[str] = Counter()
+        self._next_telling = 0.0
 
     def position(self) -> int:
         """The last item in the store."""
@@ -50,6 +56,14 @@ class TelemetrySink:
     def forget(self) -> None:
         """Read neighbours from the store again: to be called when others may have written about the same devices."""
         self._tails.clear()
+
+    def tick(self) -> None:
+        """Tell once a minute how many fixes went into quarantine since."""
+        if time.monotonic() >= self._next_telling:
+            self._next_telling = time.monotonic() + _TELL_EVERY_S
+            if news := self.quarantined - self._told:
+                _log.info("fixes were put into quarantine", extra=about(**news))
+                self._told = self.quarantined.copy()
 
     def handle(self, items: Sequence[SpoolItem]) -> None:
         """Judge and store all readings of some items in one transaction."""

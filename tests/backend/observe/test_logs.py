@@ -12,10 +12,12 @@ import pytest
 from milepost import logs
 from milepost.access import service as access
 from milepost.access.model import Grant
+from milepost.ingest.model import SpoolItem
 from milepost.telemetry.sink import TelemetrySink
+from milepost.telemetry.sqlite import SqliteTelemetry
 from milepost.times import now_ms
 
-from ..ingest.conftest import STREAM, drive, until
+from ..ingest.conftest import STREAM, batch, drive, fix, until
 from .conftest import Asked
 
 
@@ -147,3 +149,15 @@ def test_the_service_logs_as_it_is_told(monkeypatch: pytest.MonkeyPatch, tmp_pat
     monkeypatch.setenv("MILEPOST_LOG_LEVEL", "debug")
     cli._settings(data=tmp_path)
     assert told[-1] == ("json", "debug")
+
+
+def test_quarantine_is_told_in_sums(lines: io.StringIO, tmp_path: Path) -> None:
+    store = SqliteTelemetry(tmp_path / "telemetry.db")
+    sink = TelemetrySink(store)
+    fixes = [fix(1), fix(2, lat_e6=40_000_000), fix(3), fix(4, lat_e6=0, lon_e6=0), fix(5, lat_e6=0, lon_e6=0)]
+    sink.handle([SpoolItem(1, "truck-1", "up", now_ms(), batch(fixes))])
+    sink.tick()
+    sink.tick()
+    said = [line for line in map(json.loads, lines.getvalue().splitlines()) if "quarantine" in line["text"]]
+    assert [(line["level"], line["spike"], line["null_island"]) for line in said] == [("info", 1, 2)]
+    store.close()
