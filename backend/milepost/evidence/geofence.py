@@ -6,6 +6,7 @@ Rules (requirement F3, notes on geofences, cases F01 and F03):
   the vehicle has arrived elsewhere: noise at the line does not flap, and nobody is in two yards at once.
 - Being inside is an arrival only once the vehicle is slow there for a while: whoever drives through has passed.
 - Standing for the site's dwell time is a stop; its time is when the standing began.
+- A vehicle that stands is where it came to stand, whatever its receiver wanders and jumps (steady.py).
 - The first fix ever seen of a vehicle lies where it lies: no crossing was observed, so none is told.
 """
 
@@ -15,9 +16,11 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from milepost.evidence.geometry import Fence, FenceIndex, way_at_most_m
-from milepost.ingest.reading import record
+from milepost.evidence.steady import Point, Steady, steadied
 
-RULE = "geofence/1"
+__all__ = ["Point", "Sighting", "State", "run", "step", "track_around"]
+
+RULE = "geofence/2"
 EXIT_MARGIN_M = 30.0
 SLOW_MPS = 2.5
 ARRIVE_MS = 15_000  # slow for so long, or for the dwell time if that is shorter, is an arrival
@@ -27,19 +30,6 @@ STAND_M = 20.0  # without a speed: within so little of where it was first slow
 MAX_GAP_MS = 300_000  # over a longer silence a crossing is not interpolated
 MAX_PASS_GAP_MS = 120_000  # nor is a way straight enough to say that a fence was crossed
 _ORDER = {"left": 0, "entered": 1, "stopped": 2, "passed": 3}
-
-
-@record
-class Point:
-    """One good fix of a vehicle. `at` and `received_at` UTC ms; `id` names the reading."""
-
-    at: int
-    id: str
-    lat: float
-    lon: float
-    speed_mps: float | None
-    clock: str
-    received_at: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,21 +73,27 @@ class Stay:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """A vehicle and all fences near it."""
+    """A vehicle and all fences near it. `last`: its last fix; `way`: the last one the fences have seen, where the
+    vehicle really was (steady.py)."""
 
     last: Point | None = None
     stays: dict[str, Stay] = field(default_factory=dict)
+    way: Point | None = None
+    steady: Steady = field(default_factory=Steady)
 
     def as_json(self) -> dict[str, Any]:
         """Plain JSON values."""
-        return {"last": None if self.last is None else asdict(self.last),
-                "stays": {site: asdict(stay) for site, stay in self.stays.items()}}  # fmt: skip
+        return asdict(self)
 
     @staticmethod
     def from_json(value: dict[str, Any]) -> "State":
         """The reverse of as_json."""
+        stays = {site: _stay(stay) for site, stay in value["stays"].items()}
         last = None if value["last"] is None else Point(**value["last"])
-        return State(last, {site: _stay(stay) for site, stay in value["stays"].items()})
+        if "steady" not in value:  # of a version that did not know it
+            return State(last, stays, last)
+        way = None if value["way"] is None else Point(**value["way"])
+        return State(last, stays, way, Steady.from_json(value["steady"]))
 
 
 def run(state: State, points: Iterable[Point], fences: FenceIndex) -> tuple[State, list[Sighting]]:
@@ -105,21 +101,30 @@ def run(state: State, points: Iterable[Point], fences: FenceIndex) -> tuple[Stat
     points = list(points)
     if not points:
         return state, []
+    steady = state.steady.copy()
+    placed = steadied(steady, points)
+    last = points[-1]
+    if not placed:
+        return replace(state, last=last, steady=steady), []
     if not state.stays:
-        track = [(point.lat, point.lon) for point in points]
-        if fences.away(track if state.last is None else [(state.last.lat, state.last.lon), *track]):
-            return State(points[-1], {}), []
+        track = [(point.lat, point.lon) for point in placed]
+        if fences.away(track if state.way is None else [(state.way.lat, state.way.lon), *track]):
+            return State(last, {}, placed[-1], steady), []
     seen: list[Sighting] = []
-    for point in points:
-        state, new = step(state, point, fences)
+    for point in placed:
+        state, new = _step(state, point, fences)
         seen += new
-    return state, seen
+    return replace(state, last=last, steady=steady), seen
 
 
 def step(state: State, point: Point, fences: FenceIndex) -> tuple[State, list[Sighting]]:
     """Feed one fix that is later than all before it."""
+    return run(state, (point,), fences)
+
+
+def _step(state: State, point: Point, fences: FenceIndex) -> tuple[State, list[Sighting]]:
     here = (point.lat, point.lon)
-    last = state.last
+    last = state.way
     start = here if last is None else (last.lat, last.lon)
     stays: dict[str, Stay] = {}
     seen: list[Sighting] = []
@@ -127,7 +132,7 @@ def step(state: State, point: Point, fences: FenceIndex) -> tuple[State, list[Si
     if state.stays:
         sites |= {site for site in state.stays if site in fences.by_site}
     elif not sites:
-        return State(point, {}), seen
+        return State(way=point), seen
     distances = {site: fences.by_site[site].distance_m(here) for site in sites}
     if last is not None:
         # A fence farther away than the way is long was neither entered nor crossed.
@@ -148,7 +153,7 @@ def step(state: State, point: Point, fences: FenceIndex) -> tuple[State, list[Si
             stays[site] = _motion(fence, stays[site], point, seen)
     kept = {site: stay for site, stay in stays.items() if stay.inside or stay.turn}
     seen.sort(key=lambda each: (each.at, _ORDER[each.kind], each.site))
-    return State(point, kept), seen
+    return State(way=point, stays=kept), seen
 
 
 def _entering(fence: Fence, stay: Stay, way: tuple[Point, Point], distance_m: float, seen: list[Sighting]) -> Stay:
@@ -243,9 +248,9 @@ def _turn(fence: Fence, last: Point, point: Point) -> Turn:
 def track_around(points: Sequence[Point], sighting: Sighting, most: int = 40) -> dict[str, Any]:
     """The piece of track that a sighting rests on, as a snapshot: its own fixes and of the others at most `most`
     nearest to it, none later than what made it certain; each [UTC ms, lat, lon, m/s or null]."""
-    known = {*sighting.fixes, *(point for point in points if point.at <= sighting.seen_at)}
-    own = set(sighting.fixes)
-    nearest = sorted(known, key=lambda each: (each not in own, abs(each.at - sighting.at), each.at, each.id))
+    known = list({each.id: each for each in (*sighting.fixes, *points) if each.at <= sighting.seen_at}.values())
+    own = {each.id for each in sighting.fixes}
+    nearest = sorted(known, key=lambda each: (each.id not in own, abs(each.at - sighting.at), each.at, each.id))
     rows = sorted((each.at, each.lat, each.lon, each.speed_mps, each.id) for each in nearest[:most])
     return {"track": [list(row[:4]) for row in rows]}
 

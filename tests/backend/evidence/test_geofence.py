@@ -158,7 +158,7 @@ def test_on_any_track_arrivals_and_departures_of_a_fence_alternate_in_time(xs):
 
 
 # To the centimetre: thinner than that, rounding decides what is inside.
-coordinates = st.tuples(*[st.integers(-50_000, 50_000).map(lambda centimetres: centimetres / 100)] * 2)
+coordinates = st.tuples(*[st.floats(-500, 500).map(lambda metres: round(metres, 2))] * 2)
 
 
 @given(st.lists(coordinates, min_size=3, max_size=8, unique=True), coordinates, coordinates)

@@ -46,7 +46,7 @@ def test_a_visit_becomes_three_facts_with_their_track(yard, tracker):
     for (_, at), (_, wanted) in zip(told(yard), WANTED, strict=True):
         assert at == pytest.approx(wanted, abs=1.5)
     for fact in yard.of_vehicle():
-        assert (fact.grade, fact.source, fact.rule, fact.clock) == ("B", "gnss", "geofence/1", "gnss")
+        assert (fact.grade, fact.source, fact.rule, fact.clock) == ("B", "gnss", "geofence/2", "gnss")
         assert fact.subjects == {"vehicle": yard.vehicles["truck-a"], "site": yard.site}
         assert 2 <= len(fact.snapshot["track"]) <= 40
         assert all(each.startswith("gps-a/7/") for each in fact.inputs)
