@@ -121,6 +121,7 @@ def test_every_kind_of_scene_takes_place_within_200_seeds() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 def test_every_kind_of_fault_takes_place_within_200_seeds() -> None:
     seen: dict[bool, Counter[str]] = {False: Counter(), True: Counter()}
     for seed in range(200):

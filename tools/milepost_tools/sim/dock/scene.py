@@ -88,7 +88,8 @@ def _rounded(row: dict[str, Any]) -> dict[str, Any]:
 def _truth(day: Day) -> dict[str, Any]:
     world = day.world
     listed = {each["trip"]: [row["unit"] for row in each["units"]] for each in day.orders}
-    within = {(each["unit"], each["session"]) for each in world.passages}
+    came_in = [each for each in world.passages if each["what"] in ("loaded", "wrong_truck")]
+    within = {(each["unit"], each["session"]) for each in came_in}
     moved = {passage["unit"] for passage in world.passages}
     strays = [epc for unit in world.units if unit.unit not in moved for epc in unit.epcs]
     return {
