@@ -150,7 +150,15 @@ class Service(_WithPages):
             foreign,
         )
         observed = Observed(
-            "serve", self.settings, self.db, store, self.threads, ingest=self.ingest, hub=hub, foreign=foreign
+            "serve",
+            self.settings,
+            self.db,
+            store,
+            self.threads,
+            self.rounds,
+            ingest=self.ingest,
+            hub=hub,
+            foreign=foreign,
         )
         self._serve(observed, ingest=self.ingest, telemetry=store, live=hub, accounts=self.accounts, foreign=foreign)
         self.ingest.wait_ready(START_S)
@@ -195,7 +203,7 @@ class WebWorker(_WithPages):
             Periodic("live-news", news.POLL_S, News(self.db, hub.notify).poll),
             *database_rounds(self.db),
         )
-        observed = Observed("web", self.settings, self.db, store, self.threads, hub=hub, feed=feed)
+        observed = Observed("web", self.settings, self.db, store, self.threads, self.rounds, hub=hub, feed=feed)
         self._serve(observed, telemetry=store, live=hub, accounts=own_accounts(self.settings))
 
     @property

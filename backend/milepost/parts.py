@@ -170,6 +170,10 @@ class Process:
         """Every thread that must be alive while this process is."""
         return [thread for part in self._running for thread in part.threads]
 
+    def rounds(self) -> list[Periodic]:
+        """What is done again and again."""
+        return [part for part in self._running if isinstance(part, Periodic)]
+
     def _run(self, *parts: Part) -> None:
         for part in parts:
             part.start()

@@ -78,8 +78,8 @@ class IngestWorker(Process):
                     self.db,
                     store,
                     self.threads,
+                    self.rounds,
                     ingest=self.ingest,
-                    leases=leases,
                     foreign=foreign,
                 )
             )

@@ -50,6 +50,8 @@ class Figures(Collector):
         free = shutil.disk_usage(of.settings.data_dir).free
         yield _gauge("milepost_disk_free_bytes", "Free space where the data folder lies.", {(): free})
         yield from _database(of)
+        yield _counter("milepost_round_failures", "Rounds (clocks, notices, housekeeping) that failed.",
+                       {(each.name,): each.failures for each in of.rounds()}, "round")  # fmt: skip
         if of.ingest is not None:
             yield from _ingest(of, of.ingest)
         if of.foreign is not None and of.foreign.jt808 is not None:

@@ -15,12 +15,12 @@ import milepost
 from milepost.clocks import repository as clocks
 from milepost.db import Database
 from milepost.ingest.foreign.intake import Intake
-from milepost.ingest.lease import Leases
 from milepost.ingest.service import Ingest
 from milepost.live.feed import Feed
 from milepost.live.hub import LiveHub
 from milepost.notify import repository as notices
 from milepost.observe.question import Question
+from milepost.periodic import Periodic
 from milepost.settings import Settings
 from milepost.telemetry.model import TelemetryStore
 from milepost.times import now_ms
@@ -58,10 +58,10 @@ class Observed:
     db: Database
     store: TelemetryStore
     living: Callable[[], list[threading.Thread]]  # the threads of all parts
+    rounds: Callable[[], list[Periodic]] = list  # what is done again and again
     ingest: Ingest | None = None
     hub: LiveHub | None = None
     feed: Feed | None = None
-    leases: Leases | None = None
     foreign: Intake | None = None
     known_revisions: frozenset[str] = field(init=False)
     head: str | None = field(init=False)

@@ -56,7 +56,9 @@ def _lines(story: Story) -> list[str]:
     lines += [f"  held for its clock by worker {each}" for each in story.held]
     lines += [f"  dead letter: {_pairs(each)}" for each in story.dead_letters]
     if story.unreadable_letters:
-        lines.append(f"  {story.unreadable_letters} dead letters of this device cannot be read at all: they may hold it")
+        lines.append(
+            f"  {story.unreadable_letters} dead letters of this device cannot be read at all: they may hold it"
+        )
     if story.telemetry is not None:
         lines.append(f"  telemetry: {_pairs(story.telemetry)}")
     lines += [f"  fact: {_pairs(each)}" for each in story.facts]

@@ -14,7 +14,7 @@ from milepost.tally import Tally
 from ..ingest.conftest import batch, drive, fix, until
 from .conftest import Asked
 
-_LABELS = {"sink", "reason", "method", "route", "code", "check", "state", "le", "process", "version"}
+_LABELS = {"round", "sink", "reason", "method", "route", "code", "check", "state", "le", "process", "version"}
 _UNITS = ("_seconds", "_bytes", "_items", "_messages", "_info", "_total", "_ready", "_withheld", "_open", "_up")
 _PLAIN = {"milepost_notices", "milepost_live_viewers", "milepost_broker_sessions_wanted"}  # a number of something named
 
