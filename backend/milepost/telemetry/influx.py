@@ -17,6 +17,7 @@ from milepost.db import Database
 from milepost.errors import Invalid
 from milepost.ingest.positions import position_of
 from milepost.telemetry import influx_minutes, influx_sql
+from milepost.telemetry.influx_ends import Ends
 from milepost.telemetry.influx_place import place_of
 from milepost.telemetry.influx_query import QueryReader, span
 from milepost.telemetry.influx_read import Readings, order
@@ -65,6 +66,7 @@ class InfluxTelemetry:
         self._reader = QueryReader(self.place, read_token)
         self._raw = Readings(self._reader, self.place.bucket)
         self._writing = threading.Lock()
+        self._ends = Ends(db)
         self._storing = Storing(db, self._writer, self._raw, self.place.bucket, clock)
         self._trouble: tuple[str, str, int] | None = None
         self.expired = 0  # readings that came too late to be kept, since the start
@@ -76,7 +78,9 @@ class InfluxTelemetry:
         self._reader.close()
 
     def generation(self) -> int:
-        """Always 0: a write notices by itself, per stream, when another process was there (WrittenByAnother)."""
+        """Always 0: a write notices by itself, per stream, when another process was there (WrittenByAnother). Called
+        before neighbours are read for new fixes: what the books say is read anew for them."""
+        self._ends.forget()
         return 0
 
     # --- writing ---
@@ -85,7 +89,10 @@ class InfluxTelemetry:
         """Store readings durably, then the position. Raises InfluxAway, InfluxMisconfigured or WrittenByAnother
         (all OSError); the same call may be made again."""
         with self._writing, self._watched():
-            outcome = self._storing.write(readings, position, spool)
+            try:
+                outcome = self._storing.write(readings, position, spool)
+            finally:
+                self._ends.forget()
             self.expired += outcome.expired
             self.written += outcome.written
 
@@ -146,8 +153,7 @@ class InfluxTelemetry:
         of the time of asking the server."""
         if not self._storing.sure:
             return True
-        with self._db.read() as conn:
-            last_at = influx_sql.last_at(conn, device)
+        last_at = self._ends.of(device)
         return last_at is not None and last_at >= from_ms
 
     def fixes(self, device: str, from_ms: int, to_ms: int) -> Fixes:

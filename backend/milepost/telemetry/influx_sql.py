@@ -73,6 +73,13 @@ def last_at(conn: Connection, device: str) -> int | None:
     ).scalar()
 
 
+def all_last_at(conn: Connection) -> dict[str, int]:
+    """The same of every device of which something is stored."""
+    table = telemetry_stream.c
+    rows = conn.execute(select(table.device, func.max(table.last_at)).group_by(table.device))
+    return {row[0]: row[1] for row in rows}
+
+
 def united(ranges: Ranges, seqs: Sequence[int]) -> Ranges:
     """Ranges with further rising seqs, as few as possible."""
     if not seqs:

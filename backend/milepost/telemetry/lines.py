@@ -81,16 +81,18 @@ def _usual_fields(reading: Reading, reason: str | None) -> str | None:
     lat, lon, alt_m, speed_mps, course_deg, sats, hdop = (
         body.lat, body.lon, body.alt_m, body.speed_mps, body.course_deg, body.sats, body.hdop
     )  # fmt: skip
-    if reason is not None or not (type(lat) is type(lon) is type(alt_m) is type(speed_mps) is float):
+    if reason is not None or not (type(lat) is type(lon) is type(speed_mps) is type(course_deg) is type(hdop) is float):
         return None
-    if not (type(course_deg) is type(hdop) is float and type(sats) is int and 0 <= sats < 1000):
+    if not ((type(alt_m) is int or type(alt_m) is float) and type(sats) is int and 0 <= sats < 1000):
         return None
-    total = lat + lon + alt_m + speed_mps + course_deg + hdop
-    if total - total != 0 or not (-400 < lat < 400 and -400 < lon < 400):
+    if not (-1e9 < alt_m < 1e9 and -400 < lat < 400 and -400 < lon < 400):
+        return None
+    total = speed_mps + course_deg + hdop
+    if total - total != 0:
         return None
     bits = _ALL | _CLOCK_NUMBER[reading.clock] << _CLOCK_SHIFT | body.source << _SOURCE_SHIFT
     return (
-        f"state=0i,lat_e6={round(lat * 1e6)}i,lon_e6={round(lon * 1e6)}i,alt_m={alt_m},speed_mps={speed_mps},"
+        f"state=0i,lat_e6={round(lat * 1e6)}i,lon_e6={round(lon * 1e6)}i,alt_m={alt_m + 0.0},speed_mps={speed_mps},"
         f"course_deg={course_deg},sats={sats}i,hdop={hdop},received_ms={reading.received_at}i,bits={bits}i"
     )
 

@@ -6,8 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from milepost.ingest.decode import readings
+from milepost.ingest.model import UP, SpoolItem
 from milepost.telemetry.lines import BLOCK, lines_of
 from milepost.telemetry.model import EventBody, FixBody, GateBody, Judged, Reading, TagBody
+from milepost_device import wire
 
 T0 = 1_777_800_000_000
 
@@ -89,6 +92,19 @@ def test_the_piece_for_the_usual_fix_writes_what_the_general_one_does(alt_m, hdo
     if usual is not None:
         general = lines._fix_fields(reading, reason)
         assert sorted(usual.split(",")) == sorted(general.split(","))
+
+
+def test_a_fix_as_a_tracker_sends_it_is_the_usual_one() -> None:
+    """The wire has whole metres of height; taken for unusual, every fix would cost twice the time."""
+    from milepost.telemetry import lines  # noqa: PLC0415
+
+    writer = wire.BatchWriter(256)
+    writer.begin(7, 1, 1, 1, 0)
+    full = wire.Fix(t=1000, lat_e6=31_000_000, lon_e6=121_000_000, alt_m=12, speed_dmps=111, course_2deg=45, sats=9,
+                    hdop_d=9)  # fmt: skip
+    assert writer.add(full)
+    (reading,) = readings(SpoolItem(1, "truck-1", UP, T0, bytes(writer.finish())))
+    assert lines._usual_fields(reading, None) is not None
 
 
 def test_an_epc_is_never_a_tag() -> None:
