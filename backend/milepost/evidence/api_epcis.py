@@ -1,11 +1,12 @@
 """HTTP of EPCIS 2.0: capture of partners' events, the query over theirs and ours, an order as a document."""
 
 import json
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Body, Depends, Header, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Connection
+from starlette.datastructures import QueryParams
 
 from milepost.access.deps import Me, Reader, Tx, require
 from milepost.access.model import Principal
@@ -16,7 +17,7 @@ from milepost.evidence.epcis import capture as capturing
 from milepost.evidence.epcis import service, store
 from milepost.evidence.epcis.events import document, query_document
 from milepost.evidence.epcis.names import names_of
-from milepost.evidence.epcis.query import wanted
+from milepost.evidence.epcis.query import Filter, wanted
 from milepost.orders import repository as order_rows
 from milepost.orders import service as orders
 from milepost.orders.projector import calendar
@@ -31,7 +32,7 @@ Behaviour = Annotated[
     Header(alias="GS1-Capture-Error-Behaviour", description="rollback: all or nothing; proceed: keep what is right"),
 ]
 Document = Annotated[dict[str, Any], Body(description="an EPCISDocument of EPCIS 2.0, or one event with its @context")]
-Texts = list[str] | None
+Texts = str | None
 _TIMES = ("GE_eventTime", "LT_eventTime", "GE_recordTime", "LT_recordTime")
 
 
@@ -131,7 +132,7 @@ def query_events(
     page = service.query(
         conn,
         service.Sight(me, readable(me, order, order.c.id), order),
-        _filter(asked),
+        _filter(asked, request.query_params),
         names_of(conn, _offset_min),
         order_by=asked.orderBy,
         descending=asked.orderDirection == "DESC",
@@ -171,11 +172,12 @@ def _capture(conn: Connection, me: Principal, body: Any, behaviour: str) -> capt
     return done
 
 
-def _filter(asked: EventQuery) -> Any:
+def _filter(asked: EventQuery, given: QueryParams) -> Filter:
+    others = (*_TIMES, "EXISTS_errorDeclaration", "orderBy", "orderDirection", "perPage", "nextPageToken")
     texts: dict[str, list[str]] = {}
-    for name, value in asked.model_dump(exclude_none=True).items():
-        if isinstance(value, list):
-            texts[name] = [part for text in cast(list[str], value) for part in text.split("|") if part]
+    for name, text in given.multi_items():
+        if name not in others:
+            texts.setdefault(name, []).extend(part for part in text.split("|") if part)
     times = {name: parse_rfc3339(text, name) if (text := getattr(asked, name)) is not None else None for name in _TIMES}
     return wanted(texts, times, asked.EXISTS_errorDeclaration)
 
