@@ -245,7 +245,7 @@ def test_two_workers_with_spools_of_their_own_keep_one_account(db: Database, tmp
     one = batch([at(n, n) for n in range(1, 31)])
     two = batch([at(n, n) for n in range(20, 71)], first=20, tail=5)
     three = batch([at(90, 190)], first=90, tail=90)
-    for name, payloads in (("a", (one, three)), ("b", (two, one)), ("a", (two,)), ("c", (three, two, one))):
+    for name, payloads in (("a", (one,)), ("b", (three,)), ("b", (two,)), ("c", (one,)), ("d", (three,))):
         _sink(db, tmp_path, name, *payloads)
     with db.read() as conn:
         [((device, number), stream, hours)] = list(rows.load(conn, NINE, START + 4 * HOUR_MS))
