@@ -20,7 +20,7 @@ VECTORS = (
     ("350007AB70425D4000000586", "urn:epc:tag:gid-96:31415.271828.1414"),
     ("2F320434147455900000162E", "urn:epc:tag:usdod-96:3.CAGEY.5678"),
 )
-_TURNS = 5
+_TURNS, _TAGS = 5, 50_000
 
 
 def tags(count: int, seed: int) -> list[str]:
@@ -50,7 +50,7 @@ def rate(decoder: Callable[[str], str], given: Sequence[str]) -> float:
 
 def run(seed: int = 1) -> list[dict]:
     """Decode to the pure identity URI, ours and epcpy's in turns; the best turn of each counts."""
-    given = tags(50_000, seed)
+    given = tags(_TAGS, seed)
     theirs = _epcpy()
     ours_best = theirs_best = 0.0
     for _ in range(_TURNS):
