@@ -46,6 +46,18 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("device", "stream", name=op.f("pk_completeness_stream")),
     )
     op.create_table(
+        "epcis_job",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("created_by", sa.String(length=64), nullable=False),
+        sa.Column("behaviour", sa.String(length=8), nullable=False),
+        sa.Column("success", sa.Integer(), nullable=False),
+        sa.Column("captured", sa.Integer(), nullable=False),
+        sa.Column("known", sa.Integer(), nullable=False),
+        sa.Column("errors", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_epcis_job")),
+    )
+    op.create_table(
         "foreign_caller",
         sa.Column("protocol", sa.String(length=16), nullable=False),
         sa.Column("identifier", sa.String(length=64), nullable=False),
@@ -124,6 +136,22 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_live_event_at"), ["at"], unique=False)
 
     op.create_table(
+        "packing",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("recorded_at", sa.BigInteger(), nullable=False),
+        sa.Column("parent", sa.String(length=255), nullable=False),
+        sa.Column("action", sa.String(length=8), nullable=False),
+        sa.Column("source", sa.String(length=32), nullable=False),
+        sa.Column("by_role", sa.String(length=32), nullable=False),
+        sa.Column("by_id", sa.String(length=64), nullable=False),
+        sa.Column("withdrawn", sa.Integer(), server_default="0", nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_packing")),
+    )
+    with op.batch_alter_table("packing", schema=None) as batch_op:
+        batch_op.create_index("ix_packing_parent", ["parent", "at"], unique=False)
+
+    op.create_table(
         "telemetry_latest",
         sa.Column("device", sa.String(length=12), nullable=False),
         sa.Column("stream", sa.BigInteger(), nullable=False),
@@ -197,6 +225,59 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_bench_site_id"), ["site_id"], unique=False)
 
     op.create_table(
+        "epcis_event",
+        sa.Column("seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("event_id", sa.String(length=255), nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("recorded_at", sa.BigInteger(), nullable=False),
+        sa.Column("job_id", sa.String(length=36), nullable=False),
+        sa.Column("captured_by", sa.String(length=64), nullable=False),
+        sa.Column("event", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["job_id"], ["epcis_job.id"], name=op.f("fk_epcis_event_job_id_epcis_job")),
+        sa.PrimaryKeyConstraint("seq", name=op.f("pk_epcis_event")),
+        sa.UniqueConstraint("event_id", "digest", name=op.f("uq_epcis_event_event_id_digest")),
+    )
+    with op.batch_alter_table("epcis_event", schema=None) as batch_op:
+        batch_op.create_index("ix_epcis_event_at", ["at", "seq"], unique=False)
+        batch_op.create_index(batch_op.f("ix_epcis_event_captured_by"), ["captured_by"], unique=False)
+        batch_op.create_index(batch_op.f("ix_epcis_event_job_id"), ["job_id"], unique=False)
+        batch_op.create_index("ix_epcis_event_recorded", ["recorded_at", "seq"], unique=False)
+
+    op.create_table(
+        "packing_child",
+        sa.Column("packing_id", sa.String(length=36), nullable=False),
+        sa.Column("child", sa.String(length=255), nullable=False),
+        sa.ForeignKeyConstraint(["packing_id"], ["packing.id"], name=op.f("fk_packing_child_packing_id_packing")),
+        sa.PrimaryKeyConstraint("packing_id", "child", name=op.f("pk_packing_child")),
+    )
+    with op.batch_alter_table("packing_child", schema=None) as batch_op:
+        batch_op.create_index("ix_packing_child_child", ["child"], unique=False)
+
+    op.create_table(
+        "travel",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("vehicle_id", sa.String(length=36), nullable=False),
+        sa.Column("kind", sa.String(length=8), nullable=False),
+        sa.Column("from_ms", sa.BigInteger(), nullable=False),
+        sa.Column("to_ms", sa.BigInteger(), nullable=False),
+        sa.Column("lat", sa.Float(), nullable=False),
+        sa.Column("lon", sa.Float(), nullable=False),
+        sa.Column("to_lat", sa.Float(), nullable=False),
+        sa.Column("to_lon", sa.Float(), nullable=False),
+        sa.Column("distance_m", sa.Float(), nullable=False),
+        sa.Column("gaps", sa.Integer(), nullable=False),
+        sa.Column("gap_ms", sa.BigInteger(), nullable=False),
+        sa.Column("ended_by", sa.String(length=12), nullable=True),
+        sa.Column("rev", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("withdrawn", sa.Integer(), server_default="0", nullable=False),
+        sa.ForeignKeyConstraint(["vehicle_id"], ["vehicle.id"], name=op.f("fk_travel_vehicle_id_vehicle")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_travel")),
+    )
+    with op.batch_alter_table("travel", schema=None) as batch_op:
+        batch_op.create_index("ix_travel_vehicle", ["vehicle_id", "from_ms"], unique=False)
+
+    op.create_table(
         "bench_stay",
         sa.Column("epc", sa.String(length=124), nullable=False),
         sa.Column("bench_id", sa.String(length=36), nullable=False),
@@ -206,6 +287,24 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["bench_id"], ["bench.id"], name=op.f("fk_bench_stay_bench_id_bench")),
         sa.PrimaryKeyConstraint("epc", "bench_id", "from_ms", name=op.f("pk_bench_stay")),
     )
+    op.create_table(
+        "epcis_event_thing",
+        sa.Column("event_seq", sa.BigInteger(), nullable=False),
+        sa.Column("thing", sa.String(length=255), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["event_seq"], ["epcis_event.seq"], name=op.f("fk_epcis_event_thing_event_seq_epcis_event")
+        ),
+        sa.PrimaryKeyConstraint("event_seq", "thing", name=op.f("pk_epcis_event_thing")),
+    )
+    with op.batch_alter_table("epcis_event_thing", schema=None) as batch_op:
+        batch_op.create_index("ix_epcis_event_thing_thing", ["thing"], unique=False)
+
+    with op.batch_alter_table("alert", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("device", sa.String(length=12), nullable=True))
+        batch_op.alter_column("order_id", existing_type=sa.VARCHAR(length=36), nullable=True)
+        batch_op.alter_column("order_number", existing_type=sa.VARCHAR(length=32), nullable=True)
+        batch_op.create_index("ix_alert_device", ["device"], unique=False)
+
     with op.batch_alter_table("device_contact", schema=None) as batch_op:
         batch_op.add_column(
             sa.Column(
@@ -224,13 +323,46 @@ def upgrade() -> None:
             )
         )
 
+    with op.batch_alter_table("fact", schema=None) as batch_op:
+        batch_op.create_index("ix_fact_at", ["at", "seq"], unique=False)
+        batch_op.create_index("ix_fact_received", ["received_at", "seq"], unique=False)
+
 
 def downgrade() -> None:
+    with op.batch_alter_table("fact", schema=None) as batch_op:
+        batch_op.drop_index("ix_fact_received")
+        batch_op.drop_index("ix_fact_at")
+
     with op.batch_alter_table("device_contact", schema=None) as batch_op:
         batch_op.drop_column("gone_at")
         batch_op.drop_column("last_heard_at")
 
+    with op.batch_alter_table("alert", schema=None) as batch_op:
+        batch_op.drop_index("ix_alert_device")
+        batch_op.alter_column("order_number", existing_type=sa.VARCHAR(length=32), nullable=False)
+        batch_op.alter_column("order_id", existing_type=sa.VARCHAR(length=36), nullable=False)
+        batch_op.drop_column("device")
+
+    with op.batch_alter_table("epcis_event_thing", schema=None) as batch_op:
+        batch_op.drop_index("ix_epcis_event_thing_thing")
+
+    op.drop_table("epcis_event_thing")
     op.drop_table("bench_stay")
+    with op.batch_alter_table("travel", schema=None) as batch_op:
+        batch_op.drop_index("ix_travel_vehicle")
+
+    op.drop_table("travel")
+    with op.batch_alter_table("packing_child", schema=None) as batch_op:
+        batch_op.drop_index("ix_packing_child_child")
+
+    op.drop_table("packing_child")
+    with op.batch_alter_table("epcis_event", schema=None) as batch_op:
+        batch_op.drop_index("ix_epcis_event_recorded")
+        batch_op.drop_index(batch_op.f("ix_epcis_event_job_id"))
+        batch_op.drop_index(batch_op.f("ix_epcis_event_captured_by"))
+        batch_op.drop_index("ix_epcis_event_at")
+
+    op.drop_table("epcis_event")
     with op.batch_alter_table("bench", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_bench_site_id"))
 
@@ -243,6 +375,10 @@ def downgrade() -> None:
     op.drop_table("telemetry_refused")
     op.drop_table("telemetry_pending")
     op.drop_table("telemetry_latest")
+    with op.batch_alter_table("packing", schema=None) as batch_op:
+        batch_op.drop_index("ix_packing_parent")
+
+    op.drop_table("packing")
     with op.batch_alter_table("live_event", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_live_event_at"))
 
@@ -257,6 +393,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_foreign_caller_last_at"))
 
     op.drop_table("foreign_caller")
+    op.drop_table("epcis_job")
     op.drop_table("completeness_stream")
     with op.batch_alter_table("completeness_hour", schema=None) as batch_op:
         batch_op.drop_index("ix_completeness_hour_hour")
