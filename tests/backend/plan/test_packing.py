@@ -40,6 +40,11 @@ def test_repacked_within_one_instant_it_lies_in_the_new_place():
     assert here.parent("a") == "q"
 
 
+def test_emptied_and_filled_anew_within_one_instant_it_holds_what_is_new():
+    rows = [add(1, "p", "a"), add(10, "p", "b"), delete(10, "p")]
+    assert contents_at(rows, 10).children("p") == ["b"]
+
+
 def test_depth_upwards_and_downwards():
     here = Contents([add(1, "truck load", "pallet"), add(2, "pallet", "case"), add(3, "case", "cup")])
     assert here.above("cup") == ["case", "pallet", "truck load"]
