@@ -3,6 +3,7 @@
 import hashlib
 import re
 import secrets
+from functools import cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import VerificationError
@@ -18,8 +19,12 @@ _MIN_PASSWORD = 10
 _FREE_FAILURES = 5
 _LOCK_MS = 60_000
 _hasher = PasswordHasher()
-# Checked when the login is unknown, so that an answer takes as long as for a known one.
-_NOBODY = _hasher.hash(secrets.token_hex(16))
+
+
+@cache
+def _nobody() -> str:
+    """Checked when the login is unknown, so that an answer takes as long as for a known one."""
+    return _hasher.hash(secrets.token_hex(16))
 
 
 def hash_password(password: str) -> str:
@@ -98,8 +103,9 @@ def check_password(conn: Connection, login: str, password: str) -> str:
     Raises Unauthorized when they do not belong together or the account is disabled.
     """
     row = conn.execute(select(person).where(person.c.login == login)).mappings().first()
+    nobody = _nobody()  # known or not: the first question after a start must not tell either
     try:
-        _hasher.verify(row["password_hash"] if row else _NOBODY, password)
+        _hasher.verify(row["password_hash"] if row else nobody, password)
     except VerificationError:
         row = None
     if row is None or row["disabled"]:

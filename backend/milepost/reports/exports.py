@@ -5,10 +5,6 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from openpyxl import Workbook
-from openpyxl.styles import Font
-from openpyxl.utils import get_column_letter
-
 from milepost.cells import Cell, safe
 from milepost.reports.kpi import RATIOS, Group
 from milepost.reports.proposals import Proposal
@@ -67,6 +63,10 @@ def to_csv(sheet: Sheet) -> bytes:
 
 def to_xlsx(sheet: Sheet, title: str) -> bytes:
     """One worksheet with a frozen bold head. `title`: at most 31 characters."""
+    from openpyxl import Workbook  # noqa: PLC0415  (most services start more often than they write a workbook)
+    from openpyxl.styles import Font  # noqa: PLC0415
+    from openpyxl.utils import get_column_letter  # noqa: PLC0415
+
     book = Workbook()
     page = book.active
     assert page is not None

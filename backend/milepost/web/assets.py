@@ -13,10 +13,6 @@ from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 
-from fontTools.subset import Options, Subsetter
-from fontTools.ttLib import TTFont
-from fontTools.varLib.instancer import instantiateVariableFont
-
 from milepost.settings import runtime_dir
 
 _HERE = Path(__file__).parent / "static"
@@ -75,6 +71,11 @@ def _inter() -> bytes:
     cached = runtime_dir() / f"inter-{recipe}.woff2"
     if cached.exists():
         return cached.read_bytes()
+    # Needed once a machine; loading it takes a sixth of the time of a start.
+    from fontTools.subset import Options, Subsetter  # noqa: PLC0415
+    from fontTools.ttLib import TTFont  # noqa: PLC0415
+    from fontTools.varLib.instancer import instantiateVariableFont  # noqa: PLC0415
+
     font = TTFont(io.BytesIO(source))
     options = Options()
     options.layout_features = ["kern", "liga", "calt", "tnum", "cv11", "mark", "mkmk"]
