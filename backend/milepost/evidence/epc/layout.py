@@ -13,7 +13,7 @@ class Layout(NamedTuple):
 
     `span`: bits of prefix and reference together; `digits`: of both together, 0 where the reference has no fixed
     width; `serial`: bits of the serial; `chars`: most characters of a serial (or a GIAI's reference) in 7 bits, 0
-    where it is a number. What is left to `words` whole 16-bit words is zero.
+    where it is a number. What is left to whole 16-bit words is zero.
     """
 
     scheme: str

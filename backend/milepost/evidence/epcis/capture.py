@@ -28,7 +28,7 @@ _PARTNER = 0.9  # confidence of a partner's word; its grade is C whatever this s
 
 @dataclass(slots=True)
 class Captured:
-    """What became of one capture: the job, the events kept or known already, the facts told, the units whose packing changed."""
+    """What became of one capture: the job, the events kept or known, the facts told, the things packed otherwise."""
 
     job: dict[str, Any]
     ids: list[str] = field(default_factory=list)
