@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -77,10 +78,11 @@ def test_a_stored_record_is_shown_with_what_rests_on_it_and_who_has_had_it(place
     fact = Fact(
         id="00000000-0000-0000-0000-000000000001", rev=0, kind="ARRIVED", at=AT, recorded_at=AT, received_at=AT,
         clock="gnss", by=Author("device", "truck-1", None), source="gnss", subjects={"vehicle": "v1"}, body={},
-        confidence=1.0, grade="B", inputs=("truck-1/7/5", "truck-1/7/55"), snapshot=None, rule="geofence/1",
+        confidence=1.0, grade="B", inputs=("truck-1/7/5",), snapshot=None, rule="geofence/1",
     )  # fmt: skip
     with place.db.tx() as conn:
-        log.append(conn, [fact])
+        other = replace(fact, id=fact.id.replace("1", "2"), kind="DEPARTED", inputs=("truck-1/7/55",))
+        log.append(conn, [fact, other])
     story = place.of(5)
     assert story.verdict == "in the store; 1 facts rest on it"
     assert story.telemetry is not None
