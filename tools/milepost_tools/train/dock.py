@@ -23,7 +23,10 @@ from milepost_tools.sim.dock import simulate
 from milepost_tools.train import boost
 
 Rows = tuple[np.ndarray, np.ndarray, np.ndarray]
-_KEPT_SHARE = 0.25  # of the rows that nobody would doubt; they weigh as much more
+LOOKS = ("first", "late")
+LOOK_RECIPE = boost.Recipe(trees=110, depth=4, rate=0.1, ridge=4.0, leaf_weight=3.0)
+CLOSE_RECIPE = boost.Recipe(trees=80, depth=4, rate=0.1, ridge=4.0, leaf_weight=3.0)
+_KEPT_SHARE = 0.1  # of the rows that nobody would doubt; they weigh as much more
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,35 +88,31 @@ def together(parts: Iterable[Rows]) -> Rows:
 
 
 def train(seed: int, count: int, pool: Executor, version: str) -> dict[str, Any]:
-    """The model as its file holds it. count: days for the looks, as many again for the close."""
-    looks, closes = days(seed, count), days(seed + 2 * count, count)
-    found = list(pool.map(partial(rows_of, None), looks))
+    """The model as its file holds it. count: days for the looks, as many again for the close.
+
+    The close learns what the looks say of days that they have not seen; then the looks learn from all days.
+    """
+    early = list(pool.map(partial(rows_of, None), days(seed, count)))
     model: dict[str, Any] = {"look_names": list(NAMES), "close_names": list(CLOSE_NAMES), "version": version}
-    for kind in ("first", "late"):
-        model[kind] = _fit([each[kind] for each in found], boost.Recipe(trees=140, depth=5))
+    for kind in LOOKS:
+        model[kind] = fitted([each[kind] for each in early], LOOK_RECIPE)
     model["close"] = None
-    found = list(pool.map(partial(rows_of, model), closes))
-    for kind in ("first", "late"):  # calibrated on days that the trees have not seen
-        x, y, w = together(each[kind] for each in found)
-        model[kind]["calibration"] = boost.calibration(boost.scores(model[kind], x), y, w)
-    model["close"] = fit_close([each["close"] for each in found])
+    late = list(pool.map(partial(rows_of, model), days(seed + 2 * count, count)))
+    model["close"] = fitted([each["close"] for each in late], CLOSE_RECIPE)
+    for kind in LOOKS:
+        model[kind] = fitted([each[kind] for each in early + late], LOOK_RECIPE)
     return model
 
 
-def fit_close(parts: list[Rows]) -> dict[str, Any]:
-    """Trees for the close, calibrated by leaving days out."""
-    recipe = boost.Recipe(trees=120, depth=4, rate=0.1)
-    totals, yes = [], []
+def fitted(parts: list[Rows], recipe: boost.Recipe) -> dict[str, Any]:
+    """Trees for the rows of several days, calibrated by leaving a third of the days out at a time."""
+    totals, outcomes, weights = [], [], []
     for n in range(3):
-        fitted = boost.fit(*together(part for m, part in enumerate(parts) if m % 3 != n), recipe)
-        x, y, _ = together(part for m, part in enumerate(parts) if m % 3 == n)
-        totals.append(boost.scores(fitted, x))
-        yes.append(y)
-    trees = boost.fit(*together(parts), recipe)
-    outcome = np.concatenate(yes)
-    trees["calibration"] = boost.calibration(np.concatenate(totals), outcome, np.ones(len(outcome)))
-    return trees
-
-
-def _fit(parts: list[Rows], recipe: boost.Recipe) -> dict[str, Any]:
-    return boost.fit(*together(parts), recipe)
+        trees = boost.fit(*together(part for m, part in enumerate(parts) if m % 3 != n), recipe)
+        x, y, w = together(part for m, part in enumerate(parts) if m % 3 == n)
+        totals.append(boost.scores(trees, x))
+        outcomes.append(y)
+        weights.append(w)
+    whole = boost.fit(*together(parts), recipe)
+    whole["calibration"] = boost.calibration(*(np.concatenate(each) for each in (totals, outcomes, weights)))
+    return whole

@@ -18,7 +18,7 @@ _NAN = float("nan")
 class Seen:
     """A moment as it was judged: chances that the subject went with the session (p), and against it (back).
 
-    first: at the first look; late: 25 s on, until then as at first. vector: the measures of the latest look.
+    first, back_first: at the first look; late, back: 25 s on, until then as at first. vector: of the latest look.
     """
 
     moment: Moment
@@ -26,6 +26,7 @@ class Seen:
     late: float
     back: float
     vector: list[float]
+    back_first: float = 0.0
 
     @property
     def at_s(self) -> float:
@@ -50,6 +51,15 @@ class Case:
         after = [each for each in self.seen if each.at_s > turned + 1.0 and each.late > 0.05]
         pool = after or self.seen
         return max(pool, key=lambda each: (each.late, each.at_s), default=None)
+
+    def turned_back(self) -> bool:
+        """True when the first look at a moment behind the best one saw it come back, and none since saw it go again."""
+        best = self.best()
+        if best is None:
+            return False
+        after = [each for each in self.seen if each.at_s > best.at_s + 2.0]
+        turn = max((each.at_s for each in after if each.back_first >= 0.5 and each.first < 0.2), default=None)
+        return turn is not None and not any(each.at_s > turn and each.first >= 0.5 for each in after)
 
     def belief(self) -> float:
         """The chance that it is across, going through the moments one after the other."""

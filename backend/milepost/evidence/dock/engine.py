@@ -200,7 +200,8 @@ class Correlator:
 
     def _look(self, door: _Door, moment: Moment, session: Session | None, at_s: float) -> Look:
         roster, subject = self.roster, moment.subject
-        rivals = [self._doors[each].log for each in self._heard_at[subject] if each != door.id]
+        heard = sorted(self._heard_at[subject], key=id_key)
+        rivals = [self._doors[each].log for each in heard if each != door.id]
         unit = roster.unit(subject)
         place = Place(
             listed=session is not None and roster.is_listed(subject, session.trip),
@@ -223,7 +224,7 @@ class Correlator:
         look = self._look(door, moment, session, at_s)
         with_, against = look.vector(direction), look.vector(-direction)
         seen = Seen(moment, self.scorer.first(with_), 0.0, self.scorer.first(against), with_)
-        seen.late = seen.first
+        seen.late, seen.back_first = seen.first, seen.back
         door.remember(moment)
         case = self._case(door, session, subject)
         if self._trace is not None:

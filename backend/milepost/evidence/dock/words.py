@@ -2,7 +2,7 @@
 
 A word is out two seconds after the passage and is corrected at most once by what follows, at the latest at the close
 (T17); only a unit on the session's list is ever counted: one that is on another list, or on none, is a matter for a
-person at once (WH rules of the wrong truck).
+person at once (notes of the wrong truck).
 """
 
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ class Limits:
     sure: float = 0.985
     count: float = 0.95
     drop: float = 0.05
-    back: float = 0.8
+    back: float = 0.7
     foreign: float = 0.5
     stranger: float = 0.9
 
@@ -82,6 +82,8 @@ class Speaker:
             return
         limits = self.limits
         unit = self.roster.unit(case.subject)
+        if chance >= limits.count and case.turned_back():
+            chance = limits.first  # a rule above the trees: what was seen to come back is for a person
         if unit is None:
             if chance >= limits.stranger and case.word is None:
                 self._say(case, session, door, REVIEW, chance, at_s, best, "a tag that is on no list went along")
