@@ -9,7 +9,7 @@ from collections.abc import Callable
 from sqlalchemy import Connection
 
 from milepost.db import Database
-from milepost.evidence import geofence, log, repository, service, vehicles
+from milepost.evidence import geofence, log, repository, service, travel, vehicles
 from milepost.evidence.geofence import State
 from milepost.evidence.geometry import FenceIndex
 from milepost.evidence.model import Fact
@@ -18,7 +18,7 @@ from milepost.telemetry.model import TelemetryStore
 from milepost.times import now_ms
 
 DETECTOR = "replay"
-CONTEXT_MS = 7_200_000  # so far before the late fix the rule begins, to know where the vehicle stood
+CONTEXT_MS = 7_200_000  # so far before the late fix the rule begins at least, and where its last stop began
 MOST_FIXES = 100_000  # a day at 1 Hz; what reaches further back is left as it is
 _DAY_MS = 86_400_000
 _FOREVER = 2**53
@@ -43,7 +43,9 @@ def run(
         if from_ms is None:
             return True
         edge = _edge(conn, vehicle)
-        begin, end = from_ms - CONTEXT_MS, _FOREVER if edge is None else edge + 1
+        end = _FOREVER if edge is None else edge + 1
+        past = travel.Past(conn, store, vehicle, from_ms, end)
+        begin = max(min(from_ms - CONTEXT_MS, past.begin_ms), from_ms - _DAY_MS)
         readings = readings_of_vehicle(conn, store, vehicle, begin, end, MOST_FIXES)
     points = [vehicles.point_of(reading) for reading in readings]
     state, seen = geofence.run(State(), points, fences)
@@ -60,11 +62,9 @@ def run(
         ]
         why = "fixes or a binding that came later show another way"
         told = service.correct(conn, wanted, known, why=why, now=now_ms())
-        for each in new:
-            if each.kind == "passed":
-                repository.add_pass(conn, vehicles.pass_row(vehicle, each))
         if points and len(points) < MOST_FIXES:
-            told += vehicles.rebase(conn, vehicle, state, fences, now_ms())
+            _passes(conn, vehicle, new, max(from_ms, points[0].at), points[-1].at)
+            told += vehicles.rebase(conn, vehicle, state, past, fences, now_ms())
         repository.drop_state(conn, DETECTOR, vehicle)
         if told:
             on_facts(conn, told)
@@ -79,6 +79,17 @@ def _edge(conn: Connection, vehicle: str) -> int | None:
     if stored["base"]["last"] is not None:
         return stored["base"]["last"]["at"]
     return stored["points"][0][0] - 1 if stored["points"] else None
+
+
+def _passes(conn: Connection, vehicle: str, seen: list[geofence.Sighting], from_ms: int, until: int) -> None:
+    """Bring the passes through fences in line with what was seen of [from_ms, until]: those of no reading go."""
+    wanted = {row["id"]: row for each in seen if each.kind == "passed" for row in [vehicles.pass_row(vehicle, each)]}
+    window = repository.load_state(conn, vehicles.DETECTOR, vehicle) or {"told": ()}
+    for row in repository.passes(conn, vehicle, from_ms, until):
+        if row["left_at"] <= until and row["id"] not in wanted and row["id"] not in window["told"]:
+            repository.drop_pass(conn, row["id"])
+    for row in wanted.values():
+        repository.add_pass(conn, row)
 
 
 def _concerns(fact: Fact, from_ms: int, end: int, there: set[str]) -> bool:

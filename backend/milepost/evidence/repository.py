@@ -8,7 +8,7 @@ from sqlalchemy import Connection, delete, func, insert, or_, select, update
 
 from milepost.access.model import SYSTEM
 from milepost.access.scope import readable
-from milepost.evidence.tables import bench_stay, detector_state, dock_session, fence_pass, passage
+from milepost.evidence.tables import bench_stay, detector_state, dock_session, fence_pass, passage, travel
 from milepost.fleet.tables import site
 
 Row = dict[str, Any]
@@ -139,6 +139,39 @@ def passes(conn: Connection, vehicle_id: str, from_ms: int, to_ms: int) -> list[
         fence_pass.c.vehicle_id == vehicle_id, fence_pass.c.entered_at >= from_ms, fence_pass.c.entered_at < to_ms
     )
     return [dict(row) for row in conn.execute(statement.order_by(fence_pass.c.entered_at)).mappings()]
+
+
+def put_travel(conn: Connection, row: Row) -> None:
+    """Tell a leg; one that was withdrawn holds again."""
+    known = conn.execute(select(travel.c.withdrawn).where(travel.c.id == row["id"])).scalar()
+    if known is None:
+        conn.execute(insert(travel).values(row))
+    elif known:
+        conn.execute(update(travel).where(travel.c.id == row["id"]).values(withdrawn=0, rev=travel.c.rev + 1))
+
+
+def withdraw_travel(conn: Connection, ids: Iterable[str]) -> None:
+    """Fixes that came later have shown that these legs were not so."""
+    where = (travel.c.id.in_(list(ids)), travel.c.withdrawn == 0)
+    conn.execute(update(travel).where(*where).values(withdrawn=1, rev=travel.c.rev + 1))
+
+
+def travels(conn: Connection, vehicle_id: str, from_ms: int, to_ms: int, limit: int = 10_000) -> list[Row]:
+    """Legs of a vehicle that hold and lie in part in [from_ms, to_ms), by time."""
+    statement = select(travel).where(
+        travel.c.vehicle_id == vehicle_id, travel.c.from_ms < to_ms, travel.c.to_ms > from_ms, travel.c.withdrawn == 0
+    )
+    statement = statement.order_by(travel.c.from_ms, travel.c.to_ms, travel.c.id).limit(limit)
+    return [dict(row) for row in conn.execute(statement).mappings()]
+
+
+def last_stop(conn: Connection, vehicle_id: str, before_ms: int) -> Row | None:
+    """The last stop of a vehicle that was over before an instant."""
+    statement = select(travel).where(
+        travel.c.vehicle_id == vehicle_id, travel.c.kind == "stop", travel.c.to_ms < before_ms, travel.c.withdrawn == 0
+    )
+    row = conn.execute(statement.order_by(travel.c.to_ms.desc()).limit(1)).mappings().first()
+    return dict(row) if row else None
 
 
 def load_state(conn: Connection, detector: str, target: str) -> Any | None:

@@ -100,6 +100,29 @@ fence_pass = Table(
     Index("ix_fence_pass_vehicle", "vehicle_id", "entered_at"),
 )
 
+# Trips, stops and unseen stretches of a vehicle that are over. A row never changes but to be withdrawn, when fixes that
+# came later show another way, or to hold again; each change counts up `rev`.
+travel = Table(
+    "travel",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("vehicle_id", String(36), ForeignKey("vehicle.id"), nullable=False),
+    Column("kind", String(8), nullable=False),
+    Column("from_ms", BigInteger, nullable=False),
+    Column("to_ms", BigInteger, nullable=False),
+    Column("lat", Float, nullable=False),
+    Column("lon", Float, nullable=False),
+    Column("to_lat", Float, nullable=False),
+    Column("to_lon", Float, nullable=False),
+    Column("distance_m", Float, nullable=False),
+    Column("gaps", Integer, nullable=False),
+    Column("gap_ms", BigInteger, nullable=False),
+    Column("ended_by", String(12)),
+    Column("rev", Integer, nullable=False, server_default="0"),
+    Column("withdrawn", Integer, nullable=False, server_default="0"),
+    Index("ix_travel_vehicle", "vehicle_id", "from_ms"),
+)
+
 detector_state = Table(
     "detector_state",
     metadata,

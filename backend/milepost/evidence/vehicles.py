@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from milepost.evidence import geofence, log, repository, service
+from milepost.evidence import geofence, log, repository, service, travel
 from milepost.evidence.geofence import Point, Sighting, State, track_around
 from milepost.evidence.geometry import FenceIndex
 from milepost.evidence.model import CERTAIN, Author, Fact, fact_id, grade
@@ -81,15 +81,18 @@ def observe(
     seen += geofence.run(base, good[len(leaving) :], fences)[1]
     facts = [fact_of(vehicle, sighting, good) for sighting in seen if sighting.kind != "passed"]
     passes = {pass_id(vehicle, sighting): sighting for sighting in seen if sighting.kind == "passed"}
-    appended = _tell(conn, vehicle, facts, told, now=now)
+    appended = _tell(conn, vehicle, facts, told, stored.get("times", {}), now=now)
     _tell_passes(conn, vehicle, passes, told)
     told = {key: sighting.seen_at for sighting, key in _keys(vehicle, seen)}
     last = base.last.at if base.last else -1
     state = {
         "base": base.as_json(),
+        "legs": travel.observe(conn, vehicle, stored.get("legs"), leaving, good[len(leaving) :]),
         "points": [_row(point) for point in points[cut:]],
         "bad": sorted(bad.intersection(point.id for point in points[cut:])),
         "told": {key: at for key, at in told.items() if at > last},
+        # When they happened: where a vehicle stood becomes clearer, and with it when it crossed the line.
+        "times": {fact.id: fact.at for fact in facts if told[fact.id] > last},
         "late": stored.get("late", 0) + bool(late),
     }
     states.put(vehicle, state)
@@ -140,16 +143,18 @@ def pass_row(vehicle: str, sighting: Sighting) -> dict[str, Any]:
     }
 
 
-def rebase(conn: Connection, vehicle: str, base: State, fences: FenceIndex, now: int) -> list[Fact]:
-    """Let the open window of a vehicle begin behind a state that was worked out anew, and tell what it shows then:
+def rebase(conn: Connection, vehicle: str, base: State, past: travel.Past, fences: FenceIndex, now: int) -> list[Fact]:
+    """Let the open window of a vehicle begin behind states that were worked out anew, and tell what it shows then:
     the next fix, which would do so too, may never come. Returns the facts appended."""
     stored = repository.load_state(conn, DETECTOR, vehicle) or {"points": [], "told": {}, "late": 0}
     # Where nothing had left the window yet, the state may reach into it: what it has passed is judged and told.
     last = base.last.at if base.last else -1
     state = {
         "base": base.as_json(),
+        "legs": past.correct(conn, stored.get("legs")),
         "points": [row for row in stored["points"] if row[0] > last],
         "told": {key: at for key, at in stored["told"].items() if at > last},
+        "times": stored.get("times", {}),
         "late": stored["late"],
     }  # without `bad`: judged from another fix on, the whole window is judged again
     repository.save_state(conn, DETECTOR, vehicle, state)
@@ -170,10 +175,12 @@ def _keys(vehicle: str, seen: Iterable[Sighting]) -> list[tuple[Sighting, str]]:
     return keys
 
 
-def _tell(conn: Connection, vehicle: str, facts: list[Fact], told: dict[str, int], *, now: int) -> list[Fact]:
-    """Append what is new and retract what the same readings no longer show."""
+def _tell(
+    conn: Connection, vehicle: str, facts: list[Fact], told: dict[str, int], times: dict[str, int], *, now: int
+) -> list[Fact]:
+    """Append what is new or happened at another time, and retract what the same readings no longer show."""
     wanted = {fact.id: fact for fact in facts}
-    new = wanted.keys() - told.keys()
+    new = {key for key, fact in wanted.items() if key not in told or times.get(key, fact.at) != fact.at}
     gone = {fact.id: fact for fact in log.by_ids(conn, told.keys() - wanted.keys())}
     if not new and not gone:
         return []

@@ -72,9 +72,8 @@ def stops_simulated(days: int, seed: int) -> tuple[float, float, float, float]:
         classic_hits, classic_told = classic_hits + len(matched(real, theirs)), classic_told + len(theirs)
         errors += [abs(a - b) / 1000 for one, other in pairs for a, b in zip(one, other, strict=True)]
         ways.append(abs(sum(leg.distance_m for leg in legs) / way.driven_m - 1))
-    return (
-        2 * hits / (true + told), 2 * classic_hits / (true + classic_told), _percentile(errors, 95), _percentile(ways, 95),
-    )  # fmt: skip
+    ours_f1, theirs_f1 = 2 * hits / (true + told), 2 * classic_hits / (true + classic_told)
+    return ours_f1, theirs_f1, _percentile(errors, 95), _percentile(ways, 95)
 
 
 def matched(real: Sequence[_Span], told: Sequence[_Span]) -> list[tuple[_Span, _Span]]:
