@@ -50,6 +50,12 @@ def devices(conn: Connection) -> list[Row]:
     return [dict(row) for row in conn.execute(statement).mappings()]
 
 
+def configured(conn: Connection) -> Sequence[tuple[str, str, str]]:
+    """(id, role, configuration as JSON) of every device that was not removed."""
+    statement = select(device.c.id, device.c.role, device.c.config).where(device.c.removed_at.is_(None))
+    return [tuple(row) for row in conn.execute(statement)]
+
+
 def find_device(conn: Connection, device_id: str) -> Row | None:
     """One device, removed or not."""
     row = conn.execute(select(device).where(device.c.id == device_id)).mappings().first()
@@ -78,6 +84,13 @@ def bindings(conn: Connection, **equal: Any) -> list[Row]:
     for name, value in equal.items():
         statement = statement.where(binding.c[name] == value)
     return [dict(row) for row in conn.execute(statement).mappings()]
+
+
+def binding_spans(conn: Connection) -> Sequence[tuple[str, int, int | None, str, str]]:
+    """(device, from, to, target kind, target id) of every binding, oldest first: ten thousand for a board at once."""
+    c = binding.c
+    statement = select(c.device_id, c.from_ms, c.to_ms, c.target_kind, c.target_id).order_by(c.from_ms, c.id)
+    return [tuple(row) for row in conn.execute(statement)]
 
 
 def bindings_of(conn: Connection, device_ids: Iterable[str]) -> dict[str, list[Row]]:

@@ -68,11 +68,15 @@ class FleetTargets:
 
     def _load(self, conn: Connection) -> None:
         spans: dict[str, list[_Span]] = {}
-        for row in fleet.bindings(conn):
-            span = (row["from_ms"], row["to_ms"], row["target_kind"], row["target_id"])
-            spans.setdefault(row["device_id"], []).append(span)
-        self._limits = {row["id"]: limits_of(row["role"], json.loads(row["config"])) for row in fleet.devices(conn)}
-        self._spans = spans
+        for device_id, start, end, kind, target in fleet.binding_spans(conn):
+            spans.setdefault(device_id, []).append((start, end, kind, target))
+        alike: dict[tuple[str, str], Limits] = {}  # most of a fleet is configured like the rest
+        limits: dict[str, Limits] = {}
+        for device_id, role, config in fleet.configured(conn):
+            if (role, config) not in alike:
+                alike[role, config] = limits_of(role, json.loads(config))
+            limits[device_id] = alike[role, config]
+        self._limits, self._spans = limits, spans
 
 
 def limits_of(role: str, config: dict[str, Any]) -> Limits:
