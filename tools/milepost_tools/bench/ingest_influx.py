@@ -1,14 +1,16 @@
 """Ours → InfluxDB beside Telegraf → InfluxDB: the same fixes, one influxd, one kind of broker, in turns.
 
 Telegraf takes the fixes as line protocol, 60 in a message, and checks nothing. Ours takes the same 60 in a batch of the
-wire, and a run ends when everything has them: store, quality, detectors, state and live board. Both are connected
-before the first message is sent; what counts is the time from there until the last fix can be asked for.
+wire, and a run ends when everything has them: store, quality, detectors, state and live board. Both are connected, and
+have taken one message of every truck, before the clock starts; what counts is the time from the first message after
+that until the last fix can be asked for. Each turn has a bucket, a broker and a database of its own.
 """
 
 import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -66,9 +68,11 @@ def measure(messages: int = 4_000, turns: int = 2) -> dict:
             try:
                 server.onboard()
                 theirs, ours = [], []
+                pipelines = [("telegraf", theirs, partial(_telegraf_run, program)), ("ours", ours, _our_run)]
                 for turn in range(turns):
-                    theirs.append(_telegraf_run(Path(folder) / f"telegraf-{turn}", server, program, messages))
-                    ours.append(_our_run(Path(folder) / f"ours-{turn}", server, messages))
+                    for name, rates, run in pipelines:
+                        rates.append(run(Path(folder) / f"{name}-{turn}", server, messages))
+                    pipelines.reverse()  # neither is always the one that comes second
             finally:
                 server.kill()
     except (NoTelegraf, NoInfluxd) as reason:
@@ -77,7 +81,7 @@ def measure(messages: int = 4_000, turns: int = 2) -> dict:
     return row | {"value": round(median(ours) / median(theirs), 2), "baseline": {"name": name, "value": 1}}
 
 
-def _telegraf_run(folder: Path, server: Influxd, program: Path, messages: int) -> float:
+def _telegraf_run(program: Path, folder: Path, server: Influxd, messages: int) -> float:
     """Fixes per second of Telegraf."""
     house = House(folder)
     made = _buckets(server, folder.name)
@@ -93,7 +97,7 @@ def _telegraf_run(folder: Path, server: Influxd, program: Path, messages: int) -
         process = subprocess.Popen([program, "--config", config], stdout=log, stderr=log)
     try:
         _wait_for_first(made, house)
-        took_s = _flood(house, list(_lines(messages)), lambda: _stored(made, "lat") >= messages * _FIXES)
+        took_s = _flood(house, list(_lines(messages + _TRUCKS)), lambda fixes: _stored(made, "lat") >= fixes)
     except TimeoutError as error:
         raise TimeoutError(f"{error}\n{(folder / 'telegraf.log').read_text()[-1000:]}") from None
     finally:
@@ -115,11 +119,10 @@ def _our_run(folder: Path, server: Influxd, messages: int) -> float:
     house.register(_TRUCKS)
     try:
         house.start()
-        start_s = fleet.now_s() - 2 * messages * _FIXES // _TRUCKS - 100
-        drives = [Drive(n, start_s) for n in range(_TRUCKS)]
-        batches = list(fleet.rounds(drives, messages // _TRUCKS, _FIXES))
-        wanted = messages * _FIXES
-        took_s = _flood(house, batches, lambda: _stored(made, "state") >= wanted and not any(house.lags().values()))
+        batches = list(fleet.rounds(_drives(messages + _TRUCKS), messages // _TRUCKS + 1, _FIXES))
+        took_s = _flood(
+            house, batches, lambda fixes: _stored(made, "state") >= fixes and not any(house.lags().values())
+        )
     finally:
         house.stop()
     return messages * _FIXES / took_s
@@ -129,17 +132,29 @@ def _buckets(server: Influxd, name: str) -> SetUp:
     return set_up(server.url(name), ADMIN, raw_days=30, minute_days=400)
 
 
-def _flood(house: House, messages: list[tuple[str, bytes]], complete: Callable[[], bool]) -> float:
-    """Publish all of it and wait for the last; returns seconds."""
+def _flood(house: House, messages: list[tuple[str, bytes]], complete: Callable[[int], bool]) -> float:
+    """Publish one message of every truck, then, when these are stored, all others; returns the seconds that those took
+    from the first byte until `complete(number of fixes)`."""
     sender = Sender(house.place, "bench", lambda *_: None)
     sender.connect()
-    begin = time.monotonic()
-    try:
-        sender.send(messages)
-        until(complete, _LONGEST_S, lambda: "not everything is stored", pause_s=0.25)
+
+    def publish(some: list[tuple[str, bytes]], stored: int) -> float:
+        begin = time.monotonic()
+        sender.send(some)
+        until(lambda: complete(stored), _LONGEST_S, lambda: f"of {stored} fixes not all are stored", pause_s=0.25)
         return time.monotonic() - begin
+
+    try:
+        publish(messages[:_TRUCKS], _TRUCKS * _FIXES)
+        return publish(messages[_TRUCKS:], len(messages) * _FIXES)
     finally:
         sender.close()
+
+
+def _drives(messages: int) -> list[Drive]:
+    """The trucks, so far in the past that no fix of so many messages lies in the future."""
+    start_s = fleet.now_s() - 2 * messages * _FIXES // _TRUCKS - 100
+    return [Drive(n, start_s) for n in range(_TRUCKS)]
 
 
 def _wait_for_first(made: SetUp, house: House) -> None:
@@ -157,8 +172,7 @@ def _wait_for_first(made: SetUp, house: House) -> None:
 
 def _lines(messages: int) -> Iterator[tuple[str, bytes]]:
     """The same fixes as line protocol: tag device, nine fields."""
-    start_s = fleet.now_s() - 2 * messages * _FIXES // _TRUCKS - 100
-    drives = [Drive(n, start_s) for n in range(_TRUCKS)]
+    drives = _drives(messages)
     for _ in range(messages // _TRUCKS):
         for drive in drives:
             yield drive.device, "\n".join(_line(drive.device, drive.fix()) for _ in range(_FIXES)).encode()
