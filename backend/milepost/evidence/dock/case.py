@@ -18,7 +18,8 @@ _NAN = float("nan")
 class Seen:
     """A moment as it was judged: chances that the subject went with the session (p), and against it (back).
 
-    first, back_first: at the first look; late, back: 25 s on, until then as at first. vector: of the latest look.
+    first, back_first: at the first look; late, back: 25 s on, until then as at first. vector: of the latest look;
+    alarm: the chance at the first look if the unit were on the list here.
     """
 
     moment: Moment
@@ -27,6 +28,7 @@ class Seen:
     back: float
     vector: list[float]
     back_first: float = 0.0
+    alarm: float = 0.0
 
     @property
     def at_s(self) -> float:
@@ -78,6 +80,7 @@ CLOSE_NAMES = (
     "look_far_after", "look_loudest", "look_rise_over", "look_enter", "look_leave", "look_gates", "look_resident",
     "look_seen", "look_reads", "look_rival_after", "session_left",
 )  # fmt: skip
+CLOSE_INDEX = {name: n for n, name in enumerate(CLOSE_NAMES)}
 _FROM_LOOK = (
     "rise", "rival", "far_louder", "far_later", "turn_count", "fall", "near_after", "far_after", "loudest",
     "rise_over_others", "enter_order", "leave_order", "gates_alive", "resident", "seen_moments", "reads", "rival_after",

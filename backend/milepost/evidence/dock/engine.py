@@ -8,14 +8,14 @@ one portion.
 import heapq
 from bisect import bisect_left, insort
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from milepost.evidence.dock import empty
-from milepost.evidence.dock.case import APART_S, Around, Case, Seen, close_vector
+from milepost.evidence.dock.case import APART_S, CLOSE_INDEX, Around, Case, Seen, close_vector
 from milepost.evidence.dock.files import Edge, Read
-from milepost.evidence.dock.look import Look, Place
-from milepost.evidence.dock.model import OUT, Decision, Id, Order, Session, Verdict, epc_key, id_key
+from milepost.evidence.dock.look import INDEX, Look, Place
+from milepost.evidence.dock.model import OUT, REVIEW, Decision, Id, Order, Session, Verdict, epc_key, id_key
 from milepost.evidence.dock.moments import AHEAD, Moment, moments
 from milepost.evidence.dock.roster import Roster
 from milepost.evidence.dock.scoring import Scorer, shipped
@@ -224,13 +224,15 @@ class Correlator:
         look = self._look(door, moment, session, at_s)
         with_, against = look.vector(direction), look.vector(-direction)
         seen = Seen(moment, self.scorer.first(with_), 0.0, self.scorer.first(against), with_)
-        seen.late, seen.back_first = seen.first, seen.back
+        seen.late, seen.back_first, seen.alarm = seen.first, seen.back, seen.first
+        if look.place.known and session is not None and not look.place.listed:
+            seen.alarm = self.scorer.first(as_if_listed(with_, INDEX))
         door.remember(moment)
         case = self._case(door, session, subject)
         if self._trace is not None:
             self._trace("first", at_s, case, session, door.id, direction, with_, moment)
             self._trace("first", at_s, case, session, door.id, -direction, against, moment)
-        if case.seen and seen.first < FAINT and seen.back < FAINT:
+        if case.seen and max(seen.first, seen.back, seen.alarm) < FAINT:
             return
         case.seen.append(seen)
         self._due[door.id, subject, bin_] = (moment, session)
@@ -265,7 +267,7 @@ class Correlator:
         cases = self._cases.get(session.session, {}).values()
         around = (passage.begin_s - 2.5, passage.end_s + 2.0)
         chance = max(
-            (one.first for each in cases for one in each.seen if around[0] <= one.at_s <= around[1]), default=0.0
+            (one.alarm for each in cases for one in each.seen if around[0] <= one.at_s <= around[1]), default=0.0
         )
         if chance >= 0.5:
             door.lengths.add(passage)
@@ -331,6 +333,8 @@ class Correlator:
             vector = close_vector(case, door.log, others, at_s, around)
             if self._trace is not None:
                 self._trace("close", at_s, case, session, door.id, session.direction, vector, best.moment)
+            if around.known and not around.listed and case.word == REVIEW:
+                vector = as_if_listed(vector, CLOSE_INDEX)
             self.speaker.close(case, session, door.id, self.scorer.close(vector), at_s)
             self._sum_up(verdict, case, around.listed)
         told = {*verdict.matched, *verdict.review}
@@ -344,7 +348,7 @@ class Correlator:
             return
         if listed and case.word in CROSSED:
             verdict.matched.append(unit.unit)
-        elif case.word == "REVIEW":
+        elif case.word == REVIEW:
             (verdict.review if listed else verdict.over).append(unit.unit)
 
     def _rivals(self, session: Session, subject: int) -> list[Seen]:
@@ -358,3 +362,11 @@ class Correlator:
             if door.id != session.door and subject in door.loose:
                 found += door.loose[subject].seen
         return [each for each in found if each.at_s >= session.from_s - APART_S]
+
+
+def as_if_listed(vector: list[float], index: Mapping[str, int]) -> list[float]:
+    """The measures as they would be of a unit that belongs here. Wrong trucks are so rare that a list drowns them: the
+    question for an alarm is what the passage itself looks like."""
+    changed = list(vector)
+    changed[index["listed"]], changed[index["listed_elsewhere"]] = 1.0, 0.0
+    return changed

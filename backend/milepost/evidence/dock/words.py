@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from milepost.evidence.dock import plain
 from milepost.evidence.dock.case import Case, Seen
 from milepost.evidence.dock.empty import Through
+from milepost.evidence.dock.look import INDEX
 from milepost.evidence.dock.model import LOADED, OUT, PASSED_BACK, REVIEW, STRAY, UNLOADED, Decision, Session
 from milepost.evidence.dock.roster import Roster
 
@@ -20,17 +21,19 @@ class Limits:
 
     first: counted at the first look; ask: asked about at the first look; sure: told again with the greater certainty;
     count: counted at the close; drop: below it a unit has not crossed; back: taken to have come back; foreign: of a
-    unit that does not belong here; stranger: of a tag on no list.
+    unit that does not belong here; stranger: of a tag on no list. rival_db: so much louder elsewhere, the first look
+    stays silent here.
     """
 
     first: float = 0.6
-    ask: float = 0.3
+    ask: float = 0.45
     sure: float = 0.985
     count: float = 0.95
     drop: float = 0.05
     back: float = 0.7
-    foreign: float = 0.5
+    foreign: float = 0.6
     stranger: float = 0.9
+    rival_db: float = 6.0
 
 
 CROSSED = (LOADED, UNLOADED)
@@ -53,9 +56,11 @@ class Speaker:
             return
         if case.word in (*CROSSED, REVIEW) and not (case.word == REVIEW and chance >= limits.first):
             return
+        if seen.vector[INDEX["rival"]] <= -limits.rival_db and chance < limits.sure:
+            return  # the other door heard it better: its word first
         if session is None or not self.roster.is_listed(case.subject, session.trip):
-            if chance >= limits.foreign and case.word is None:
-                self._say(case, session, door, REVIEW, chance, at_s, seen, *self._foreign(case, session, at_s))
+            if seen.alarm >= limits.foreign and case.word is None:
+                self._say(case, session, door, REVIEW, seen.alarm, at_s, seen, *self._foreign(case, session, at_s))
         elif chance >= limits.first:
             self._say(case, session, door, _across(session), chance, at_s, seen)
         elif chance >= limits.ask and case.word is None:
