@@ -14,11 +14,9 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import cast
-
-from paho.mqtt.client import MQTTMessage
 
 from milepost.ingest import tracing
+from milepost.ingest.client import publish_head
 from milepost.ingest.model import STATE, UP, device_of, topic
 from milepost.ingest.session import Broker, Session, SessionRefused
 from milepost.ingest.spool import Message, Spool
@@ -27,19 +25,20 @@ from milepost.times import now_ms
 from milepost_device.wire import encode_ack, part_of
 
 _log = logging.getLogger(__name__)
-_GROUP = 200  # messages in one commit
+_FLOOD = 200  # messages in one commit: more waits at the broker than we take one by one
+# In a flood, commits are larger and rarer: each one costs a sync, and writes every page it touches.
+_GROUP = 1_000
+_GROUP_AFTER_FAILURE = 50  # and twice as many after each success: on a disk that is nearly full, some may still fit
+_FLOOD_PATIENCE = 4
+_REMEMBERED = 40_000  # topics and devices
+_ACK_BYTES = 8
 _GROUP_SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 _CARE_S = 1.0
 _PAUSE_AFTER_FAILURE_S = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class _Pending:
-    session: Session
-    connection: int
-    mid: int
-    qos: int
-    message: Message | None  # None: nothing to keep, only to acknowledge
+# Session, number of its connection, packet id (0: wants no acknowledgement), what to keep (None: nothing).
+_Pending = tuple[Session, int, int, Message | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +83,12 @@ class Receiver:
         self._state_of = {part: self._sessions[2 * n + 1] for n, part in enumerate(parts)}
         self._holds = holds
         self._part_of = {session: parts[n // 2] for n, session in enumerate(self._sessions)}
-        self._pending: list[_Pending] = []
+        self._pending: list[_Pending] = []  # neither stored nor acknowledged
+        self._most = _GROUP  # in one commit
         self._oldest = 0.0
+        self._flood = False
+        self._owners: dict[bytes, tuple[str, str]] = {}  # device and channel by topic
+        self._ack_ways: dict[str, tuple[Session, bytes]] = {}  # by device
         self._outgoing: deque[_Outgoing] = deque()
         self._selector = selectors.DefaultSelector()
         self._watched: dict[Session, tuple[socket.socket, int]] = {}
@@ -176,17 +179,23 @@ class Receiver:
             self._commit_if_due()
             if not self._ready.is_set() and all(each.ready for each in self._ours()):
                 self._ready.set()
-        if self._pending:
-            self._commit()
+        self._commit_all()
         for session in self._sessions:
             session.write()
 
     def _commit_if_due(self) -> None:
-        if len(self._pending) >= _GROUP or (self._pending and time.monotonic() - self._oldest >= self._sync_s):
+        while len(self._pending) >= self._most or (self._pending and time.monotonic() >= self._due_at()):
             self._commit()
 
+    def _commit_all(self) -> None:
+        while self._pending:
+            self._commit()
+
+    def _due_at(self) -> float:
+        return self._oldest + self._sync_s * (_FLOOD_PATIENCE if self._flood else 1)
+
     def _patience(self, next_care: float) -> float:
-        until = min(next_care, self._oldest + self._sync_s) if self._pending else next_care
+        until = min(next_care, self._due_at()) if self._pending else next_care
         if not self._ready.is_set() or any(each.socket is None for each in self._ours()):
             until = min(until, time.monotonic() + 0.1)
         return max(0.0, until - time.monotonic())
@@ -210,8 +219,8 @@ class Receiver:
         """Let go of the sessions of parts that are no longer ours; their next holder gets what is not acknowledged."""
         ours = self._ours()
         lost = [each for each in self._sessions if each.socket is not None and each not in ours]
-        if lost and self._pending:
-            self._commit()
+        if lost:
+            self._commit_all()
         for session in lost:
             session.close()
 
@@ -242,37 +251,53 @@ class Receiver:
                 self._selector.modify(sock, mask, session)
             self._watched[session] = (sock, mask)
 
-    def _message(self, session: Session, message: MQTTMessage) -> None:
+    def _message(self, session: Session, name: bytes, mid: int, payload: bytes) -> None:
         if not self._pending:
             self._oldest = time.monotonic()
-        kept = _keepable(message)
-        self._pending.append(_Pending(session, session.connections, message.mid, message.qos, kept))
         self.messages += 1
-        if kept is not None and tracing.on():
-            tracing.tell("received", [kept])
+        kept = None
+        owner = self._owners.get(name) or self._owner_of(name)
+        if owner is not None and (payload or owner[1] != STATE):  # an empty one: a retained state was taken away
+            kept = Message(owner[0], owner[1], now_ms(), payload)
+            if tracing.on():
+                tracing.tell("received", [kept])
+        self._pending.append((session, session.connections, mid, kept))
+
+    def _owner_of(self, name: bytes) -> tuple[str, str] | None:
+        owner = _owner(name)
+        if owner is not None:
+            if len(self._owners) >= _REMEMBERED:
+                self._owners.clear()
+            self._owners[name] = owner
+        return owner
 
     def _commit(self) -> None:
-        group, self._pending = self._pending, []
-        if len(group) >= _GROUP:
+        group, self._pending = self._pending[: self._most], self._pending[self._most :]
+        self._flood = len(group) >= _FLOOD
+        if self._flood:
             self._spool.flooding()
+        messages = [kept for _, _, _, kept in group if kept is not None]
         try:
-            messages = [each.message for each in group if each.message is not None]
             marks = self._spool.append(messages)
         except (sqlite3.Error, OSError) as error:
             _log.error("the spool takes nothing (%s): the broker will deliver %d messages again", error, len(group))
             self._spool_trouble = f"the spool takes nothing: {error}"
             self._give_up()
+            self._most = _GROUP_AFTER_FAILURE
             self._stop.wait(_PAUSE_AFTER_FAILURE_S)
             return
+        self._most = min(2 * self._most, _GROUP)
         self._spool_trouble = None
         self.synced_s.add(time.monotonic() - self._oldest)
         self.groups.add(len(group))
-        for each in group:
-            if each.qos:
-                each.session.ack(each.connection, each.mid)
+        owed: dict[tuple[Session, int], list[int]] = {}
+        for session, connection, mid, _ in group:
+            if mid:
+                owed.setdefault((session, connection), []).append(mid)
+        for (session, connection), mids in owed.items():
+            session.ack(connection, mids)
         self.acked_s.add(time.monotonic() - self._oldest)
-        for (device, stream), seq in marks.items():
-            self._send(device, "ack", encode_ack(stream, seq), qos=0, retain=False)
+        self._tell(marks)
         if tracing.on():
             tracing.tell("spooled", messages)
             tracing.tell("acked", messages)
@@ -294,22 +319,33 @@ class Receiver:
             self._send(each.device, each.leaf, each.payload, qos=1, retain=each.retain)
 
     def _send(self, device: str, leaf: str, payload: bytes, *, qos: int, retain: bool) -> None:
+        self._session_for(device).publish(topic(device, leaf), payload, qos, retain)
+
+    def _tell(self, marks: dict[tuple[str, int], int]) -> None:
+        """Tell devices how far their streams are safe."""
+        packets: dict[Session, list[bytes]] = {}
+        for (device, stream), seq in marks.items():
+            way = self._ack_ways.get(device)
+            if way is None:
+                if len(self._ack_ways) >= _REMEMBERED:
+                    self._ack_ways.clear()
+                way = (self._session_for(device), publish_head(topic(device, "ack"), _ACK_BYTES))
+                self._ack_ways[device] = way
+            packets.setdefault(way[0], []).append(way[1] + encode_ack(stream, seq))
+        for session, some in packets.items():
+            session.tell(some)
+
+    def _session_for(self, device: str) -> Session:
         # Another worker may own the device's part; any of our sessions may write to it all the same.
-        session = self._by_part.get(part_of(device)) or self._sessions[0]
-        session.publish(topic(device, leaf), payload, qos, retain)
+        return self._by_part.get(part_of(device)) or self._sessions[0]
 
 
-def _keepable(message: MQTTMessage) -> Message | None:
-    try:
-        name = message.topic
-    except UnicodeDecodeError:
-        return None
-    device = device_of(name)
-    channel = name.rsplit("/", 1)[-1]
-    payload = cast(bytes, message.payload)
+def _owner(name: bytes) -> tuple[str, str] | None:
+    """The device and the channel of a topic; None for one that is no device's own, or not to be kept."""
+    text = name.decode("utf-8", "replace")
+    device = device_of(text)
+    channel = text.rsplit("/", 1)[-1]
     if device is None or channel not in (UP, STATE):
-        _log.warning("a message on %r belongs to no device and is not kept", name[:80])
+        _log.warning("a message on %r belongs to no device and is not kept", text[:80])
         return None
-    if channel == STATE and not payload:  # a retained state was taken away
-        return None
-    return Message(device, channel, now_ms(), payload)
+    return device, channel

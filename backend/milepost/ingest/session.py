@@ -5,19 +5,16 @@ Everything here runs in the receiver's thread. A message is acknowledged by `ack
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import paho.mqtt.client as mqtt
-from paho.mqtt.client import MQTTMessage
-from paho.mqtt.enums import CallbackAPIVersion
+from milepost.ingest.client import BulkClient
 
 _log = logging.getLogger(__name__)
 _KEEPALIVE_S = 30
 _CONNECT_S = 3.0
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 15.0
-_READS_AT_ONCE = 256
 
 
 class SessionRefused(RuntimeError):
@@ -39,8 +36,13 @@ class Session:
     """A session `client_id` on `topic_filter`; comes back by itself after every disconnect."""
 
     def __init__(
-        self, broker: Broker, client_id: str, topic_filter: str, on_message: Callable[["Session", MQTTMessage], None]
+        self,
+        broker: Broker,
+        client_id: str,
+        topic_filter: str,
+        on_message: Callable[["Session", bytes, int, bytes], None],
     ) -> None:
+        """`on_message(session, topic, packet id, payload)`; the id is 0 with QoS 0, which wants no acknowledgement."""
         self.client_id = client_id
         self.topic_filter = topic_filter
         self.connections = 0  # number of the present connection; acknowledgements belong to one
@@ -50,13 +52,10 @@ class Session:
         self._broker = broker
         self._opened = False
         self._leaving = False
-        self._received = 0
         self._pause_s = _FIRST_PAUSE_S
         self._next_try = 0.0
         self._on_message = on_message
-        self._client = client = mqtt.Client(
-            CallbackAPIVersion.VERSION2, client_id=client_id, clean_session=False, manual_ack=True
-        )
+        self._client = client = BulkClient(client_id, self._message)
         client.username_pw_set(broker.user, broker.password)
         client.connect_timeout = _CONNECT_S
         client.max_inflight_messages_set(1000)
@@ -65,7 +64,6 @@ class Session:
         client.on_connect = self._connected
         client.on_disconnect = self._disconnected
         client.on_subscribe = self._subscribed
-        client.on_message = self._message
         # With these set, the client queues what it has to send and leaves the sending to `write`.
         client.on_socket_register_write = self._note_write
         client.on_socket_unregister_write = lambda *_: None
@@ -97,11 +95,7 @@ class Session:
 
     def read(self) -> None:
         """Take what the socket has. Raises SessionRefused."""
-        for _ in range(_READS_AT_ONCE):
-            before = self._received
-            self._client.loop_read()
-            if self._received == before:
-                return
+        self._client.loop_read()
 
     def write(self) -> None:
         """Send what waits; `wants_write` stays True when the socket takes no more."""
@@ -112,10 +106,15 @@ class Session:
         """Keepalive."""
         self._client.loop_misc()
 
-    def ack(self, connection: int, mid: int) -> None:
-        """Acknowledge a message of `connection`; after a reconnect this is void, the broker sends it again."""
+    def ack(self, connection: int, mids: Sequence[int]) -> None:
+        """Acknowledge messages of `connection`; after a reconnect this is void, the broker sends them again."""
         if connection == self.connections and self.socket is not None:
-            self._client.ack(mid, 1)
+            self._client.ack_all(mids)
+
+    def tell(self, packets: Sequence[bytes]) -> None:
+        """Send PUBLISH packets of QoS 0 (client.publish_head); without a connection they are lost, as such may be."""
+        if self.socket is not None:
+            self._client.send_raw(packets)
 
     def publish(self, topic: str, payload: bytes, qos: int, retain: bool) -> None:
         """Send a message; with QoS 1 it is repeated until the broker has it, over reconnects too."""
@@ -164,9 +163,8 @@ class Session:
         self.wants_write = False
         self.connections += 1
 
-    def _message(self, _client: Any, _data: Any, message: MQTTMessage) -> None:
-        self._received += 1
-        self._on_message(self, message)
+    def _message(self, topic: bytes, mid: int, payload: bytes) -> None:
+        self._on_message(self, topic, mid, payload)
 
     def _note_write(self, *_: Any) -> None:
         self.wants_write = True

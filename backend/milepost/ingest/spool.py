@@ -13,12 +13,12 @@ import time
 from collections import Counter, OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from milepost.ingest import dead_letters, watermark
 from milepost.ingest.decode import batch_of
 from milepost.ingest.model import STATE, UP, SpoolItem
+from milepost.ingest.reading import record
 from milepost.ingest.watermark import Coverage
 from milepost.logs import Sparing, about
 from milepost.times import now_ms
@@ -49,11 +49,13 @@ _REMEMBERED_STREAMS = 20_000
 _DELETE_AT_ONCE = 2_000
 _STATE_BYTES = 8_192
 _FLOOD_S = 0.5
+_LONG_FLOOD_S = 10.0  # what lasts longer is the load, not a catch-up, and the sinks have to live with it
+_SHORT_WAIT_S = 0.05
 _TOLD_A_MINUTE = 20  # dead letters that the log names one by one
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Message:
     """One message as it came from the broker, the device taken from its topic."""
 
@@ -85,7 +87,7 @@ class Spool:
         self._all: list[sqlite3.Connection] = []
         self._news = threading.Condition()
         self._woken = 0
-        self._flood_until = 0.0
+        self._flood_since = self._flood_until = 0.0
         self.records = self.duplicates = 0  # in batches, since this object was made
         self.buried: Counter[str] = Counter()  # dead letters by reason, repeats too
         self._telling = Sparing(_TOLD_A_MINUTE)
@@ -290,15 +292,19 @@ class Spool:
 
     def flooding(self) -> None:
         """The receiver says that more waits at the broker than it can take: sinks shall give way."""
-        self._flood_until = time.monotonic() + _FLOOD_S
+        now = time.monotonic()
+        if now > self._flood_until:
+            self._flood_since = now
+        self._flood_until = now + _FLOOD_S
 
     def give_way(self, most_s: float) -> None:
-        """Wait while a flood lasts, at most `most_s`.
+        """Wait while a flood lasts, at most `most_s`, and hardly at all when it has lasted for ten seconds.
 
         Decoding threads and the receiver share one interpreter; during a catch-up what counts is that the devices'
         records get onto disk. Measured with 4,000 waiting batches: 1,100 a second beside two busy sinks.
         """
-        deadline = time.monotonic() + most_s
+        now = time.monotonic()
+        deadline = now + (most_s if now - self._flood_since < _LONG_FLOOD_S else min(most_s, _SHORT_WAIT_S))
         while (now := time.monotonic()) < min(self._flood_until, deadline):
             time.sleep(min(0.05, deadline - now))
 
@@ -362,9 +368,9 @@ def _gaps(payload: bytes) -> list[tuple[int, int, int]]:
     except wire.WireError:
         return []
     found: list[tuple[int, int, int]] = []
-    for seq, record in enumerate(batch.records, batch.first_seq):
-        if isinstance(record, wire.Event) and record.code == wire.EV_GAP:
-            first, last = record.args.get("first_seq"), record.args.get("last_seq")
+    for seq, each in enumerate(batch.records, batch.first_seq):
+        if isinstance(each, wire.Event) and each.code == wire.EV_GAP:
+            first, last = each.args.get("first_seq"), each.args.get("last_seq")
             if isinstance(first, int) and isinstance(last, int):
                 found.append((first, last, seq))
     return found
@@ -383,14 +389,21 @@ def _load(conn: sqlite3.Connection, key: tuple[str, int]) -> Coverage:
 
 def _to_row(coverage: Coverage) -> tuple[str, str, int, int, int, int, int]:
     return (
-        json.dumps(coverage.received),
-        json.dumps(coverage.excused),
+        _text(coverage.received),
+        _text(coverage.excused),
         coverage.watermark,
         coverage.tail,
         coverage.records,
         coverage.duplicates,
         coverage.dropped,
     )
+
+
+def _text(ranges: tuple[tuple[int, int], ...]) -> str:
+    """Ranges as JSON; nearly always there is one or none."""
+    if len(ranges) == 1:
+        return f"[[{ranges[0][0]}, {ranges[0][1]}]]"
+    return json.dumps(ranges)
 
 
 def _ranges(text: str) -> tuple[tuple[int, int], ...]:

@@ -4,16 +4,17 @@ The watermark is the highest N such that every seq up to N has been received, li
 batch header, or is named in a gap record. Sequence numbers start at 1; 0 means nothing yet.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from milepost.ingest.ranges import Range, add, overlap, union
+from milepost.ingest.reading import record
 
 _MAX_SEQ = 0xFFFFFFFF
 # Holes that one stream may keep open. A device has one or two; a broken one must not grow the spool for ever.
 _MAX_RANGES = 128
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Coverage:
     """What is known of one stream of one device."""
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from milepost.ingest import dead_letters
+from milepost.ingest import dead_letters, receiver
 from milepost.ingest.service import Ingest
 from milepost.ingest.spool import Message, Spool
 from milepost.parts import own_accounts
@@ -134,6 +134,7 @@ def test_a_spool_that_fails_in_the_middle_of_the_backlog_gets_all_of_it_again(
             raise sqlite3.OperationalError("database or disk is full")
         return whole(self, group)
 
+    monkeypatch.setattr(receiver, "_GROUP", 100)
     monkeypatch.setattr(Spool, "append", append)
     ingest = backend.start(house)
     until(lambda: device.acknowledged(MANY * SIZE), 20)
