@@ -105,14 +105,12 @@ def _store(conn: Connection, changes: dict[str, dict[str, Any]], returned: set[s
     where = device_contact.c.device.in_(changes)
     known = {row["device"]: row for row in conn.execute(select(device_contact).where(where)).mappings()}
     alike: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    fresh: dict[tuple[str, ...], list[dict[str, Any]]] = {}
     for device, change in changes.items():
         row = known.get(device)
         if row is None:
-            conn.execute(
-                insert(device_contact).values(
-                    **{"device": device, "online": False, "updated_at": change["last_received_at"], **change}
-                )
-            )
+            new = {"device": device, "online": False, "updated_at": change["last_received_at"], **change}
+            fresh.setdefault(tuple(sorted(new)), []).append(new)
             continue
         change["updated_at"] = change["last_received_at"]
         # Late messages must not turn a clock back: the newest of each stays.
@@ -123,6 +121,8 @@ def _store(conn: Connection, changes: dict[str, dict[str, Any]], returned: set[s
         if change.get("gone_at") is not None and row["gone_at"] is not None and device not in returned:
             change["gone_at"] = row["gone_at"]
         alike.setdefault(tuple(sorted(change)), []).append({"this": device, **change})
+    for rows in fresh.values():
+        conn.execute(insert(device_contact), rows)
     for columns, rows in alike.items():
         statement = update(device_contact).where(device_contact.c.device == bindparam("this"))
         conn.execute(statement.values({column: bindparam(column) for column in columns}), rows)

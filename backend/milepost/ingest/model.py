@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from milepost.ingest.reading import record
 from milepost_device.wire import part_of
 
 DEVICE_ID = re.compile(r"[a-z0-9-]{1,12}")
@@ -12,7 +13,7 @@ PARTS = "0123456789abcdef"
 UP, STATE = "up", "state"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SpoolItem:
     """One message of a device, durable in the spool. `id` only grows, over restarts and fresh spools too."""
 

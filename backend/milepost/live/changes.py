@@ -118,26 +118,44 @@ class Intake:
     def of_readings(self, batch: Iterable[Reading]) -> list[Change]:
         """What readings mean to a board; those of devices that are mounted nowhere mean nothing."""
         found: list[Change] = []
+        newest: dict[str, tuple[Reading, FixBody]] = {}
+        courses: dict[str, float] = {}
         for reading in batch:
             target = self._targets.target_at(reading.device, reading.at)
-            change = None if target is None else self._change(reading, *target)
+            if target is None:
+                continue
+            body = reading.body
+            if isinstance(body, FixBody):
+                if target[0] == "vehicle" and self._is_news(reading):
+                    # A board shows where a vehicle is, not where it was: a minute of fixes is one position.
+                    if target[1] not in newest or newest[target[1]][0].at <= reading.at:
+                        newest[target[1]] = reading, body
+                    if body.course_deg is not None:
+                        courses[target[1]] = body.course_deg
+                continue
+            change = self._change(reading, *target)
             if change is not None:
                 found.append(change)
+        for vehicle, (reading, body) in newest.items():
+            limits = self._targets.limits_of(reading.device)
+            found.append(
+                Position(
+                    vehicle, reading.at, body.lon, body.lat, courses.get(vehicle), body.speed_mps, limits.stale_ms,
+                    limits.offline_ms, reading.device,
+                )
+            )  # fmt: skip
         return found
+
+    def _is_news(self, reading: Reading) -> bool:
+        before = self._latest.get(reading.device)
+        # What the quality check keeps out of the history must not make a truck jump here either.
+        if before is not None and (reading.at <= before.at or judge(before, reading) is not None):
+            return False
+        self._latest[reading.device] = reading
+        return True
 
     def _change(self, reading: Reading, kind: str, target: str) -> Change | None:
         body = reading.body
-        if kind == "vehicle" and isinstance(body, FixBody):
-            before = self._latest.get(reading.device)
-            # What the quality check keeps out of the history must not make a truck jump here either.
-            if before is not None and (reading.at <= before.at or judge(before, reading) is not None):
-                return None
-            self._latest[reading.device] = reading
-            limits = self._targets.limits_of(reading.device)
-            return Position(
-                target, reading.at, body.lon, body.lat, body.course_deg, body.speed_mps, limits.stale_ms,
-                limits.offline_ms, reading.device,
-            )  # fmt: skip
         if kind == "vehicle" and isinstance(body, EventBody) and body.code == "ignition":
             return Ignition(target, reading.at, bool(body.args.get("on")))
         if kind == "door" and isinstance(body, TagBody | GateBody):
