@@ -76,13 +76,13 @@ def permutation_differences(mixes: int, seed: int = 7) -> int:
 
 
 def _few(given: Inputs) -> Inputs:
-    """The first two minutes of traffic: enough to say something, small enough to be judged ten thousand times."""
-    start = min((each.from_s for each in given.sessions), default=0.0) + 60
+    """Half a minute of traffic: enough to say something, small enough to be judged ten thousand times."""
+    start = min((each.from_s for each in given.sessions), default=0.0) + 90
     return Inputs(
         given.sessions[:2],
         given.orders,
-        [row for row in given.reads if start <= row[0] < start + 120],
-        [row for row in given.edges if start <= row[0] < start + 120],
+        [row for row in given.reads if start <= row[0] < start + 30],
+        [row for row in given.edges if start <= row[0] < start + 30],
     )
 
 
