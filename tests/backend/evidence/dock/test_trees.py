@@ -11,7 +11,7 @@ from milepost.evidence.dock.trees import Trees
 from milepost_tools.bench.dock_score import calibration_error
 from milepost_tools.train import boost
 
-RECIPE = boost.Recipe(trees=20, depth=3)
+RECIPE = boost.Recipe(trees=60, depth=4, rate=0.4)
 
 
 def rows() -> tuple[np.ndarray, np.ndarray]:
