@@ -126,3 +126,19 @@ def test_a_message_that_nobody_subscribed_to_is_not_lost_in_silence() -> None:
     with pytest.raises(RuntimeError, match="QoS 2"):
         client.loop_read()
     broker.close()
+
+
+def test_what_paho_reads_itself_never_overtakes_what_is_held() -> None:
+    """With messages of ours under way paho reads several packets at a call: not from the socket, behind the held."""
+    taken: Taken = []
+    client, broker = connected(lambda *each: taken.append(each))
+    client.on_socket_register_write = lambda *_: None
+    for _ in range(3):
+        client.publish("mp/v1/a/truck-1/cfg", b"{}", 1)
+    sent = [(b"a", n + 1, bytes(1_000)) for n in range(150)]
+    broker.sendall(_CONNACK + b"".join(_PINGRESP + publish(*each) for each in sent))
+    while len(taken) < len(sent):
+        assert client.loop_read() == MQTTErrorCode.MQTT_ERR_SUCCESS
+    assert taken == sent
+    broker.close()
+    client.loop_read()
