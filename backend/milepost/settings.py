@@ -51,6 +51,9 @@ class Settings(BaseSettings):
     disk_stop_mb: int = Field(256, ge=8, description="free space below which nothing is acknowledged any more")
     jt808_port: int | None = Field(None, ge=0, le=65535, description="TCP port for JT/T 808 terminals; default: closed")
     jt808_host: str | None = Field(None, description="where terminals reach it; default: http_host")
+    router_url: str | None = Field(
+        None, description="osrm+http://host:5000 or valhalla+http://host:8002; without it arrivals are guessed"
+    )
     worker: str = Field("", pattern=r"^[a-z0-9-]{0,24}$", description="name of this process among several")
     metrics_port: int | None = Field(
         None, ge=0, le=65535, description="HTTP port of `milepost ingest`: metrics, health, phones; default: closed"

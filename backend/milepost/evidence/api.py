@@ -10,7 +10,7 @@ from milepost.access.deps import Me, Reader, Tx, require
 from milepost.access.model import Principal
 from milepost.access.once import once
 from milepost.errors import Invalid, NotFound
-from milepost.evidence import api_contents, api_epc, api_epcis, log, repository, service, view
+from milepost.evidence import api_contents, api_epc, api_epcis, api_travel, log, repository, service, view
 from milepost.evidence.model import Author, Fact
 from milepost.fleet import service as fleet
 from milepost.orders import service as orders
@@ -18,7 +18,7 @@ from milepost.plan import service as plan
 from milepost.times import now_ms, parse_rfc3339, to_rfc3339
 
 router = APIRouter(prefix="/api/v1", tags=["evidence"])
-for part in (api_epc, api_contents, api_epcis):
+for part in (api_epc, api_contents, api_epcis, api_travel):
     router.include_router(part.router)
 Keeper = Annotated[Principal, Depends(require("keeper"))]
 Key = Annotated[str | None, Header(alias="Idempotency-Key", max_length=128)]

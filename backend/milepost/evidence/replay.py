@@ -12,9 +12,9 @@ from milepost.db import Database
 from milepost.evidence import geofence, log, repository, service, travel, vehicles
 from milepost.evidence.geofence import State
 from milepost.evidence.geometry import FenceIndex
-from milepost.evidence.model import Fact
-from milepost.fleet.track import readings_of_vehicle
-from milepost.telemetry.model import TelemetryStore
+from milepost.evidence.model import Fact, fact_id
+from milepost.fleet.track import readings_of_vehicle, spans_of_vehicle
+from milepost.telemetry.model import TelemetryStore, reading_id
 from milepost.times import now_ms
 
 DETECTOR = "replay"
@@ -39,7 +39,7 @@ def run(
 ) -> bool:
     """Judge the past of a vehicle again. False when it moved on meanwhile: the next call tries again."""
     with db.read() as conn:
-        from_ms = repository.load_state(conn, DETECTOR, vehicle)
+        asked_ms = from_ms = repository.load_state(conn, DETECTOR, vehicle)
         if from_ms is None:
             return True
         edge = _edge(conn, vehicle)
@@ -47,18 +47,27 @@ def run(
         past = travel.Past(conn, store, vehicle, from_ms, end)
         begin = max(min(from_ms - CONTEXT_MS, past.begin_ms), from_ms - _DAY_MS)
         readings = readings_of_vehicle(conn, store, vehicle, begin, end, MOST_FIXES)
+        refused = [
+            reading_id(each.reading)
+            for device, start, stop in spans_of_vehicle(conn, vehicle, begin, end)
+            for each in store.quarantined(device, start, stop, MOST_FIXES)
+        ]
     points = [vehicles.point_of(reading) for reading in readings]
     state, seen = geofence.run(State(), points, fences)
+    # A late fix also decides whether the one before it is believed.
+    from_ms = max((point.at for point in points if point.at < from_ms), default=from_ms)
     new = [each for each in seen if each.seen_at >= from_ms]
+    before = {vehicles.key_of(vehicle, each) for each in seen if each.seen_at < from_ms}
     wanted = [vehicles.fact_of(vehicle, each, _near(points, each)) for each in new if each.kind != "passed"]
-    there = {point.id for point in points}
+    there = {*refused, *(point.id for point in points)}
     with db.tx() as conn:
-        if _edge(conn, vehicle) != edge or repository.load_state(conn, DETECTOR, vehicle) != from_ms:
+        if _edge(conn, vehicle) != edge or repository.load_state(conn, DETECTOR, vehicle) != asked_ms:
             return False
+        others = before | _in_window(conn, vehicle)
         known = [
             fact
             for fact in log.of_subjects(conn, [("vehicle", vehicle)], since=begin - _DAY_MS)
-            if fact.kind == "fact.retracted" or _concerns(fact, from_ms, end, there)
+            if fact.kind == "fact.retracted" or _concerns(fact, from_ms, there, others)
         ]
         why = "fixes or a binding that came later show another way"
         told = service.correct(conn, wanted, known, why=why, now=now_ms())
@@ -84,18 +93,27 @@ def _edge(conn: Connection, vehicle: str) -> int | None:
 def _passes(conn: Connection, vehicle: str, seen: list[geofence.Sighting], from_ms: int, until: int) -> None:
     """Bring the passes through fences in line with what was seen of [from_ms, until]: those of no reading go."""
     wanted = {row["id"]: row for each in seen if each.kind == "passed" for row in [vehicles.pass_row(vehicle, each)]}
-    window = repository.load_state(conn, vehicles.DETECTOR, vehicle) or {"told": ()}
+    window = _in_window(conn, vehicle)
     for row in repository.passes(conn, vehicle, from_ms, until):
-        if row["left_at"] <= until and row["id"] not in wanted and row["id"] not in window["told"]:
+        if row["left_at"] <= until and row["id"] not in wanted and row["id"] not in window:
             repository.drop_pass(conn, row["id"])
     for row in wanted.values():
         repository.add_pass(conn, row)
 
 
-def _concerns(fact: Fact, from_ms: int, end: int, there: set[str]) -> bool:
-    """True for a fact of this rule that the readings at hand could show again."""
+def _concerns(fact: Fact, from_ms: int, there: set[str], others: set[str]) -> bool:
+    """True for a fact of this rule that the readings at hand could show again. `others`: keys of those that were
+    certain before, or that the open window answers for. When it became certain is as of when it was told: since then
+    fixes in between may have come."""
     certain = fact.body.get("certain_at")
-    return certain is not None and from_ms <= certain < end and there.issuperset(fact.inputs)
+    if certain is None or certain < from_ms or not there.issuperset(fact.inputs):
+        return False
+    return fact_id(fact.kind, fact.subjects, fact.inputs) not in others
+
+
+def _in_window(conn: Connection, vehicle: str) -> set[str]:
+    stored = repository.load_state(conn, vehicles.DETECTOR, vehicle)
+    return set(stored["told"]) if stored else set()
 
 
 def _near(points: list[geofence.Point], sighting: geofence.Sighting) -> list[geofence.Point]:

@@ -181,6 +181,13 @@ def load_state(conn: Connection, detector: str, target: str) -> Any | None:
     return None if text is None else json.loads(text)
 
 
+def peek_state(conn: Connection, detector: str, target: str) -> Any | None:
+    """The state of a detector for one target, or None, for who only looks."""
+    where = (detector_state.c.detector == detector, detector_state.c.target == target)
+    text = conn.execute(select(detector_state.c.state).where(*where)).scalar()
+    return None if text is None else json.loads(text)
+
+
 def save_state(conn: Connection, detector: str, target: str, state: Any) -> None:
     """Keep the state of a detector."""
     where = (detector_state.c.detector == detector, detector_state.c.target == target)

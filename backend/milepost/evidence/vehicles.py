@@ -83,7 +83,7 @@ def observe(
     passes = {pass_id(vehicle, sighting): sighting for sighting in seen if sighting.kind == "passed"}
     appended = _tell(conn, vehicle, facts, told, stored.get("times", {}), now=now)
     _tell_passes(conn, vehicle, passes, told)
-    told = {key: sighting.seen_at for sighting, key in _keys(vehicle, seen)}
+    told = {key_of(vehicle, sighting): sighting.seen_at for sighting in seen}
     last = base.last.at if base.last else -1
     state = {
         "base": base.as_json(),
@@ -164,15 +164,11 @@ def rebase(conn: Connection, vehicle: str, base: State, past: travel.Past, fence
     return told
 
 
-def _keys(vehicle: str, seen: Iterable[Sighting]) -> list[tuple[Sighting, str]]:
-    keys = []
-    for sighting in seen:
-        if sighting.kind == "passed":
-            keys.append((sighting, pass_id(vehicle, sighting)))
-        else:
-            subjects = {"vehicle": vehicle, "site": sighting.site}
-            keys.append((sighting, fact_id(f"vehicle.{sighting.kind}", subjects, sighting.inputs)))
-    return keys
+def key_of(vehicle: str, sighting: Sighting) -> str:
+    """Id of the fact or of the pass that a sighting is."""
+    if sighting.kind == "passed":
+        return pass_id(vehicle, sighting)
+    return fact_id(f"vehicle.{sighting.kind}", {"vehicle": vehicle, "site": sighting.site}, sighting.inputs)
 
 
 def _tell(
@@ -187,9 +183,22 @@ def _tell(
     oldest = min(fact.at for fact in [*gone.values(), *(wanted[each] for each in new)])
     earlier = log.of_subjects(conn, [("vehicle", vehicle)], since=oldest - _DAY_MS)
     retractions = [fact for fact in earlier if fact.kind == "fact.retracted"]
-    known = [*gone.values(), *log.by_ids(conn, new), *retractions]
+    first = [*gone.values(), *log.by_ids(conn, new)]
+    known = [*first, *_told_again(conn, first, retractions), *retractions]
     why = "a fix that came later shows another way"
     return service.correct(conn, [wanted[each] for each in sorted(new)], known, why=why, now=now)
+
+
+def _told_again(conn: Connection, facts: Iterable[Fact], retractions: Iterable[Fact]) -> list[Fact]:
+    """What became of facts that were withdrawn and then held after all: each a fact of its own (service.correct)."""
+    by = {fact.body["target"]: fact.id for fact in retractions}
+    found: list[Fact] = []
+    ids = {fact_id(fact.kind, fact.subjects, (fact.id, by[fact.id])) for fact in facts if fact.id in by}
+    while ids:
+        again = log.by_ids(conn, ids)
+        found += again
+        ids = {fact_id(fact.kind, fact.subjects, (fact.id, by[fact.id])) for fact in again if fact.id in by}
+    return found
 
 
 def _tell_passes(conn: Connection, vehicle: str, passes: dict[str, Sighting], told: dict[str, int]) -> None:

@@ -16,7 +16,7 @@ from milepost_device.wire import part_of
 DEVICE_ID = re.compile(r"[a-z0-9-]{1,12}")
 DEVICE_ROLES = ("tracker", "reader")
 VEHICLE_KINDS = ("truck", "van", "tractor", "trailer", "other")
-SITE_KINDS = ("shipper", "origin", "hub", "terminal", "consignee")
+SITE_KINDS = ("shipper", "origin", "hub", "terminal", "consignee", "repair")
 VERBS = ("locate", "reboot")
 COMMAND_STATES = ("queued", "sent", "done", "failed", "expired")
 MAX_CONFIG_BYTES = 2048

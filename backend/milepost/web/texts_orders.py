@@ -145,6 +145,7 @@ ORDER_TEXTS: dict[str, tuple[str, str]] = {
     "opt.site.hub": ("中转站", "hub"),
     "opt.site.terminal": ("到达站", "terminal"),
     "opt.site.consignee": ("收货方", "consignee"),
+    "opt.site.repair": ("修理厂", "repair shop"),
     "ev.recorded": ("记录于", "Recorded"),
     "ev.received": ("收到", "Received"),
     "ev.inputs": ("读数", "Readings"),
