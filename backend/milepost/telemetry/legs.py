@@ -406,16 +406,21 @@ class _Machine:
         state = self.state
         if state.last is None:
             return
-        standing = state.stand is not None and state.stand.joined
-        if not standing:
+        stand = state.stand if state.stand and state.stand.joined else None
+        if stand:  # a single fix elsewhere at the end is noise
+            stand.last = state.last[0]
+            self._standing(stand)
+            state.vertex = (stand.last, stand.lat, stand.lon)
+        else:
             out = state.out
             self._leave(out)
             if out:
                 self._step(*out[:3])
         if state.stay:
             self._decide()
-        if standing and self.legs and self.legs[-1].kind == "stop":
-            self.legs[-1] = replace(self.legs[-1], ended_by=by)
+        final = self.legs[-1] if self.legs else None
+        if stand and final and final.kind == "stop" and final.to_ms == stand.last:
+            self.legs[-1] = replace(final, ended_by=by)
         elif state.begin and state.vertex:
             at = max(state.vertex[0], state.begin[0])
             self._end_trip(at, state.vertex[1], state.vertex[2], by)
