@@ -129,7 +129,7 @@ class Service(_WithPages):
         self.db.migrate()
         listen(self.settings)
         spool = self._open_spool()
-        store = self._open_store()
+        store = self.telemetry = self._open_store()
         broker, self.accounts = self._open_broker()
         targets = FleetTargets(self.db)
         hub = LiveHub(targets, spool_end=spool.last_id())

@@ -218,9 +218,7 @@ def _assignee(conn: Connection, row: Row, order: Row | None, to: str | None) -> 
     if person is None or person["disabled"]:
         raise Invalid(f"to: no open account {to!r}; GET /api/v1/people lists them")
     if not any(grant.role in (*STAFF, "admin") and covers(grant, order or row) for grant in person["grants"]):
-        raise Invalid(
-            f"to: {person['name']} may not act on {_about(row)}; choose somebody of its branch or site"
-        )
+        raise Invalid(f"to: {person['name']} may not act on {_about(row)}; choose somebody of its branch or site")
     return person["id"]
 
 
