@@ -12,130 +12,13 @@ stretches follow each other without a hole; the way of a trip is the sum of its 
   after an hour of that the trip is over at its last fix (F05 a).
 """
 
-import math
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from dataclasses import replace
 
-from milepost.ingest.reading import record
-from milepost.telemetry.ways import GAP_MS, M_PER_DEGREE
+from milepost.telemetry.leg_model import COURIER, TRUCK, Fix, Leg, Rule, Stand, State, Stay, metres
+from milepost.telemetry.ways import GAP_MS
 
-Fix = tuple[int, float, float, float | None]  # UTC ms, degrees WGS-84, m/s or None
-
-
-@record
-class Rule:
-    """What counts as standing, stop and jam."""
-
-    slot_ms: int = 10_000
-    least_ms: int = 180_000  # shorter is traffic
-    stand_ms: int = 60_000
-    step_m: float = 20.0  # shorter steps are noise until they add up
-    radius_m: float = 75.0  # a parked receiver under a roof wanders by 30 m and jumps farther
-    blind_radius_m: float = 45.0  # where fixes say no speed, or approach and departure would count as standing
-    standing_mps: float = 1.0  # a jam rolls slower than a walk
-    depart_mps: float = 5.0  # so fast it came from where it stood to the first fix elsewhere
-    quiet_ms: int = 60_000  # over a longer silence, two fixes at one place say that it stood there
-    yard_m: float = 250.0
-    yard_way_m: float = 800.0
-    yard_ms: int = 600_000
-    jam_ms: int = 420_000
-    jam_mps: float = 3.5
-    jam_window_ms: int = 150_000
-    rest_mps: float = 1.1  # 200 m in 3 minutes: slower progress over a silence is none
-    unseen_ms: int = 3_600_000
-
-
-TRUCK = Rule()
-# Drivers who deliver on foot: fixes every few seconds, halts of half a minute at a kerb.
-COURIER = Rule(slot_ms=5_000, least_ms=20_000, stand_ms=20_000, blind_radius_m=25.0, yard_m=0.0, jam_ms=0)
-
-
-@dataclass(frozen=True, slots=True)
-class Leg:
-    """A piece of a vehicle's time. `kind`: trip, stop or unseen; times UTC ms; places degrees WGS-84."""
-
-    kind: str
-    from_ms: int
-    to_ms: int
-    lat: float  # where it began; of a stop, where it stood
-    lon: float
-    to_lat: float
-    to_lon: float
-    distance_m: float = 0.0  # sum of its steps; of an unseen stretch, as the crow flies
-    gaps: int = 0  # silences of more than 5 minutes
-    gap_ms: int = 0  # all together
-    ended_by: str | None = None  # stop, departure, silence, contact; None: it goes on
-
-
-@dataclass(slots=True)
-class _Stand:
-    first: int
-    last: int
-    lat: float
-    lon: float
-    n: int = 1
-    joined: bool = False  # it is part of the stay
-
-
-@dataclass(slots=True)
-class _Stay:
-    """One stand or several of a yard, until it is decided whether that was a stop."""
-
-    first: int
-    last: int
-    lat: float  # of its longest stand
-    lon: float
-    longest_ms: int
-    before_mps: float  # while moving; 99 where too little of it was seen
-    home: tuple[float, float]  # of its first stand: it does not wander off
-    inner_m: float = 0.0
-    since_m: float = 0.0
-    since_gaps: int = 0
-    since_gap_ms: int = 0
-    after_ms: int = 0  # of moving behind it, as far as the jam window reaches
-    after_m: float = 0.0
-
-
-@dataclass(slots=True)
-class State:
-    """What the rule remembers of a vehicle between two fixes."""
-
-    slot: int = -1
-    before: Fix | None = None  # the last fix, which counts if a silence follows
-    last: Fix | None = None  # that counted
-    begin: tuple[int, float, float] | None = None  # of the open trip
-    way_m: float = 0.0  # of it, up to the stay
-    gaps: int = 0
-    gap_ms: int = 0
-    vertex: tuple[int, float, float] | None = None
-    stand: _Stand | None = None
-    out: Fix | None = None  # one fix elsewhere while standing: noise, or the first of the way
-    stay: _Stay | None = None
-    recent: list[tuple[int, float]] = field(default_factory=list)  # (ms, m) of the last steps
-
-    def copy(self) -> "State":
-        """Another one that may be fed without changing this."""
-        stand = replace(self.stand) if self.stand else None
-        return replace(self, stand=stand, stay=replace(self.stay) if self.stay else None, recent=list(self.recent))
-
-    def as_json(self) -> dict[str, Any]:
-        """Plain JSON values."""
-        return asdict(self)
-
-    @staticmethod
-    def from_json(value: dict[str, Any]) -> "State":
-        """The reverse of as_json."""
-        given = dict(value)
-        for name in ("before", "last", "begin", "vertex", "out"):
-            given[name] = None if given[name] is None else tuple(given[name])
-        given["stand"] = None if given["stand"] is None else _Stand(**given["stand"])
-        given["stay"] = None if given["stay"] is None else _Stay(**given["stay"])
-        if given["stay"]:
-            lat, lon = given["stay"].home
-            given["stay"].home = (lat, lon)
-        given["recent"] = [tuple(step) for step in given["recent"]]
-        return State(**given)
+__all__ = ["COURIER", "TRUCK", "Fix", "Leg", "Rule", "State", "flush", "legs_of", "metres", "run"]
 
 
 def run(state: State, fixes: Iterable[Fix], rule: Rule = TRUCK) -> tuple[State, list[Leg]]:
@@ -178,13 +61,6 @@ def legs_of(fixes: Iterable[Fix], rule: Rule = TRUCK) -> list[Leg]:
     return over + flush(state, None, rule)
 
 
-def metres(lat: float, lon: float, to_lat: float, to_lon: float) -> float:
-    """Distance on the flat; within 0.5 % up to a few hundred km, which no step of a vehicle exceeds."""
-    east_deg = (to_lon - lon + 180.0) % 360.0 - 180.0
-    flat = math.cos(math.radians((lat + to_lat) / 2))
-    return math.hypot(east_deg * flat, to_lat - lat) * M_PER_DEGREE
-
-
 class _Machine:
     """The rule at work on one state, which it changes."""
 
@@ -215,7 +91,7 @@ class _Machine:
         elif (
             state.stand is None and fix[0] - last[0] > rule.quiet_ms and metres(*last[1:3], *fix[1:3]) <= rule.radius_m
         ):
-            state.stand = _Stand(last[0], fix[0], last[1], last[2])
+            state.stand = Stand(last[0], fix[0], last[1], last[2])
             self._standing(state.stand)
         state.last = fix
         self._take(fix)
@@ -227,7 +103,7 @@ class _Machine:
         stand = state.stand
         if stand is None:
             if slow:
-                state.stand = _Stand(at, at, lat, lon)
+                state.stand = Stand(at, at, lat, lon)
             else:
                 self._step(at, lat, lon)
             return
@@ -235,7 +111,7 @@ class _Machine:
         if slow and metres(stand.lat, stand.lon, lat, lon) <= near_m:
             state.out = None
             stand.last = at
-            if stand.n < 12:  # then the place is known, and a slow crawl must not drag it along
+            if stand.n < 30:  # then the place is known, and a slow crawl must not drag it along
                 stand.n += 1
                 stand.lat += (lat - stand.lat) / stand.n
                 stand.lon += ((lon - stand.lon + 180.0) % 360.0 - 180.0) / stand.n
@@ -257,7 +133,7 @@ class _Machine:
         way = metres(from_lat, from_lon, fix[1], fix[2])
         if way * 1000 < rule.rest_mps * gap:
             if stand is None:
-                state.stand = stand = _Stand(last[0], last[0], last[1], last[2])
+                state.stand = stand = Stand(last[0], last[0], last[1], last[2])
             state.out = None
             stand.last = fix[0]
             self._standing(stand)
@@ -310,7 +186,7 @@ class _Machine:
                 self._standing(stand)
         self._end_stand()
 
-    def _standing(self, stand: _Stand) -> None:
+    def _standing(self, stand: Stand) -> None:
         """A stand has lasted long enough to matter: it opens a stay, or belongs to the one before."""
         state = self.state
         stay = state.stay
@@ -323,7 +199,7 @@ class _Machine:
             stay = state.stay  # the step may have decided it
             if stay is None:
                 before_mps = _mps(sum(ms for ms, _ in state.recent), sum(m for _, m in state.recent))
-                state.stay = stay = _Stay(
+                state.stay = stay = Stay(
                     stand.first, stand.last, stand.lat, stand.lon, 0, before_mps, (stand.lat, stand.lon)
                 )
             else:
@@ -336,7 +212,7 @@ class _Machine:
             stay.longest_ms = stand.last - stand.first
             stay.lat, stay.lon = stand.lat, stand.lon
 
-    def _same_yard(self, stay: _Stay, stand: _Stand) -> bool:
+    def _same_yard(self, stay: Stay, stand: Stand) -> bool:
         state, rule = self.state, self.rule
         if stand.first - stay.last > rule.yard_ms or state.vertex is None or stay.since_gaps:
             return False
@@ -368,7 +244,7 @@ class _Machine:
         if gone and known:
             self._decide()
 
-    def _doubtful(self, stay: _Stay) -> bool:
+    def _doubtful(self, stay: Stay) -> bool:
         """True when it depends on the way behind whether this was a jam."""
         return self.rule.least_ms <= stay.longest_ms < self.rule.jam_ms
 
@@ -389,7 +265,7 @@ class _Machine:
         state.begin = (stay.last, stay.lat, stay.lon)
         state.way_m, state.gaps, state.gap_ms = stay.since_m, stay.since_gaps, stay.since_gap_ms
 
-    def _jam(self, stay: _Stay) -> bool:
+    def _jam(self, stay: Stay) -> bool:
         return min(stay.before_mps, _mps(stay.after_ms, stay.after_m)) < self.rule.jam_mps
 
     def _end_trip(self, at: int, lat: float, lon: float, by: str | None) -> None:

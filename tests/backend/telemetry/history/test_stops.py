@@ -38,7 +38,7 @@ def drive_stand_drive(stand_s: int, *, wander_m: float = 0.0) -> Way:
 def test_any_stand_of_three_minutes_or_more_is_one_stop_with_its_time(stand_s: int, wander_m: float) -> None:
     (found,) = stops(drive_stand_drive(stand_s, wander_m=wander_m))
     assert (found.from_ms, found.to_ms) == (T0 + 600_000, T0 + 600_000 + (stand_s - 1) * 1000)
-    assert abs(found.lon - (LON + 6_000 * METRE / 0.855)) < 20 * METRE
+    assert abs(found.lon - (LON + 6_000 * METRE / 0.855)) < 30 * METRE
     assert not found.lasting
 
 
