@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from milepost.ingest.decode import readings
 from milepost.ingest.model import STATE, SpoolItem
-from milepost.live.state import Limits
+from milepost.live.state import Limits, is_moving
 from milepost.telemetry.model import EventBody, FixBody, GateBody, Reading, TagBody
 from milepost.telemetry.quality import judge
 
@@ -23,8 +23,8 @@ class Targets(Protocol):
         """("vehicle" | "door", id) that the device was bound to at a time (UTC ms), or None."""
         ...
 
-    def limits_of(self, device_id: str) -> Limits:
-        """How long this device may be silent."""
+    def limits_of(self, device_id: str, moving: bool = False) -> Limits:
+        """How long this device may be silent after a fix that shows it moving or not."""
         ...
 
 
@@ -137,7 +137,7 @@ class Intake:
             if change is not None:
                 found.append(change)
         for vehicle, (reading, body) in newest.items():
-            limits = self._targets.limits_of(reading.device)
+            limits = self._targets.limits_of(reading.device, is_moving(body.speed_mps))
             found.append(
                 Position(
                     vehicle, reading.at, body.lon, body.lat, courses.get(vehicle), body.speed_mps, limits.stale_ms,

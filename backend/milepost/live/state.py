@@ -75,9 +75,14 @@ def contact(age_ms: int, limits: Limits) -> str:
     return "stale" if age_ms >= limits.stale_ms else "live"
 
 
+def is_moving(speed_mps: float | None) -> bool:
+    """True for a speed that a parked truck does not have; an unknown one is none."""
+    return speed_mps is not None and speed_mps >= MOVING_MPS
+
+
 def motion(speed_mps: float | None, ignition: bool | None) -> str:
     """`moving`, `idling` or `stopped`. Idling needs the ignition to be known as on."""
-    if speed_mps is not None and speed_mps >= MOVING_MPS:
+    if is_moving(speed_mps):
         return "moving"
     return "idling" if ignition else "stopped"
 

@@ -31,7 +31,7 @@ class FleetTargets:
         self._db = db
         self._lock = threading.Lock()
         self._spans: dict[str, list[_Span]] = {}
-        self._limits: dict[str, Limits] = {}
+        self._limits: dict[str, tuple[Limits, Limits]] = {}  # parked, moving
         self._print: tuple[object, ...] = ()
         self._checked = float("-inf")
 
@@ -43,10 +43,11 @@ class FleetTargets:
                 return kind, target
         return None
 
-    def limits_of(self, device_id: str) -> Limits:
-        """How long it may be silent: its longest own interval counts, because a parked truck reports by that one."""
+    def limits_of(self, device_id: str, moving: bool = False) -> Limits:
+        """How long it may be silent after a fix that shows it `moving` or not (`limits_of` below)."""
         self._check()
-        return self._limits.get(device_id) or limits_of("tracker", {})
+        parked, on_the_move = self._limits.get(device_id) or _both("tracker", {})
+        return on_the_move if moving else parked
 
     def _check(self) -> None:
         if time.monotonic() - self._checked < _CHECK_S:
@@ -70,22 +71,28 @@ class FleetTargets:
         spans: dict[str, list[_Span]] = {}
         for device_id, start, end, kind, target in fleet.binding_spans(conn):
             spans.setdefault(device_id, []).append((start, end, kind, target))
-        alike: dict[tuple[str, str], Limits] = {}  # most of a fleet is configured like the rest
-        limits: dict[str, Limits] = {}
+        alike: dict[tuple[str, str], tuple[Limits, Limits]] = {}  # most of a fleet is configured like the rest
+        limits: dict[str, tuple[Limits, Limits]] = {}
         for device_id, role, config in fleet.configured(conn):
             if (role, config) not in alike:
-                alike[role, config] = limits_of(role, json.loads(config))
+                alike[role, config] = _both(role, json.loads(config))
             limits[device_id] = alike[role, config]
         self._limits, self._spans = limits, spans
 
 
-def limits_of(role: str, config: dict[str, Any]) -> Limits:
-    """How long a device of this role and configuration may be silent: its longest own interval counts. A parked truck
-    reports by the stationary one; a reader at a quiet door by the one of its health records."""
+def _both(role: str, config: dict[str, Any]) -> tuple[Limits, Limits]:
+    return limits_of(role, config), limits_of(role, config, moving=True)
+
+
+def limits_of(role: str, config: dict[str, Any], moving: bool = False) -> Limits:
+    """How long a device of this role and configuration may be silent. A truck on the move reports by the one interval,
+    a parked one by the longer of both; a reader at a quiet door by the one of its health records."""
     if role == "reader":
         return Limits.of_interval(_seconds(config, "health_interval_s", DEFAULT_HEALTH_S))
-    moving = _seconds(config, "report_interval_s", DEFAULT_INTERVAL_S)
-    return Limits.of_interval(max(moving, _seconds(config, "stationary_interval_s", DEFAULT_STATIONARY_S)))
+    on_the_move = _seconds(config, "report_interval_s", DEFAULT_INTERVAL_S)
+    if moving:
+        return Limits.of_interval(on_the_move)
+    return Limits.of_interval(max(on_the_move, _seconds(config, "stationary_interval_s", DEFAULT_STATIONARY_S)))
 
 
 def _seconds(config: dict[str, Any], name: str, default: int) -> float:

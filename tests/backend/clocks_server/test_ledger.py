@@ -174,11 +174,11 @@ def test_an_order_that_cannot_be_folded_holds_up_nobody(company: Any, monkeypatc
     company.order("o2", when="08:00")
     whole = projector.trace
 
-    def broken(facts: Any, *rest: Any) -> Any:
+    def broken(facts: Any, *rest: Any, **named: Any) -> Any:
         given = list(facts)
         if any(f.subjects.get("order") == "o1" for f in given):
             raise RuntimeError("a defect")
-        return whole(given, *rest)
+        return whole(given, *rest, **named)
 
     monkeypatch.setattr(projector, "trace", broken)
     company.wake("08:10:01")

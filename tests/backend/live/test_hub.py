@@ -27,7 +27,7 @@ class Table:
     def target_at(self, device: str, at: int) -> tuple[str, str] | None:
         return self.targets.get(device)
 
-    def limits_of(self, device: str) -> Limits:
+    def limits_of(self, device: str, moving: bool = False) -> Limits:
         return Limits()
 
 
@@ -198,3 +198,5 @@ def test_limits_follow_the_configuration_wanted_for_the_device(db: Database, mon
         devices.set_config(conn, "t1", {"report_interval_s": 5, "stationary_interval_s": 600})
     targets.target_at("t1", T0)
     assert targets.limits_of("t1") == Limits.of_interval(600)
+    # A truck that falls silent on the road is missed by the interval of the road.
+    assert targets.limits_of("t1", moving=True) == Limits.of_interval(5)

@@ -81,7 +81,7 @@ class Nowhere:
     def target_at(self, device: str, at: int) -> tuple[str, str] | None:
         return ("vehicle", "v" + device[1:])
 
-    def limits_of(self, device: str) -> Limits:
+    def limits_of(self, device: str, moving: bool = False) -> Limits:
         return Limits()
 
 

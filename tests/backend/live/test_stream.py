@@ -21,7 +21,7 @@ class Nothing:
     def target_at(self, device: str, at: int) -> tuple[str, str] | None:
         return None
 
-    def limits_of(self, device: str) -> Limits:
+    def limits_of(self, device: str, moving: bool = False) -> Limits:
         return Limits()
 
 
