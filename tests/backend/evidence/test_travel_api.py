@@ -55,7 +55,8 @@ def test_trips_and_stops_of_a_vehicle_with_what_it_does_now(journey, people):  #
     assert (trip["from"], found["long_stop"], found["more"]) == (stop["to"], False, False)
 
 
-def test_the_nearest_repair_shops_from_where_it_was_last_seen(journey, people):  # noqa: F811
+@pytest.mark.requirement("EX-27")
+def test_EX27_the_nearest_repair_shops_from_where_it_was_last_seen(journey, people):  # noqa: F811
     found = get(people["dispatcher"], f"/vehicles/{journey['vehicle']}/help", limit=2)
     assert [each["name_en"] for each in found] == ["Repair 1", "Repair 0"]
     assert found[0]["distance_m"] == pytest.approx(6_846, rel=0.01)
