@@ -100,6 +100,7 @@ class Orders:
 
     def load(self, made: dict[str, Any], vehicle: int, units: list[dict[str, Any]], since_min: float = 70) -> None:
         """Units pass the door onto a truck, 20 s apart."""
+        made["vehicle"] = vehicle
         start = now_ms() - int(since_min * MINUTE)
         facts = [self._loaded(unit, vehicle, start + i * 20_000) for i, unit in enumerate(units)]
         with self.house.db.tx() as conn:
@@ -110,10 +111,9 @@ class Orders:
     def depart(self, made: dict[str, Any], vehicle: int, *, signed: bool = True, since_min: float = 62) -> None:
         """The driver signs, the truck leaves the yard."""
         at = now_ms() - int(since_min * MINUTE)
-        if signed:
-            self.post(
-                f"/trips/{made['trip']}/load-sign", pieces=len(made["units"]), cautions=[], at=to_rfc3339(at - MINUTE)
-            )
+        if signed:  # for the whole load of the trip
+            pieces = sum(len(each["units"]) for each in self.made if each["trip"] == made["trip"] and "vehicle" in each)
+            self.post(f"/trips/{made['trip']}/load-sign", pieces=pieces, cautions=[], at=to_rfc3339(at - MINUTE))
         self.leave(vehicle, "DC1", at)
 
     def leave(self, vehicle: int, site: str, at: int) -> None:
