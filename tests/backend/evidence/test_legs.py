@@ -85,10 +85,10 @@ def test_moving_to_the_door_is_part_of_the_stop():
 
 def test_a_parked_tracker_that_sleeps_leaves_no_hole_where_it_drives_off():
     parked = [(T0 + n * 10 * MINUTE, *at_m(0), 0.0) for n in range(7)]
-    drives = [(T0 + 65 * MINUTE + n * 10_000, *at_m(100 * n), 10.0) for n in range(60)]
+    drives = [(T0 + 65 * MINUTE + n * 10_000, *at_m(100 * (n + 1)), 10.0) for n in range(60)]
     stop, trip = shown(parked + drives)
-    assert stop == ("stop", 0, 65)
-    assert trip[:2] == ("trip", 65)
+    assert stop == ("stop", 0, pytest.approx(64.67, abs=0.01))  # 100 m before its first fix
+    assert trip[1] == stop[2]
 
 
 def test_a_courier_on_foot_at_the_kerb_is_a_stop():
