@@ -35,7 +35,7 @@ demo: $(STAMP)
 
 test: $(TEST_STAMP)
 	bash tests/prepare.sh
-	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile --durations=10
+	$(BIN)/python -m pytest -m "not slow" -n 3 --dist loadfile --durations=10 # many tests wait: three fill two cores
 
 lint: $(TEST_STAMP)
 	$(BIN)/ruff format --check .

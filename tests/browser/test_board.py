@@ -66,6 +66,7 @@ def test_everything_can_be_done_from_the_keyboard(scene: Scene, visitor: Any) ->
     page.keyboard.press("/")
     expect(page.locator("#search")).to_be_focused()
     page.keyboard.type("7M250")
+    expect(page.locator(".v:not([hidden])")).to_have_count(1)
     page.keyboard.press("Escape")
     page.keyboard.press("j")
     page.keyboard.press("Enter")
