@@ -45,7 +45,7 @@ lint: $(TEST_STAMP)
 	$(BIN)/basedpyright --project firmware/pyrightconfig.json
 
 bench: $(TEST_STAMP)
-	@missed=; for name in wire gnss fold clocks; do $(BIN)/milepost bench $$name || missed="$$missed $$name"; done; \
+	@missed=; for name in wire gnss fold clocks ingest query epc trips dock; do $(BIN)/milepost bench $$name || missed="$$missed $$name"; done; \
 	test -z "$$missed" || { echo "not all demands are met:$$missed"; exit 1; }
 
 soak: $(TEST_STAMP)
