@@ -18,8 +18,6 @@ settings.load_profile("milepost")
 
 ROOT = Path(__file__).parent.parent
 
-_LONGEST = ("tests/chain/", "tests/backend/day/", "tests/hil/", "tests/firmware/device/")
-
 
 @pytest.fixture(scope="session")
 def corpus() -> Path:
@@ -64,11 +62,6 @@ def postgres_url(postgres_server: str) -> str:
 
 
 _skipped: list[str] = []
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files that take longest begin first: else the last worker runs them alone."""
-    items.sort(key=lambda item: not item.nodeid.startswith(_LONGEST))
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
