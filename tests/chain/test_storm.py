@@ -146,7 +146,7 @@ def _check(house: House, storm: Storm, records: int) -> None:
 
 @pytest.mark.timeout(240)
 def test_a_hundred_thousand_records_survive_the_death_of_everything(house: House, postgres: Postgres) -> None:
-    seed = int(os.environ.get("MILEPOST_STORM_SEED", 1))  # one storm that everybody gets; the long one draws its own
+    seed = int(os.environ.get("MILEPOST_STORM_SEED", "1"))  # one storm that everybody gets; the long one draws its own
     print(f"MILEPOST_STORM_SEED={seed}")
     house.register(40)
     house.start()
