@@ -48,7 +48,6 @@ class House:
         self._log = folder / "serve.log"
         self._process: subprocess.Popen[str] | None = None
         self._client: Client | None = None
-        self._url = ""
 
     def register(self, trucks: int) -> None:
         """Make the schema, and the fleet in it."""
@@ -115,7 +114,7 @@ class House:
         if self._process is None or self._process.poll() is not None:
             raise RuntimeError(f"the service is not running:\n{self.log()[-2000:]}")
         if self._client is None:
-            self._client = Client(at(self._url), fleet.LOGIN, fleet.PASSWORD)
+            self._client = Client(at(self.url), fleet.LOGIN, fleet.PASSWORD)
         return {sink: each["lag"] for sink, each in self._client.get("/ingest")["sinks"].items()}
 
     def drained(self, timeout_s: float) -> None:
