@@ -1,6 +1,7 @@
 """Runs the MQTT client against 127.0.0.1:argv[1] and prints what happens as JSON lines.
 
-argv[2]: {"seconds": how long, "subs": [[topic, qos]...], "publish": how many, "will": bool, "keepalive_s", ...}
+argv[2]: {"seconds": how long at most, "until": [key, value] whose line ends it sooner, "subs": [[topic, qos]...],
+"publish": how many, "will": bool, "keepalive_s", ...}
 """
 
 import asyncio
@@ -12,10 +13,14 @@ from milepost_device.mqtt import Client, MQTTError
 
 PORT = int(sys.argv[1])
 ARGS = json.loads(sys.argv[2])
+UNTIL = ARGS.get("until")
 writes = [0]
+seen = asyncio.Event()
 
 
 def say(**what):
+    if UNTIL and what.get(UNTIL[0]) == UNTIL[1]:
+        seen.set()
     what["ms"] = time.ticks_ms()
     print(json.dumps(what))
 
@@ -73,7 +78,10 @@ async def main():
                     say(error=str(e))
 
     asyncio.create_task(publish())
-    await asyncio.sleep(ARGS["seconds"])
+    try:
+        await asyncio.wait_for(seen.wait(), ARGS["seconds"])
+    except asyncio.TimeoutError:
+        pass
     say(end=client.reason, oversize=client.oversize, failures=client.failures)
 
 
