@@ -15,7 +15,7 @@ from milepost.db import Database
 from milepost.evidence import repository
 from milepost.telemetry.sqlite import SqliteTelemetry
 from milepost_tools.bench.ingest.house import House
-from milepost_tools.bench.ingest.storm import Blow, Storm, count
+from milepost_tools.bench.ingest.storm import Blow, Storm, count, laid_out
 
 _FOREVER = 1 << 50
 
@@ -92,7 +92,6 @@ def house(tmp_path: Path, postgres: Postgres) -> Iterator[House]:
 def _storm(house: House, postgres: Postgres, *, records: int, trackers: int, per_s: float, seed: int) -> Storm:
     """Everything dies at least twice, in an order that the seed decides; for a third of all records the database is
     away, which at the devices' own rate of 1 Hz is more than an hour."""
-    rng = random.Random(seed)
     storm = Storm(house, trackers, records, seed, per_s)
 
     def service() -> None:
@@ -103,18 +102,9 @@ def _storm(house: House, postgres: Postgres, *, records: int, trackers: int, per
         postgres.kill()
         postgres.start()
 
-    def outage() -> None:
-        until = storm.progress() + 0.33
-        postgres.kill()
-        while storm.progress() < until:
-            time.sleep(0.05)
-        postgres.start()
-
     kills = [Blow("service", service), Blow("broker", house.broker.kill), Blow("database", database)]
-    order = [*kills, Blow("outage", outage), *kills]
-    rng.shuffle(order)
-    blows = [(0.05 + 0.9 * n / len(order), blow) for n, blow in enumerate(order)]
-    storm.run(blows, timeout_s=60 + records / per_s * 4)
+    outage = Blow("outage", postgres.kill, lasts=0.33, mend=postgres.start)
+    storm.run(laid_out([*kills, outage, *kills], random.Random(seed)), timeout_s=60 + records / per_s * 4)
     return storm
 
 

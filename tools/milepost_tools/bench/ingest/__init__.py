@@ -23,7 +23,7 @@ from milepost_tools.bench.ingest import fleet
 from milepost_tools.bench.ingest.fleet import Drive, rounds
 from milepost_tools.bench.ingest.house import House, until
 from milepost_tools.bench.ingest.sender import Sender
-from milepost_tools.bench.ingest.storm import Blow, Count, Storm, count
+from milepost_tools.bench.ingest.storm import Blow, Count, Storm, count, laid_out
 
 FIXES = 60  # in a batch: a minute at 1 Hz
 
@@ -160,8 +160,7 @@ def storm(records: int, trucks: int, per_s: float, seed: int) -> Count:
             running.start()
 
         kinds = [Blow("service", service), Blow("broker", running.broker.kill)] * 3
-        random.Random(seed).shuffle(kinds)
-        made.run([(0.05 + 0.9 * n / len(kinds), blow) for n, blow in enumerate(kinds)], 120 + records / per_s * 4)
+        made.run(laid_out(kinds, random.Random(seed)), 120 + records / per_s * 4)
         running.drained(300)
         running.stop()
         store = SqliteTelemetry(running.data / "telemetry.db")

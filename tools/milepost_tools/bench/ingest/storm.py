@@ -8,7 +8,7 @@ formatted. Nothing else is known of what was lost or doubled.
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from milepost_tools.bench.ingest import fleet
@@ -21,6 +21,7 @@ _WINDOW = 4  # batches of one device under way
 _STALL_S = 1.5  # without a word the oldest is sent again
 _PAUSE_S = 0.02
 _REBOOT = 0.0005  # chance of a device in a round
+_FIRST, _LAST = 0.05, 0.95  # blows fall while this part of the records is made
 
 
 @dataclass
@@ -48,24 +49,25 @@ class Tracker:
         """Everything was made and is known to be safe."""
         return not self.held and sum(count for _, count in self.made) >= self.records
 
-    def fill(self, now_s: float) -> None:
-        """Record on: a batch into the outbox while there is something left to drive."""
+    def fill(self, now_s: float) -> int:
+        """Record on: a batch into the outbox while there is something left to drive; returns its records."""
         stream, count = self.made[-1]
         total = sum(each for _, each in self.made)
         if stream == 101 and total >= self.format_at and not self.held:
             # The flash is formatted: a new stream, and the seq begins anew.
             self.stream, self.acked, self.drive.seq = self.rng.randrange(1_000, 1 << 30), 0, 0
             self.made.append((self.stream, 0))
-            return
+            return 0
         most = (self.format_at if stream == 101 else self.records) - total
         if most <= 0 or len(self.held) >= 40:
-            return
+            return 0
         size = min(most, self.rng.randint(1, _BATCH))
         tail = self.acked + 1
         uptime_ms = int((now_s - self.started_s) * 1000)
         payload = self.drive.batch(size, tail=tail, boot=self.boot, uptime_ms=uptime_ms, stream=self.stream)
         self.held.append((self.drive.seq, payload))
         self.made[-1] = (stream, count + size)
+        return size
 
     def due(self, now_s: float) -> list[bytes]:
         """What it sends now."""
@@ -95,10 +97,33 @@ class Tracker:
 
 @dataclass(frozen=True)
 class Blow:
-    """Something that goes wrong: a name for the log, and what does it."""
+    """Something that goes wrong: a name for the log, what does it, and what mends it when `lasts` is over.
+
+    `lasts`: for so large a part of all records; 0: `strike` has mended it itself when it returns.
+    """
 
     name: str
     strike: Callable[[], None]
+    lasts: float = 0.0
+    mend: Callable[[], None] = lambda: None
+
+
+def laid_out(blows: Sequence[Blow], rng: random.Random) -> list[tuple[float, Blow]]:
+    """The blows in an order that `rng` decides, each with the part of the records at which it falls, 0 to 1.
+
+    None falls before an earlier one is mended, and the last is mended while records are still made: a blow that waits
+    for more of them than there are would never end. Raises ValueError when they last longer than the storm.
+    """
+    gap = (_LAST - _FIRST - sum(each.lasts for each in blows)) / max(1, len(blows))
+    if gap <= 0:
+        raise ValueError(f"blows that last {sum(each.lasts for each in blows):g} of a storm leave no room in it")
+    order = list(blows)
+    rng.shuffle(order)
+    at, found = _FIRST, []
+    for each in order:
+        found.append((at, each))
+        at += each.lasts + gap
+    return found
 
 
 class Storm:
@@ -120,31 +145,46 @@ class Storm:
         self._lock = threading.Lock()
         self.reboots = 0
         self.log: list[str] = []
+        self._total = sum(tracker.records for tracker in self.trackers.values())
+        self._made = 0
+        self._up_to = 1.0  # part of all records that may be made by now
         self._failure: Exception | None = None
+        self._over = threading.Event()
         self._sender = Sender(house.place, "storm", self._heard)
 
     def progress(self) -> float:
         """Part of all records that were made, 0 to 1."""
         with self._lock:
-            made = sum(count for each in self.trackers.values() for _, count in each.made)
-            return made / sum(each.records for each in self.trackers.values())
+            return self._made / self._total
 
     def run(self, blows: list[tuple[float, Blow]], timeout_s: float) -> None:
-        """Deliver everything; each blow falls when that part of the records has been made. Raises TimeoutError."""
+        """Deliver everything through the blows (`laid_out`).
+
+        Raises ValueError for a blow that would last beyond the last record, TimeoutError, and RuntimeError when a
+        blow failed.
+        """
+        for part, blow in blows:
+            if part + blow.lasts > 1:
+                raise ValueError(f"{blow.name} at {part:.0%} cannot last {blow.lasts:.0%} of all records")
         striker = threading.Thread(target=self._strike, args=(blows,), name="blows", daemon=True)
         striker.start()
         deadline = time.monotonic() + timeout_s
-        while True:
-            with self._lock:
-                if all(each.done for each in self.trackers.values()) and not striker.is_alive():
-                    break
+        try:
+            while True:
+                with self._lock:
+                    if all(each.done for each in self.trackers.values()) and not striker.is_alive():
+                        break
+                if self._failure is not None:
+                    raise RuntimeError(f"a blow failed: {self.log}") from self._failure
+                if time.monotonic() > deadline:
+                    raise TimeoutError(f"not within {timeout_s:g} s: {self._open()}\n{self._house.log()[-2000:]}")
+                self._round()
+                time.sleep(_PAUSE_S)
             if self._failure is not None:
-                raise RuntimeError(f"a blow failed: {self.log}") from self._failure
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"not delivered within {timeout_s:g} s: {self._open()}\n{self._house.log()[-2000:]}")
-            self._round()
-            time.sleep(_PAUSE_S)
-        self._sender.close()
+                raise RuntimeError(f"the last blow failed: {self.log}") from self._failure
+        finally:
+            self._over.set()
+            self._sender.close()
 
     def _round(self) -> None:
         now_s = time.monotonic()
@@ -154,8 +194,8 @@ class Storm:
                 if self._rng.random() < _REBOOT:
                     each.reboot(now_s)
                     self.reboots += 1
-                if self._rng.random() < self._chance:
-                    each.fill(now_s)
+                if self._rng.random() < self._chance and self._made < self._up_to * self._total:
+                    self._made += each.fill(now_s)
                 messages += [(name, payload) for payload in each.due(now_s)]
         try:
             if not self._sender.alive:
@@ -169,14 +209,34 @@ class Storm:
             self.trackers[device].heard(stream, seq, time.monotonic())
 
     def _strike(self, blows: list[tuple[float, Blow]]) -> None:
+        ends = [part for part, _ in blows[1:]] + [1.0]
         try:
-            for part, blow in sorted(blows, key=lambda pair: pair[0]):
-                while self.progress() < part:
-                    time.sleep(0.05)
-                self.log.append(f"{self.progress():.0%} {blow.name}")
-                blow.strike()
+            for (part, blow), end in zip(blows, ends, strict=True):
+                if not self._reach(part):
+                    return
+                # Devices record on meanwhile, but not past the next blow: it would come too late for them.
+                self._up_to = end
+                self._strike_one(part, blow)
         except Exception as error:
             self._failure = error
+        finally:
+            self._up_to = 1.0
+
+    def _strike_one(self, part: float, blow: Blow) -> None:
+        self.log.append(f"{self.progress():.0%} {blow.name}")
+        blow.strike()
+        if blow.lasts:
+            self._reach(part + blow.lasts)
+            blow.mend()
+            self.log.append(f"{self.progress():.0%} {blow.name} is over")
+
+    def _reach(self, part: float) -> bool:
+        """Let devices record up to that part of all records and wait for it; False when the storm has ended before."""
+        self._up_to = max(part, self._up_to)
+        while self.progress() < part:
+            if self._over.wait(0.05):
+                return False
+        return True
 
     def _open(self) -> str:
         with self._lock:
