@@ -5,6 +5,7 @@ compressed columns. Everything else that devices record lies in rows.
 """
 
 import json
+import logging
 import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
@@ -13,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from milepost.errors import Invalid
-from milepost.telemetry import chunks, seen
+from milepost.telemetry import chunks, seen, sqlite_layout
 from milepost.telemetry.model import (
     CLOCKS,
     Body,
@@ -31,6 +32,7 @@ from milepost.telemetry.rows import TRACK, fixes_of, judged_of, keys_of, merged,
 from milepost.telemetry.sqlite_file import HOUR_MS, State, StoreFile
 from milepost.telemetry.sqlite_upkeep import DAY_MS, Upkeep
 
+_log = logging.getLogger(__name__)
 _BODIES: dict[str, type[Body]] = {"tag": TagBody, "gate": GateBody, "event": EventBody, "health": HealthBody}
 KINDS = ("fix", *_BODIES)
 _RECORD = "stream, seq, at, clock, received_at, kind, body"
@@ -42,9 +44,16 @@ class SqliteTelemetry:
     """Implements `telemetry.model.TelemetryStore`; every method may be called from any thread."""
 
     def __init__(self, path: Path, *, raw_days: int = 30, minute_days: int = 400) -> None:
-        """`raw_days`, `minute_days`: how long readings one by one, and one position a minute, are kept (≥ 1)."""
+        """`raw_days`, `minute_days`: how long readings one by one, and one position a minute, are kept (≥ 1).
+
+        A file of the first layout is brought up to date first, some ten thousand fixes a second. Raises NewerLayout.
+        """
         self._file = StoreFile(Path(path))
         self._upkeep = Upkeep(self._file, raw_days=raw_days, minute_days=minute_days)
+        if sqlite_layout.is_first(self._file.conn()):
+            _log.warning("telemetry file %s has the first layout: its fixes are moved into the present one", path)
+            moved = sqlite_layout.move_from_first(self._file.conn(), self)
+            _log.warning("telemetry file %s: %d fixes moved", path, moved)
 
     def close(self) -> None:
         """Close the file; nobody may use it after."""

@@ -22,6 +22,7 @@ from milepost.telemetry import chunks
 from milepost.telemetry.quality import REASONS
 from milepost.telemetry.rows import ROW, merged
 from milepost.telemetry.seen import Ranges
+from milepost.telemetry.sqlite_layout import LAYOUT, layout_of
 from milepost.times import now_ms
 
 _log = logging.getLogger(__name__)
@@ -94,9 +95,12 @@ class StoreFile:
         self._writer_thread = 0
         self.generation = 0
         self._writer = self._open()
+        layout = layout_of(self._writer, self._path)
         with self.tx() as conn:
             for statement in _SCHEMA.split(";"):
                 conn.execute(statement)
+            if layout != LAYOUT:
+                conn.execute(f"PRAGMA user_version = {LAYOUT}")
             conn.executemany("INSERT OR IGNORE INTO reason VALUES (?, ?)", enumerate(REASONS, 1))
 
     def close(self) -> None:
