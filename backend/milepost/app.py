@@ -27,7 +27,7 @@ from milepost.ingest.service import Ingest
 from milepost.ingest.session import Broker
 from milepost.live import api as live_api
 from milepost.live import news
-from milepost.live.feed import Feed
+from milepost.live.feed import Feed, ignitions
 from milepost.live.hub import LiveHub
 from milepost.live.news import News
 from milepost.live.relay import LiveSink
@@ -134,6 +134,7 @@ class Service(_WithPages):
         targets = FleetTargets(self.db)
         hub = LiveHub(targets, spool_end=spool.last_id())
         hub.load(store.latest().values())
+        hub.apply(ignitions(self.db))
         outgoing = Outgoing(self.db, self._to_device)
         online, keep_days = outgoing.came_online, self.settings.minute_days
         self.ingest = Ingest(self.settings, spool, sinks_of(spool, self.db, store, online, hub, keep_days), broker)

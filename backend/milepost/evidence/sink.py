@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from sqlalchemy import Connection
 
 from milepost.db import Database
-from milepost.evidence import benches, doors, replay, repository, vehicles
+from milepost.evidence import benches, doors, ignition, replay, repository, vehicles
 from milepost.evidence.geometry import FenceIndex, fence_of
 from milepost.evidence.model import Fact
 from milepost.evidence.states import States
@@ -95,6 +95,8 @@ class DetectorSink:
                 target = _target(bindings, reading.at)
                 if target is None:
                     continue
+                if reading.kind == "event" and target[0] == "vehicle":
+                    ignition.note(conn, target[1], reading)
                 if reading.kind == "fix" and target[0] == "vehicle":
                     of_vehicle.setdefault(target[1], []).append(reading)
                 elif reading.kind in ("tag", "gate") and target[0] == "door":

@@ -14,10 +14,11 @@ from typing import Any
 from sqlalchemy import select
 
 from milepost.db import Database
+from milepost.evidence.ignition import last_words
 from milepost.ingest.session import Broker
 from milepost.ingest.tables import device_contact
 from milepost.live import changes
-from milepost.live.changes import Change, Presence, Targets
+from milepost.live.changes import Change, Ignition, Presence, Targets
 from milepost.live.client import client_for
 from milepost.live.hub import LiveHub
 from milepost.live.relay import TOPIC
@@ -26,6 +27,12 @@ from milepost.telemetry.model import TelemetryStore
 _LOOK_AGAIN_S = (0.5, 5.0, 30.0)  # after something was missed; the sink of the store is seldom further behind
 _BEAT_S = 0.25
 _log = logging.getLogger(__name__)
+
+
+def ignitions(db: Database) -> list[Change]:
+    """The last word on the ignition of every vehicle: what a board that begins anew has not heard."""
+    with db.read() as conn:
+        return [Ignition(vehicle, at, on) for vehicle, (at, on) in last_words(conn).items()]
 
 
 class Feed:
@@ -90,7 +97,7 @@ class Feed:
     def load(self) -> None:
         """Show what the store and the database know of every device. Raises OSError while the store is away."""
         self._hub.load(self._store.latest().values())
-        self._hub.apply(self._presences())
+        self._hub.apply([*self._presences(), *ignitions(self._db)])
 
     def _connected(self, *_: object) -> None:
         self._client.subscribe(TOPIC + "+", 0)
