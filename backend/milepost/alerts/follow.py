@@ -2,7 +2,8 @@
 
 import json
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, update
@@ -22,71 +23,94 @@ from milepost.orders.vocabulary import RANK
 Row = dict[str, Any]
 Ends = Mapping[str, tuple[int, str | None]]
 # Built once: every change of every order asks and writes these.
-_OF_ORDER = readable(SYSTEM, alert).where(alert.c.order_id == bindparam("is_order")).order_by(alert.c.id)
-_OF_CLOCKS, _OF_EXCEPTIONS = _OF_ORDER.where(alert.c.clock.is_not(None)), _OF_ORDER.where(alert.c.clock.is_(None))
+_OF_ORDERS = readable(SYSTEM, alert).where(alert.c.order_id.in_(bindparam("ids", expanding=True))).order_by(alert.c.id)
+_OF_CLOCKS, _OF_EXCEPTIONS = _OF_ORDERS.where(alert.c.clock.is_not(None)), _OF_ORDERS.where(alert.c.clock.is_(None))
 _ADD = insert(alert)
 _NAMESPACE = uuid.UUID("0b7d6a52-9a0f-5c0e-8a27-3a4f1d0f8c11")
 
 
-def on_change(conn: Connection, change: Change) -> None:
-    """Bring the items of an order's exceptions in line with its fold."""
-    if not change.changed:
-        return
-    given = openings(change.state, (), change.at)
-    follow(
-        conn, change.order_id, given, clocks=False, number=change.number, branch=change.state.branch,
-        site=change.state.site, now=change.at, world=change.world, news=change.facts,
-    )  # fmt: skip
+@dataclass(frozen=True, slots=True)
+class Causes:
+    """What the inbox shall show of one order.
 
-
-def on_clocks(conn: Connection, change: ClockChange) -> None:
-    """Bring the items of an order's late clocks in line with its clocks."""
-    given = [each for each in openings(change.state, change.clocks, change.at) if each.clock is not None]
-    ends: dict[str, tuple[int, str | None]] = {}
-    for clock in change.clocks:  # a verdict that became another one: what ended it closes the item
-        if clock.end is not None:
-            ends[_hash(f"clock:{clock.clock}/{clock.start_fact}/{clock.subject}", change.order_id)] = (
-                min(clock.end, change.at), clock.end_fact,
-            )  # fmt: skip
-    follow(
-        conn, change.order_id, given, clocks=True, number=change.number, branch=change.state.branch,
-        site=change.state.site, now=change.at, ends=ends,
-    )  # fmt: skip
-
-
-def follow(
-    conn: Connection,
-    order_id: str,
-    given: Iterable[Opening],
-    *,
-    clocks: bool,
-    number: str,
-    branch: str | None,
-    site: str | None,
-    now: int,
-    world: Iterable[Fact] = (),
-    news: Iterable[Fact] = (),
-    ends: Ends | None = None,
-) -> None:
-    """One unresolved item per open cause of the order, none for the others.
-
-    `given`: all openings of one source, of its exceptions or (`clocks`) its late clocks, open and closed; `now`: UTC
-    ms at which new items are raised; `world`, `news`: the facts of the order, to name the one that closed a cause;
-    `ends`: by opening, when and by which fact a clock ended that is late no longer.
+    `given`: all openings of one source, of its exceptions or its late clocks, open and closed; `now`: UTC ms at which
+    new items are raised; `world`, `news`: the facts of the order, to name the one that closed a cause; `ends`: by
+    opening, when and by which fact a clock ended that is late no longer.
     """
-    wanted = {_hash(each.key, order_id): each for each in given if each.rule.item}
-    there = conn.execute(_OF_CLOCKS if clocks else _OF_EXCEPTIONS, {"is_order": order_id}).mappings()
-    latest: dict[str, Row] = {row["opening"]: dict(row) for row in there}
+
+    order_id: str
+    number: str
+    branch: str | None
+    site: str | None
+    now: int
+    given: Sequence[Opening]
+    world: Sequence[Fact] = ()
+    news: Sequence[Fact] = ()
+    ends: Ends = field(default_factory=dict[str, tuple[int, str | None]])
+
+
+def on_changes(conn: Connection, changes: Iterable[Change]) -> None:
+    """Bring the items of orders' exceptions in line with their fold."""
+    told = [
+        Causes(
+            each.order_id, each.number, each.state.branch, each.state.site, each.at,
+            openings(each.state, (), each.at), each.world, each.facts,
+        )
+        for each in changes
+        if each.changed
+    ]  # fmt: skip
+    follow(conn, told, clocks=False)
+
+
+def on_clocks(conn: Connection, changes: Iterable[ClockChange]) -> None:
+    """Bring the items of orders' late clocks in line with their clocks."""
+    told = [
+        Causes(
+            each.order_id, each.number, each.state.branch, each.state.site, each.at,
+            [opening for opening in openings(each.state, each.clocks, each.at) if opening.clock is not None],
+            ends=_ends(each),
+        )
+        for each in changes
+    ]  # fmt: skip
+    follow(conn, told, clocks=True)
+
+
+def _ends(change: ClockChange) -> Ends:
+    """By opening: what ended a clock, for a verdict that became another one."""
+    return {
+        _hash(f"clock:{clock.clock}/{clock.start_fact}/{clock.subject}", change.order_id): (
+            min(clock.end, change.at), clock.end_fact,
+        )
+        for clock in change.clocks
+        if clock.end is not None
+    }  # fmt: skip
+
+
+def follow(conn: Connection, orders: Sequence[Causes], *, clocks: bool) -> None:
+    """One unresolved item per open cause of each order, none for the others; of exceptions, or of `clocks`."""
+    if not orders:
+        return
+    there: dict[str, dict[str, Row]] = {each.order_id: {} for each in orders}
+    for row in conn.execute(_OF_CLOCKS if clocks else _OF_EXCEPTIONS, {"ids": list(there)}).mappings():
+        there[row["order_id"]][row["opening"]] = dict(row)
+    new = [row for each in orders for row in _follow(conn, each, there[each.order_id])]
+    if new:
+        conn.execute(_ADD, new)
+
+
+def _follow(conn: Connection, causes: Causes, latest: Mapping[str, Row]) -> Iterable[Row]:
+    """Bring the items of one order in line; yields those to be added. `latest`: its items by opening."""
+    order_id, now = causes.order_id, causes.now
+    wanted = {_hash(each.key, order_id): each for each in causes.given if each.rule.item}
     standing = {key: row for key, row in latest.items() if row["state"] != "resolved"}
     orphans = {row["cause"]: row for key, row in standing.items() if key not in wanted}
-    place = {"branch": branch, "site": site}
-    facts = list(world)
-    new_ids = {fact.id for fact in news}
+    place = {"branch": causes.branch, "site": causes.site}
+    new_ids = {fact.id for fact in causes.news}
     for key, each in wanted.items():
         row = latest.get(key)
         if each.closed_at is not None:
             if row is not None and row["state"] != "resolved":
-                closed_by = each.closed_by or closer(facts, each.closed_at, new_ids)
+                closed_by = each.closed_by or closer(causes.world, each.closed_at, new_ids)
                 _resolve(conn, row, each.closed_at, closed_by, place)
             continue
         told = _told(each) | place
@@ -95,13 +119,13 @@ def follow(
             standing.pop(moved["opening"])
             _write(conn, moved, told | {"opening": key})
         elif row is None or (row["state"] == "resolved" and row["resolved_by"] is None):
-            _open(conn, order_id, number, key, each, told, now)
+            yield _opened(order_id, causes.number, key, each, told, now)
         elif row["state"] != "resolved":
             _write(conn, row, told)
     for key, row in standing.items():
         if key not in wanted:
             # No end among the facts: it was withdrawn by a late or a retracted fact.
-            closed_at, closed_by = (ends or {}).get(key, (now, None))
+            closed_at, closed_by = causes.ends.get(key, (now, None))
             _resolve(conn, row, closed_at, closed_by, place)
 
 
@@ -125,9 +149,9 @@ def _told(each: Opening) -> Row:
     }
 
 
-def _open(conn: Connection, order_id: str, number: str, key: str, each: Opening, told: Row, now: int) -> None:
+def _opened(order_id: str, number: str, key: str, each: Opening, told: Row, now: int) -> Row:
     rank = URGENCIES.index(each.rule.urgency)
-    values = {
+    return {
         "id": new_id(),
         "order_id": order_id,
         "order_number": number,
@@ -145,7 +169,6 @@ def _open(conn: Connection, order_id: str, number: str, key: str, each: Opening,
         "due_at": due_at(each.rule, each.opened_at, projector.calendar()),
         **told,
     }
-    conn.execute(_ADD, values)
 
 
 def _write(conn: Connection, row: Row, values: Row) -> None:

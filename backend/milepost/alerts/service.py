@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from milepost.access import service as access
 from milepost.access.model import SYSTEM, Principal
 from milepost.alerts import repository
-from milepost.alerts.follow import on_change, on_clocks
+from milepost.alerts.follow import on_changes, on_clocks
 from milepost.alerts.model import STATES, can
 from milepost.alerts.repository import Filter
 from milepost.alerts.rules import rule_of_item
@@ -43,7 +43,7 @@ Row = dict[str, Any]
 
 def install() -> None:
     """Let every change of an order, and of its clocks, reach the inbox in its own transaction (twice is once)."""
-    subscribe(on_change)
+    subscribe(on_changes)
     clocks.subscribe(on_clocks)
 
 

@@ -32,7 +32,8 @@ def of_order(conn: Connection, who: Principal, ref: str) -> list[Row]:
     Each is the clock's plain values (times UTC ms) with `to_do`, `waiting` and `explanation` {zh, en}.
     Raises NotFound, also for orders outside the person's scopes.
     """
-    rows = repository.of_order(conn, _found(conn, who, ref)["id"]).values()
+    order_id = _found(conn, who, ref)["id"]
+    rows = repository.of_orders(conn, [order_id])[order_id].values()
     return [_shown(each) for each in sorted(rows, key=_by_need)]
 
 

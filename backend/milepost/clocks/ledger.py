@@ -2,7 +2,7 @@
 what was judged otherwise before is kept (ORDERS §4, Calendars)."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
@@ -35,17 +35,37 @@ class Entry:
     differs: bool
 
 
-def enter(conn: Connection, change: Change) -> Entry:
-    """Judge the clocks of an order that was folded anew and bring its rows in line."""
+def enter(conn: Connection, changes: Sequence[Change]) -> list[Entry]:
+    """Judge the clocks of orders that were folded anew and bring their rows in line; an entry for each, in order."""
     force = versions.in_force(conn)
-    stored = repository.of_order(conn, change.order_id)
-    judged = _judged(change, force)
-    moved, pinned = _calendars_changed(conn, change, force, stored, judged)
-    otherwise = [*_otherwise(conn, change, force, stored, judged, moved)]
-    breached = _breaches(conn, change, stored, judged)
-    wanted = _rows(change, judged, force.calendar, pinned)
-    differs = _write(conn, change.order_id, stored, wanted)
-    return Entry(list(judged.values()), breached, otherwise, differs)
+    ids = [change.order_id for change in changes]
+    stored = repository.of_orders(conn, ids)
+    judged = {change.order_id: _judged(change, force) for change in changes}
+    calendars = _calendars_changed(conn, changes, force, stored, judged)
+    late = {order_id: _newly_late(stored[order_id], judged[order_id]) for order_id in ids}
+    told = repository.breaches(conn, [order_id for order_id in ids if late[order_id]])
+    broken: list[Row] = []
+    new: list[Row] = []
+    differing: list[Row] = []
+    entries: list[Entry] = []
+    for change in changes:
+        order_id = change.order_id
+        moved, pinned = calendars[order_id]
+        otherwise = [*_otherwise(conn, change, force, stored[order_id], judged[order_id], moved)]
+        _withdraw(conn, change, stored[order_id], judged[order_id])
+        breached, rows = _breaches(conn, change, late[order_id], told.get(order_id, {}))
+        broken += rows
+        wanted = _rows(change, judged[order_id], force.calendar, pinned)
+        added, changed, gone = _differences(stored[order_id], wanted)
+        for key in gone:
+            repository.drop(conn, order_id, key)
+        new += added
+        differing += changed
+        entries.append(Entry(list(judged[order_id].values()), breached, otherwise, bool(added or changed or gone)))
+    repository.add_breaches(conn, broken)
+    repository.add(conn, new)
+    repository.change(conn, differing)
+    return entries
 
 
 def _judged(change: Change, force: InForce) -> dict[Key, ClockState]:
@@ -60,28 +80,32 @@ def _judged(change: Change, force: InForce) -> dict[Key, ClockState]:
 
 
 def _calendars_changed(
-    conn: Connection, change: Change, force: InForce, stored: Mapping[Key, Row], judged: dict[Key, ClockState]
-) -> tuple[set[Key], dict[Key, str]]:
+    conn: Connection, changes: Sequence[Change], force: InForce, stored: Mapping[str, Mapping[Key, Row]],
+    judged: Mapping[str, dict[Key, ClockState]],
+) -> dict[str, tuple[set[Key], dict[Key, str]]]:  # fmt: skip
     """Calendars are no policy: the newest re-judges what still runs; what had ended keeps the one it ended by.
 
-    Puts the latter back into `judged`; returns the keys of running clocks that moved, and of the kept ones with the
-    version that they keep.
+    Puts the latter back into `judged`; returns by order the keys of running clocks that moved, and of the kept ones
+    with the version that they keep.
     """
-    moved: set[Key] = set()
-    pinned: dict[Key, str] = {}
-    outdated = {row["calendars"] for row in stored.values()} - {force.calendar}
+    found: dict[str, tuple[set[Key], dict[Key, str]]] = {change.order_id: (set(), {}) for change in changes}
+    outdated = {row["calendars"] for rows in stored.values() for row in rows.values()} - {force.calendar}
     for version in sorted(outdated):
-        before = _judged(change, replace(force, calendars=versions.calendars_of(conn, version)))
-        for key, row in stored.items():
-            was = before.get(key)
-            if row["calendars"] != version or was is None or was == judged.get(key):
-                continue
-            if row["verdict"] == "open":
-                moved.add(key)
-            else:
-                judged[key] = was
-                pinned[key] = version
-    return moved, pinned
+        then = replace(force, calendars=versions.calendars_of(conn, version))
+        for change in changes:
+            moved, pinned = found[change.order_id]
+            theirs = {key: row for key, row in stored[change.order_id].items() if row["calendars"] == version}
+            before, now = _judged(change, then) if theirs else {}, judged[change.order_id]
+            for key, row in theirs.items():
+                was = before.get(key)
+                if was is None or was == now.get(key):
+                    continue
+                if row["verdict"] == "open":
+                    moved.add(key)
+                else:
+                    now[key] = was
+                    pinned[key] = version
+    return found
 
 
 def _otherwise(
@@ -124,17 +148,29 @@ def _said(change: Change) -> str:
     return ", ".join(sorted({fact.kind for fact in change.facts}))
 
 
-def _breaches(
+def _newly_late(stored: Mapping[Key, Row], judged: Mapping[Key, ClockState]) -> dict[Key, ClockState]:
+    return {
+        key: each
+        for key, each in judged.items()
+        if each.verdict == "late" and not (key in stored and stored[key]["verdict"] == "late")
+    }
+
+
+def _withdraw(
     conn: Connection, change: Change, stored: Mapping[Key, Row], judged: Mapping[Key, ClockState]
-) -> list[ClockState]:
-    """Clocks that are late for the first time, each written down once; one that was told before is not told again."""
-    was_late = {key for key, row in stored.items() if row["verdict"] == "late"}
-    late = {key: each for key, each in judged.items() if each.verdict == "late" and key not in was_late}
-    for key in was_late:
-        if key not in judged or judged[key].verdict not in ("late", "excused"):
+) -> None:  # fmt: skip
+    """Take back the breaches of clocks that are late no longer."""
+    for key, row in stored.items():
+        if row["verdict"] == "late" and (key not in judged or judged[key].verdict not in ("late", "excused")):
             repository.set_withdrawn(conn, change.order_id, key, change.at)
-    told = repository.breaches(conn, change.order_id) if late else {}
-    new, rows = [], []
+
+
+def _breaches(
+    conn: Connection, change: Change, late: Mapping[Key, ClockState], told: Mapping[Key, list[Row]]
+) -> tuple[list[ClockState], list[Row]]:
+    """Of the clocks that are late now, those that were not told before, and the rows that tell of them."""
+    new: list[ClockState] = []
+    rows: list[Row] = []
     for key, each in late.items():
         standing = told.get(key, [])
         same = next((row for row in standing if row["late_from"] == each.late_from), None)
@@ -154,8 +190,7 @@ def _breaches(
         }
         rows.append(row)
         new.append(each)
-    repository.add_breaches(conn, rows)
-    return new
+    return new, rows
 
 
 def _rows(change: Change, judged: Mapping[Key, ClockState], calendar: str, pinned: Mapping[Key, str]) -> dict[Key, Row]:
@@ -200,15 +235,13 @@ def _next_at(each: ClockState, now: int) -> int | None:
     return now + _AGAIN_MS if each.next_at is not None else None
 
 
-def _write(conn: Connection, order_id: str, stored: Mapping[Key, Row], wanted: Mapping[Key, Row]) -> bool:
+def _differences(
+    stored: Mapping[Key, Row], wanted: Mapping[Key, Row]
+) -> tuple[list[Row], list[Row], list[Key]]:  # fmt: skip
+    """Rows that are new, rows that changed, and the keys of those that are gone."""
     new = [row for key, row in wanted.items() if key not in stored]
     changed = [row for key, row in wanted.items() if key in stored and stored[key] != row]
-    gone = [key for key in stored if key not in wanted]
-    repository.add(conn, new)
-    repository.change(conn, changed)
-    for key in gone:
-        repository.drop(conn, order_id, key)
-    return bool(new or changed or gone)
+    return new, changed, [key for key in stored if key not in wanted]
 
 
 def _key(each: ClockState) -> Key:

@@ -17,8 +17,9 @@ Row = dict[str, Any]
 Key = tuple[str, str, str]  # clock, start fact, subject: within one order
 _KEY = ("order_id", "clock", "start_fact", "subject")
 # Built once: this is what every refold of every order asks and writes.
-_OF_ORDER = readable(SYSTEM, clock).where(clock.c.order_id == bindparam("is_order"))
-_BREACHES = readable(SYSTEM, breach).where(breach.c.order_id == bindparam("is_order")).order_by(breach.c.occurrence)
+_THESE = bindparam("ids", expanding=True)
+_OF_ORDERS = readable(SYSTEM, clock).where(clock.c.order_id.in_(_THESE))
+_BREACHES = readable(SYSTEM, breach).where(breach.c.order_id.in_(_THESE)).order_by(breach.c.occurrence)
 _CHANGE = (
     update(clock)
     .where(*(clock.c[name] == bindparam(f"is_{name}") for name in _KEY))
@@ -36,10 +37,12 @@ def clock_of(row: Mapping[str, Any]) -> ClockState:
     return ClockState(**json.loads(row["state"]))
 
 
-def of_order(conn: Connection, order_id: str) -> dict[Key, Row]:
-    """Every clock of an order as it is stored."""
-    rows = conn.execute(_OF_ORDER, {"is_order": order_id}).mappings()
-    return {key_of(row): dict(row) for row in rows}
+def of_orders(conn: Connection, ids: Sequence[str]) -> dict[str, dict[Key, Row]]:
+    """Every clock of these orders as it is stored, by order."""
+    found: dict[str, dict[Key, Row]] = {order_id: {} for order_id in ids}
+    for row in conn.execute(_OF_ORDERS, {"ids": list(ids)}).mappings():
+        found[row["order_id"]][key_of(row)] = dict(row)
+    return found
 
 
 def add(conn: Connection, rows: Sequence[Row]) -> None:
@@ -60,11 +63,11 @@ def drop(conn: Connection, order_id: str, key: Key) -> None:
     conn.execute(delete(clock).where(*_is(clock, order_id, key)))
 
 
-def breaches(conn: Connection, order_id: str) -> dict[Key, list[Row]]:
-    """What was told of an order's clocks, the oldest first."""
-    found: dict[Key, list[Row]] = {}
-    for row in conn.execute(_BREACHES, {"is_order": order_id}).mappings():
-        found.setdefault(key_of(row), []).append(dict(row))
+def breaches(conn: Connection, ids: Sequence[str]) -> dict[str, dict[Key, list[Row]]]:
+    """What was told of the clocks of these orders, by order, the oldest first."""
+    found: dict[str, dict[Key, list[Row]]] = {order_id: {} for order_id in ids}
+    for row in conn.execute(_BREACHES, {"ids": list(ids)}).mappings() if ids else ():
+        found[row["order_id"]].setdefault(key_of(row), []).append(dict(row))
     return found
 
 

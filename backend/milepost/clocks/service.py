@@ -1,7 +1,7 @@
 """Clocks follow the fold: every refold of an order judges its clocks in the same transaction, tells each breach once
 and keeps what was judged anew."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
@@ -23,7 +23,7 @@ __all__ = [
     "install",
     "local_day",
     "of_order",
-    "on_change",
+    "on_changes",
     "subscribe",
     "use",
     "wake",
@@ -49,13 +49,13 @@ class ClockChange:
     at: int
 
 
-Listener = Callable[[Connection, ClockChange], None]
+Listener = Callable[[Connection, Sequence[ClockChange]], None]
 _listeners: list[Listener] = []
 
 
 def install() -> None:
     """Judge the clocks of an order in the transaction of each of its refolds (twice is once)."""
-    projector.subscribe(on_change)
+    projector.subscribe(on_changes)
 
 
 def use() -> None:
@@ -64,20 +64,22 @@ def use() -> None:
 
 
 def subscribe(listener: Listener) -> None:
-    """Call `listener` in the transaction in which the clocks of an order, or the order itself, changed, or facts came
-    in about it (twice is once)."""
+    """Call `listener` in the transaction in which the clocks of orders, or the orders themselves, changed, or facts
+    came in about them; with those that were folded together at once (twice is once)."""
     if listener not in _listeners:
         _listeners.append(listener)
 
 
-def on_change(conn: Connection, change: Change) -> None:
-    """Judge an order that was folded anew; where only time went by and nothing differs nobody is told."""
-    entry = ledger.enter(conn, change)
-    if change.by_clock and not entry.differs:
-        return
-    told = ClockChange(
-        change.order_id, change.number, change.state, change.story.chronicle, entry.clocks, entry.breached,
-        entry.rejudged, change.at,
-    )  # fmt: skip
-    for listener in _listeners:
-        listener(conn, told)
+def on_changes(conn: Connection, changes: Sequence[Change]) -> None:
+    """Judge orders that were folded anew; of one where only time went by and nothing differs nobody is told."""
+    told = [
+        ClockChange(
+            change.order_id, change.number, change.state, change.story.chronicle, entry.clocks, entry.breached,
+            entry.rejudged, change.at,
+        )
+        for change, entry in zip(changes, ledger.enter(conn, changes), strict=True)
+        if entry.differs or not change.by_clock
+    ]  # fmt: skip
+    if told:
+        for listener in _listeners:
+            listener(conn, told)

@@ -56,9 +56,7 @@ def _fold(conn: Connection, ids: list[str], now: int | None) -> bool:
     """Fold orders anew, all or none; False when it failed."""
     try:
         with conn.begin_nested():
-            for order_id in ids:
-                # Its time is read after the lock is held: an older one would hide facts that came in meanwhile.
-                projector.refold(conn, order_id, (), now)
+            projector.refold_all(conn, ids, (), now)
     except Exception:
         _log.exception("orders %s could not be folded", ids)
         return False

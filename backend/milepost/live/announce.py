@@ -20,13 +20,12 @@ Told = tuple[str, dict[str, Any], str | None]
 
 def install() -> None:
     """Announce every change of an order from now on (wired by the composition root; twice is once)."""
-    projector.subscribe(on_change)
+    projector.subscribe(on_changes)
 
 
-def on_change(conn: Connection, change: Change) -> None:
-    """A listener of the projector: writes down what a change means to a board, in its transaction."""
-    if change.changed:
-        announce(conn, news_of(change))
+def on_changes(conn: Connection, changes: Iterable[Change]) -> None:
+    """A listener of the projector: writes down what changes mean to a board, in their transaction."""
+    announce(conn, (told for change in changes if change.changed for told in news_of(change)))
 
 
 def announce(conn: Connection, told: Iterable[Told]) -> None:

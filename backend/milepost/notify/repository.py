@@ -27,12 +27,12 @@ from milepost.notify.tables import message, message_read, message_template
 
 Row = dict[str, Any]
 # Built once: every change of every order asks this.
-_KNOWN = readable(SYSTEM, message, message.c.notice_id).where(message.c.order_id == bindparam("is_order"))
+_KNOWN = readable(SYSTEM, message, message.c.notice_id).where(message.c.order_id.in_(bindparam("ids", expanding=True)))
 
 
-def known_notices(conn: Connection, order_id: str) -> set[str]:
-    """Ids of the notices of an order that are in the outbox already."""
-    return set(conn.execute(_KNOWN, {"is_order": order_id}).scalars())
+def known_notices(conn: Connection, order_ids: Iterable[str]) -> set[str]:
+    """Ids of the notices of these orders that are in the outbox already."""
+    return set(conn.execute(_KNOWN, {"ids": list(order_ids)}).scalars())
 
 
 def add(conn: Connection, rows: list[Row]) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection
@@ -25,6 +26,7 @@ from milepost.orders import history
 from milepost.times import now_ms, to_rfc3339
 
 __all__ = [
+    "Due",
     "deliver",
     "enqueue",
     "install",
@@ -49,36 +51,52 @@ def install() -> None:
     clocks.subscribe(on_clocks)
 
 
-def on_clocks(conn: Connection, change: ClockChange) -> None:
-    """Write down what the exceptions, the events and the late clocks of an order make due."""
-    due = notices(change.state, change.clocks, change.at, change.chronicle)
-    enqueue(conn, due, number=change.number, site=change.state.site, now=change.at)
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What one order makes due. `site`: where the order is now, so that staff of a site are told too; `now`: UTC ms."""
+
+    notices: Sequence[Notice]
+    number: str
+    site: str | None
+    now: int
 
 
-def enqueue(conn: Connection, due: Sequence[Notice], *, number: str, site: str | None, now: int) -> int:
-    """Put those notices of one order into the outbox that are not in it yet; returns how many. `now`: UTC ms.
+def on_clocks(conn: Connection, changes: Iterable[ClockChange]) -> None:
+    """Write down what the exceptions, the events and the late clocks of orders make due."""
+    due = (
+        Due(notices(each.state, each.clocks, each.at, each.chronicle), each.number, each.state.site, each.at)
+        for each in changes
+    )
+    enqueue(conn, due)
 
-    Left out: what is over before anybody could be told, and events of more than a day ago. `site`: where the order
-    is now, so that staff of a site are told too.
+
+def enqueue(conn: Connection, orders: Iterable[Due]) -> int:
+    """Put those notices of these orders into the outbox that are not in it yet; returns how many.
+
+    Left out: what is over before anybody could be told, and events of more than a day ago.
     """
-    news = [n for n in due if not n.over and not (n.cause.startswith("event:") and n.at < now - _STALE_MS)]
-    order_id = next((n.order for n in news if n.order is not None), None)
-    if order_id is None:
+    news = [(notice, due) for due in orders for notice in due.notices if _is_news(notice, due.now)]
+    order_ids = {notice.order for notice, _ in news if notice.order is not None}
+    if not order_ids:
         return 0
-    known = repository.known_notices(conn, order_id)
-    fresh = [notice for notice in news if notice.id not in known]
+    known = repository.known_notices(conn, order_ids)
+    fresh = [(notice, due) for notice, due in news if notice.id not in known]
     if not fresh:
         return 0
     rows: list[Row] = []
-    branches = branches_of(conn, {notice.to_scope_id for notice in fresh if notice.to_scope_kind == "site"})
-    named = fill(conn, [{**notice.data, "order": number} for notice in fresh])
-    for notice, fields in zip(fresh, named, strict=True):
+    branches = branches_of(conn, {notice.to_scope_id for notice, _ in fresh if notice.to_scope_kind == "site"})
+    named = fill(conn, [{**notice.data, "order": due.number} for notice, due in fresh])
+    for (notice, due), fields in zip(fresh, named, strict=True):
         branch = branches.get(notice.to_scope_id) or notice.data.get("branch")
-        rows += _rows(notice, fields, number, site=site, branch=branch, now=now)
+        rows += _rows(notice, fields, due.number, site=due.site, branch=branch, now=due.now)
     repository.add(conn, rows)
-    told = [_sent(notice, now) for notice in fresh if notice.to_role in ("customer", "carrier")]
+    told = [_sent(notice, due.now) for notice, due in fresh if notice.to_role in ("customer", "carrier")]
     history.record(conn, log.append(conn, told))
     return len(fresh)
+
+
+def _is_news(notice: Notice, now: int) -> bool:
+    return not notice.over and not (notice.cause.startswith("event:") and notice.at < now - _STALE_MS)
 
 
 def tell_person(
@@ -92,7 +110,7 @@ def tell_person(
     if (waybill := order.get("waybill")) is not None:
         fields["waybill"] = waybill
     notice = Notice(key, order["id"], cause, None, None, template, "person", "company", "", urgency, fields, now)
-    if key in repository.known_notices(conn, order["id"]):
+    if key in repository.known_notices(conn, [order["id"]]):
         return
     scopes = {kind: order.get(kind) for kind in ("branch", "site", "customer", "carrier", "vehicle")}
     rows = _rows(notice, fields, order["number"], site=None, branch=None, now=now)

@@ -7,7 +7,7 @@ chain nor block each other.
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -26,6 +26,7 @@ from milepost.orders.tables import audit_head, order_audit
 from milepost.times import now_ms, to_rfc3339
 
 ALL = "*"
+_CHUNK = 400  # ids per statement; SQLite takes 999 parameters at least
 # Told as before → after where they differ.
 _SHOWN = ("state", "stage", "current", "outcome", "branch", "customer", "waybill", "trip", "vehicle", "site", "carrier")
 _KEEP_HEAD = "INSERT INTO audit_head (id, n, hash) VALUES (:id, :n, :hash) ON CONFLICT (id) DO "
@@ -35,11 +36,16 @@ _savepoints: WeakKeyDictionary[Connection, list[int]] = WeakKeyDictionary()
 
 def install() -> None:
     """Keep the history of every order from every refold on (twice is once)."""
-    projector.subscribe(on_change, first=True)  # what comes of a change is told after the change
+    projector.subscribe(on_changes, first=True)  # what comes of a change is told after the change
 
 
-def on_change(conn: Connection, change: Change) -> None:
-    """One entry for what a refold brought: facts that bear on the order, a state that changed."""
+def on_changes(conn: Connection, changes: Iterable[Change]) -> None:
+    """One entry for what each refold brought: facts that bear on the order, a state that changed."""
+    for change in changes:
+        _enter(conn, change)
+
+
+def _enter(conn: Connection, change: Change) -> None:
     world = {(fact.id, fact.rev) for fact in change.world}
     facts = [fact for fact in change.facts if (fact.id, fact.rev) in world]
     if not facts and not change.changed:
@@ -68,7 +74,7 @@ def note(conn: Connection, order_id: str, kind: str, body: Mapping[str, Any], at
     """Add an entry to an order's history when this transaction commits.
 
     `kind`: facts, refused, time (it changed by itself), rejudged (a clock), at most 16 characters; `body`: plain
-    JSON (`facts`, `changed` and `projection` mean what `on_change` writes); `at`: UTC ms, default now.
+    JSON (`facts`, `changed` and `projection` mean what `on_changes` writes); `at`: UTC ms, default now.
     """
     entry = Entry(0, order_id, 0, now_ms() if at is None else at, kind, _text(body), GENESIS, GENESIS)
     _waiting.setdefault(conn, []).append(entry)
@@ -147,9 +153,7 @@ def _chain(conn: Connection) -> None:  # pyright: ignore[reportUnusedFunction]
     conn.execute(text(_KEEP_HEAD + "NOTHING"), {"id": ALL, "n": 0, "hash": GENESIS})
     locked = select(audit_head.c.n, audit_head.c.hash).where(audit_head.c.id == ALL).with_for_update()
     head = Head(*conn.execute(locked).one())
-    orders = {
-        order_id: end for order_id in {entry.order for entry in entries} if (end := head_of(conn, order_id)) is not None
-    }
+    orders = _ends_of(conn, sorted({entry.order for entry in entries}))
     sealed = list(chained(entries, head, orders))
     rows = [
         {
@@ -162,6 +166,15 @@ def _chain(conn: Connection) -> None:  # pyright: ignore[reportUnusedFunction]
     ends = orders | {ALL: Head(sealed[-1].seq, sealed[-1].hash)}
     kept = text(_KEEP_HEAD + "UPDATE SET n = excluded.n, hash = excluded.hash")
     conn.execute(kept, [{"id": chain, "n": end.n, "hash": end.hash} for chain, end in sorted(ends.items())])
+
+
+def _ends_of(conn: Connection, order_ids: Sequence[str]) -> dict[str, Head]:
+    """The stored ends of the chains of these orders, where they have one."""
+    found: dict[str, Head] = {}
+    for start in range(0, len(order_ids), _CHUNK):
+        statement = select(audit_head).where(audit_head.c.id.in_(order_ids[start : start + _CHUNK]))
+        found |= {row.id: Head(row.n, row.hash) for row in conn.execute(statement)}
+    return found
 
 
 @event.listens_for(Engine, "rollback")

@@ -1,7 +1,7 @@
 """From the log to the orders' rows: refold what a fact touches, tell who listens, all in one transaction."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,7 +43,9 @@ class Change:
         return not (self.facts or self.changed or self.before["next_due"] != self.state.next_due)
 
 
-Listener = Callable[[Connection, Change], None]
+# Hears of the orders that were folded anew together: what it asks of the database it asks for all of them at once.
+Listener = Callable[[Connection, Sequence[Change]], None]
+TOGETHER = 25  # orders folded in one go: what they rest on is held in memory at the same time
 _listeners: list[Listener] = []
 _plain = Policy()
 
@@ -79,7 +81,8 @@ def limits(conn: Connection) -> Limits:
 
 
 def subscribe(listener: Listener, first: bool = False) -> None:
-    """Call `listener` in the transaction of every refold (wired by the composition root; twice is once).
+    """Call `listener` in the transaction of every refold, with the orders folded together (wired by the composition
+    root; twice is once).
 
     `first`: ahead of all others, whenever they came.
     """
@@ -97,46 +100,59 @@ def on_facts(conn: Connection, facts: Iterable[Fact]) -> list[str]:
     news = list(facts)
     news += carried.follow(conn, news, now_ms())
     ids = repository.known(conn, world.touched(conn, news))
-    memory: world.Memory = {}
-    return [order_id for order_id in ids if refold(conn, order_id, news, memory=memory)]
+    return refold_all(conn, ids, news)
 
 
-def refold(
-    conn: Connection,
-    order_id: str,
-    news: Iterable[Fact],
-    now: int | None = None,
-    memory: world.Memory | None = None,
-) -> bool:
-    """Fold one order anew from the log; True when its projection changed.
+def refold(conn: Connection, order_id: str, news: Iterable[Fact], now: int | None = None) -> bool:
+    """Fold one order anew from the log; True when its projection changed. `now`: UTC ms, default the host's clock."""
+    return bool(refold_all(conn, [order_id], news, now))
 
-    `memory`: shared by the orders that are folded after the same facts.
+
+def refold_all(conn: Connection, order_ids: Sequence[str], news: Iterable[Fact], now: int | None = None) -> list[str]:
+    """Fold orders anew from the log after the same facts; returns the ids of those whose projection changed.
+
+    However many they are up to TOGETHER, they cost the same number of questions to the database: what they rest on is
+    read for all, then each is folded, then those who listen hear of all. `now`: UTC ms, default the host's clock.
     """
-    at = now_ms() if now is None else now
-    row = repository.locked(conn, order_id)
-    if row is None:
-        return False
-    facts, links = world.load(conn, order_id)
-    repository.set_links(conn, order_id, links)
-    beside = world.companions(conn, order_id, facts, {} if memory is None else memory)
-    story = trace([*facts, *beside], _limits(conn), _calendar, at, only=order_id).get(order_id)
-    if story is None:
-        return False
-    ahead = [t for f in (*facts, *beside) if (t := max(f.at, f.received_at or f.at)) > at]
-    state = _with_due(story.state, ahead)
-    projection = json.dumps(state.as_dict(), ensure_ascii=False, separators=(",", ":"))
-    changed = projection != row["projection"]
-    news = tuple(news)
-    if not changed and row["next_due"] != state.next_due:  # it was put off, or put down to be folded anew
-        repository.set_due(conn, order_id, state.next_due)
+    told = tuple(news)
+    memory: world.Memory = {}
+    changed: list[str] = []
+    for start in range(0, len(order_ids), TOGETHER):
+        changed += _fold(conn, order_ids[start : start + TOGETHER], told, now, memory)
+    return changed
+
+
+def _fold(
+    conn: Connection, order_ids: Sequence[str], news: tuple[Fact, ...], now: int | None, memory: world.Memory
+) -> list[str]:
+    rows = repository.locked(conn, order_ids)
+    at = now_ms() if now is None else now  # after the locks are held: an older one would hide what came meanwhile
+    ids = [order_id for order_id in order_ids if order_id in rows]
+    worlds = world.load_all(conn, ids)
+    repository.set_links(conn, {order_id: links for order_id, (_, links) in worlds.items()})
+    beside = world.companions(conn, worlds, memory)
     last = max(news, key=lambda fact: fact.at, default=None)
     by = {} if last is None else {"kind": last.kind, "role": last.by.role, "id": last.by.id, "at": last.at}
-    if changed:
-        repository.save(conn, row, state, projection, at, by)
-    change = Change(order_id, row["number"], row, Story(state, story.chronicle), tuple(facts), news, at, changed)
-    for listener in _listeners:
-        listener(conn, change)
-    return changed
+    changes: list[Change] = []
+    for order_id in ids:
+        row, facts = rows[order_id], worlds[order_id][0]
+        story = trace([*facts, *beside[order_id]], _limits(conn), _calendar, at, only=order_id).get(order_id)
+        if story is None:
+            continue
+        ahead = [t for f in (*facts, *beside[order_id]) if (t := max(f.at, f.received_at or f.at)) > at]
+        state = _with_due(story.state, ahead)
+        projection = json.dumps(state.as_dict(), ensure_ascii=False, separators=(",", ":"))
+        changed = projection != row["projection"]
+        if changed:
+            repository.save(conn, row, state, projection, at, by)
+        elif row["next_due"] != state.next_due:  # it was put off, or put down to be folded anew
+            repository.set_due(conn, order_id, state.next_due)
+        whole = Story(state, story.chronicle)
+        changes.append(Change(order_id, row["number"], row, whole, tuple(facts), news, at, changed))
+    if changes:
+        for listener in _listeners:
+            listener(conn, changes)
+    return [change.order_id for change in changes if change.changed]
 
 
 def _with_due(state: OrderState, ahead: list[int]) -> OrderState:

@@ -1,7 +1,7 @@
 """SQL of the orders."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, insert, or_, select, update
@@ -16,8 +16,9 @@ from milepost.orders.world import Link
 Row = dict[str, Any]
 _MOST_TEXT = 4000
 # Built once: every refold of every order asks these.
-_LOCKED = readable(SYSTEM, order).where(order.c.id == bindparam("order_id")).with_for_update()
-_LINKS = select(order_link).where(order_link.c.order_id == bindparam("order_id"))
+_THESE = bindparam("ids", expanding=True)
+_LOCKED = readable(SYSTEM, order).where(order.c.id.in_(_THESE)).order_by(order.c.id).with_for_update()
+_LINKS = select(order_link).where(order_link.c.order_id.in_(_THESE))
 
 
 def add(conn: Connection, row: Row) -> bool:
@@ -35,10 +36,10 @@ def projection(row: Mapping[str, Any]) -> dict[str, Any]:
     return json.loads(row["projection"])
 
 
-def locked(conn: Connection, order_id: str) -> Row | None:
-    """One order by id; others cannot change it until this transaction ends (PostgreSQL)."""
-    row = conn.execute(_LOCKED, {"order_id": order_id}).mappings().first()
-    return dict(row) if row else None
+def locked(conn: Connection, ids: Sequence[str]) -> dict[str, Row]:
+    """Those of these orders that there are, by id; others cannot change them until this transaction ends
+    (PostgreSQL)."""
+    return {row["id"]: dict(row) for row in conn.execute(_LOCKED, {"ids": list(ids)}).mappings()}
 
 
 def find(conn: Connection, who: Principal, ref: str, *, lock: bool = False) -> Row | None:
@@ -138,16 +139,22 @@ def set_due(conn: Connection, order_id: str, next_due: int | None) -> None:
     conn.execute(update(order).where(order.c.id == order_id).values(next_due=next_due))
 
 
-def set_links(conn: Connection, order_id: str, links: Iterable[Link]) -> None:
-    """Replace what the order hangs together with."""
-    wanted = {(link.kind, link.id): (link.from_ms, link.to_ms) for link in links}
-    old = {(row.kind, row.subject_id): (row.from_ms, row.to_ms) for row in conn.execute(_LINKS, {"order_id": order_id})}
-    if old == wanted:
+def set_links(conn: Connection, links: Mapping[str, Iterable[Link]]) -> None:
+    """Replace what each of these orders (by id) hangs together with."""
+    old: dict[str, dict[tuple[str, str], tuple[int, int]]] = {order_id: {} for order_id in links}
+    for row in conn.execute(_LINKS, {"ids": list(links)}):
+        old[row.order_id][row.kind, row.subject_id] = row.from_ms, row.to_ms
+    wanted = {
+        order_id: {(link.kind, link.id): (link.from_ms, link.to_ms) for link in of} for order_id, of in links.items()
+    }
+    differ = [order_id for order_id in links if old[order_id] != wanted[order_id]]
+    if not differ:
         return
-    conn.execute(delete(order_link).where(order_link.c.order_id == order_id))
+    conn.execute(delete(order_link).where(order_link.c.order_id.in_(differ)))
     rows = [
         {"order_id": order_id, "kind": kind, "subject_id": subject, "from_ms": a, "to_ms": b}
-        for (kind, subject), (a, b) in sorted(wanted.items())
+        for order_id in differ
+        for (kind, subject), (a, b) in sorted(wanted[order_id].items())
     ]
     if rows:
         conn.execute(insert(order_link), rows)

@@ -18,8 +18,8 @@ _COUNTED = ("order_id", "clock", "owner", "verdict", "start", "due", "end")  # o
 _WHOLE = (*_COUNTED, "excusable", "start_fact", "subject", "late_from")
 _DAY_MS = 86_400_000
 # Built once: every refold of every order asks this.
-_OF_ORDER = readable(SYSTEM, report_order, report_order.c.branch, report_order.c.deeds).where(
-    report_order.c.order_id == bindparam("is_order")
+_OF_ORDERS = readable(SYSTEM, report_order, report_order.c.order_id, report_order.c.branch, report_order.c.deeds).where(
+    report_order.c.order_id.in_(bindparam("ids", expanding=True))
 )
 _LONGEST_MS = 400 * _DAY_MS  # no promise runs longer than its policy may say, 366 days
 
@@ -35,25 +35,34 @@ class Wanted:
     klass: str | None = None
 
 
-def save(conn: Connection, deeds: Deeds) -> None:
-    """Keep what an order brings; nothing is written when nothing changed."""
-    said = json.dumps(deeds.as_dict(), ensure_ascii=False, separators=(",", ":"))
-    branches = deeds.branches or ("",)
-    old = conn.execute(_OF_ORDER, {"is_order": deeds.order}).all()
-    if {row.branch for row in old} == set(branches) and all(row.deeds == said for row in old):
+def save(conn: Connection, orders: Sequence[Deeds]) -> None:
+    """Keep what each order brings; nothing is written of one where nothing changed."""
+    if not orders:
         return
+    old: dict[str, set[tuple[str, str]]] = {}
+    for row in conn.execute(_OF_ORDERS, {"ids": [deeds.order for deeds in orders]}):
+        old.setdefault(row.order_id, set()).add((row.branch, row.deeds))
+    rows: list[dict[str, Any]] = []
+    for deeds in orders:
+        said = json.dumps(deeds.as_dict(), ensure_ascii=False, separators=(",", ":"))
+        if old.get(deeds.order) != {(branch, said) for branch in deeds.branches or ("",)}:
+            rows += _rows(deeds, said)
+    if rows:
+        conn.execute(delete(report_order).where(report_order.c.order_id.in_({row["order_id"] for row in rows})))
+        conn.execute(insert(report_order), rows)
+
+
+def _rows(deeds: Deeds, said: str) -> list[dict[str, Any]]:
     times = [slip["at"] for slip in deeds.slips]
     times += [point["at"] for complaint in deeds.complaints for point in complaint["points"]]
-    conn.execute(delete(report_order).where(report_order.c.order_id == deeds.order))
-    rows = [
+    return [
         {
             "order_id": deeds.order, "branch": branch, "main": branch == (deeds.branch or ""),
             "channel": deeds.channel, "klass": deeds.klass, "day": deeds.day,
             "care_from": min(times, default=None), "care_to": max(times, default=None), "deeds": said,
         }
-        for branch in branches
+        for branch in deeds.branches or ("",)
     ]  # fmt: skip
-    conn.execute(insert(report_order), rows)
 
 
 def figures(conn: Connection, who: Principal, wanted: Wanted, clocks: Sequence[str]) -> list[Figure]:

@@ -52,14 +52,14 @@ class Asked:
 
 def install() -> None:
     """Follow every refold of an order, in its transaction (twice is once)."""
-    projector.subscribe(on_change)
+    projector.subscribe(on_changes)
 
 
-def on_change(conn: Connection, change: Change) -> None:
-    """Keep what the order brings to the figures now; what its clocks bring is read from their table."""
-    if change.by_clock:
-        return
-    repository.save(conn, deeds_of(change.story, projector.limits(conn), projector.calendar(), change.number))
+def on_changes(conn: Connection, changes: Iterable[Change]) -> None:
+    """Keep what the orders bring to the figures now; what their clocks bring is read from their table."""
+    limits, calendar = projector.limits(conn), projector.calendar()
+    told = [change for change in changes if not change.by_clock]
+    repository.save(conn, [deeds_of(change.story, limits, calendar, change.number) for change in told])
 
 
 def groups(names: Iterable[str]) -> tuple[Group, ...]:

@@ -44,7 +44,7 @@ def trouble(
 
 def told(db: Database, *given: Opening, now: int = 100, **more: Any) -> list[dict[str, Any]]:
     with db.tx() as conn:
-        follow.follow(conn, "o1", given, clocks=False, number="N1", branch="b1", site="s1", now=now, **more)
+        follow.follow(conn, [follow.Causes("o1", "N1", "b1", "s1", now, given, **more)], clocks=False)
         return service.listing(conn, COMPANY)["items"]
 
 

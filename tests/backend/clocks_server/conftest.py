@@ -131,5 +131,5 @@ def company(db: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Company]:
     monkeypatch.setattr(service, "_listeners", [])
     service.use()
     service.install()
-    service.subscribe(lambda _conn, change: made.told.append(change))
+    service.subscribe(lambda _conn, changes: made.told.extend(changes))
     yield made

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from milepost.db import Database
-from milepost.live.announce import announce, news_of, on_change
+from milepost.live.announce import announce, news_of, on_changes
 from milepost.live.news import GAP_MS, KEPT_MS, SHOWN_AT_START, Cursor, News, forget
 from milepost.orders.fold import Story
 from milepost.orders.projector import Change
@@ -81,7 +81,7 @@ def test_it_is_told_when_the_transaction_commits_and_never_before(db: Database) 
     news = News(db, told)
     news.poll()
     with db.tx() as conn:
-        on_change(conn, change([]))
+        on_changes(conn, [change([])])
         news.poll()
         assert told.kinds == []
     news.poll()
@@ -95,7 +95,7 @@ def test_nothing_is_told_of_what_was_rolled_back(db: Database) -> None:
     news = News(db, told)
     news.poll()
     with pytest.raises(RuntimeError), db.tx() as conn:
-        on_change(conn, change([]))
+        on_changes(conn, [change([])])
         raise RuntimeError
     assert news.poll() == 0
 

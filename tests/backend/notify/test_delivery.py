@@ -55,7 +55,7 @@ def put(db: Database, count: int) -> set[str]:
         for n in range(count)
     ]
     with db.tx() as conn:
-        service.enqueue(conn, made, number="N1", site=None, now=NOW)
+        service.enqueue(conn, [service.Due(made, "N1", None, NOW)])
     return {each.id for each in made}
 
 

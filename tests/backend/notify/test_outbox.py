@@ -43,7 +43,7 @@ def notice(key: str = "n1", **more: Any) -> Notice:
 
 def put(db: Database, *notices: Notice, now: int = NOW) -> int:
     with db.tx() as conn:
-        return service.enqueue(conn, notices, number="N1", site="s1", now=now)
+        return service.enqueue(conn, [service.Due(notices, "N1", "s1", now)])
 
 
 def mine(db: Database, who: Principal, **wanted: Any) -> list[dict[str, Any]]:
@@ -71,7 +71,7 @@ def test_what_is_over_or_long_past_is_not_told(outbox: Database):
 
 def test_a_change_that_is_rolled_back_tells_nobody(outbox: Database):
     with pytest.raises(RuntimeError), outbox.tx() as conn:
-        service.enqueue(conn, [notice()], number="N1", site=None, now=NOW)
+        service.enqueue(conn, [service.Due([notice()], "N1", None, NOW)])
         raise RuntimeError("the change failed")
     assert mine(outbox, DESK) == []
 

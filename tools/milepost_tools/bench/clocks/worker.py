@@ -2,6 +2,7 @@
 
 import tempfile
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 from sqlalchemy import Connection
@@ -23,10 +24,11 @@ def put_together(db: Database) -> None:
     service.subscribe(_note)
 
 
-def _note(conn: Connection, change: ClockChange) -> None:
-    for clock in change.breached:
-        line = f"INSERT INTO {TOLD} VALUES ('{change.order_id}', '{clock.clock}', {change.at})"
-        conn.exec_driver_sql(line)
+def _note(conn: Connection, changes: Iterable[ClockChange]) -> None:
+    for change in changes:
+        for clock in change.breached:
+            line = f"INSERT INTO {TOLD} VALUES ('{change.order_id}', '{clock.clock}', {change.at})"
+            conn.exec_driver_sql(line)
 
 
 def main(url: str) -> None:
