@@ -287,3 +287,18 @@ def test_a_wake_before_its_postponement_is_ended_only_by_what_follows_the_postpo
     assert len(tale.clocks("N-11")) == 1
     other.waybill("10:31")
     assert (other.verdict("N-11", n=0), other.clock("N-11", n=0).end) == ("met", tale.ms("10:31"))
+
+
+@pytest.mark.parametrize("brought", ["goods.handed_in", "pickup.done"])
+@requirement("N-20", "N-21", "N-22")
+def test_goods_brought_before_a_postponement_to_the_same_day_are_waited_for_no_longer(tale: Tale, brought: str) -> None:
+    tale.submit("2024-03-03 10:00", pickup="asap")
+    tale.accept("2024-03-03 10:03")
+    begun = {name: len(tale.clocks(name)) for name in ("N-20", "N-21", "N-22")}
+    bodies = {
+        "goods.handed_in": {"branch": "b1", "pieces": 3},
+        "pickup.done": {"pieces": 3, "packing": "ok", "signers": ["driver", "shipper"]},
+    }
+    tale.say(brought, "11:14", **bodies[brought])
+    tale.postpone("12:16", "2024-03-04")
+    assert {name: len(tale.clocks(name)) for name in begun} == begun

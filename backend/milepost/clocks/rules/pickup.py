@@ -53,8 +53,8 @@ def picked_up(case: Case) -> list[Hit]:
 
 
 def _settled(case: Case, event: Event, arrivals: list[Hit]) -> bool:
-    """True when there is nothing left to pick up, or to want, at an event."""
-    done = any((hit.at, hit.n) < (event.at, event.n) for hit in arrivals)
+    """True when there is nothing left to pick up, or to want, at an event (a wake may lie before its place)."""
+    done = any((hit.at, hit.n) < (event.at, event.n) or hit.n < event.n for hit in arrivals)
     return done or case.before(event.n, "handed_in", "cancelled", "lost")
 
 

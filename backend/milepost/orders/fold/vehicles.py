@@ -115,11 +115,12 @@ def _leave(w: World, unit: Unit, fact: Fact, site: str | None) -> None:
         if kind != "delivery":  # a line trip goes on: 6 is undone (T16)
             unit.marks.pop("in_transit", None)
         unit.phys = "out_for_delivery" if kind == "delivery" else "in_transit"
-    elif unit.phys in ("loaded", "at_hub"):
-        at_terminal = kind == "delivery" and w.role(site, order) == "terminal"
-        unit.phys = "out_for_delivery" if at_terminal else "in_transit"
     else:
-        return
+        going_out = kind == "delivery" and w.role(site, order) == "terminal"
+        # Aboard a delivery that leaves the terminal it is going out, even if nobody saw the vehicle come in there.
+        if unit.phys not in ("loaded", "at_hub") and not (unit.phys == "in_transit" and going_out):
+            return
+        unit.phys = "out_for_delivery" if going_out else "in_transit"
     unit.departed = True
     order.note("departed", fact, unit.id, unit.phys)
     if unit.phys == "out_for_delivery":

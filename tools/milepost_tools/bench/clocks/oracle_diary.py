@@ -36,7 +36,7 @@ class Unit:
     frozen: bool = False  # seen on two trucks: nobody knows until it is unloaded
     astray: bool = False  # aboard a truck whose list does not name it
     moved: bool = False  # it has left where it was first loaded
-    there: bool = False  # it lies at the consignee, or stands there aboard
+    lies: str = ""  # where it was seen or said to be last; an outcome or a failure alone tells no place
     stopped_at: int | None = None
     counts: bool = True
 

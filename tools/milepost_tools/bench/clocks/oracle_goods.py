@@ -54,6 +54,7 @@ def _load(diary: Diary, fact: Fact, unit: Unit, vehicle: str | None) -> None:
     unit.astray = not _on_its_list(diary, fact, vehicle)
     if unit.astray or not unit.counts:
         return
+    unit.lies = unit.lies or "loaded"
     if not unit.moved:
         unit.state = "loaded" if unit.state == "open" else unit.state
         diary.tell(fact, "loaded", unit=unit.name)
@@ -91,7 +92,8 @@ def _leave(diary: Diary, fact: Fact, unit: Unit, site: str) -> None:
     if trip == "pickup" or not unit.counts or not (unit.state in _ON_THE_WAY or agreed):
         return
     out = agreed or (trip == "delivery" and is_terminal(diary, site))
-    unit.state, unit.moved, unit.there = "out" if out else "in_transit", True, False
+    unit.state, unit.moved = "out" if out else "in_transit", True
+    unit.lies = unit.state
     diary.tell(fact, "departed", unit=unit.name, data="out" if out or trip == "delivery" else "line")
 
 
@@ -109,7 +111,7 @@ def _come_in(diary: Diary, fact: Fact, unit: Unit, site: str) -> None:
     place = "at_terminal" if terminal else "at_hub"
     if unit.state in ("open", *_ON_THE_WAY, "out"):
         unit.state = place
-    unit.moved, unit.there = True, False
+    unit.moved, unit.lies = True, place
     if unit.counts and unit.outcome is None and unit.state != "handed_out":
         diary.tell(fact, place, unit=unit.name)
 
@@ -117,16 +119,15 @@ def _come_in(diary: Diary, fact: Fact, unit: Unit, site: str) -> None:
 def _stop(diary: Diary, fact: Fact, unit: Unit) -> None:
     if not unit.counts or unit.state not in (*_ON_THE_WAY, "out", "at_consignee"):
         return
-    unit.state, unit.stopped_at, unit.there = "at_consignee", fact.at, True
+    unit.state, unit.stopped_at, unit.lies = "at_consignee", fact.at, "at_consignee"
     diary.tell(fact, "stopped", unit=unit.name)
 
 
 def concerned(diary: Diary) -> list[Unit]:
     """Whom an outcome concerns that names no unit: what is at the consignee, else all ever loaded, else all."""
     unsettled = [u for u in diary.counting if u.state not in ("signed", "signed_abnormal")]
-    free = [u for u in unsettled if not u.frozen]
-    there = [u for u in unsettled if u.there]
-    return there or [u for u in free if u.moved or u.vehicles or u.state != "open"] or unsettled
+    loaded = [u for u in unsettled if u.lies and not u.frozen]
+    return [u for u in loaded if u.lies == "at_consignee"] or loaded or unsettled
 
 
 def _tell(diary: Diary, fact: Fact) -> None:
@@ -137,12 +138,13 @@ def _tell(diary: Diary, fact: Fact) -> None:
         case "handout.done":
             for unit in diary.counting:
                 if unit.outcome is None:
-                    unit.state, unit.vehicles = "handed_out", set()
+                    unit.state, unit.lies, unit.vehicles = "handed_out", "handed_out", set()
                     diary.tell(fact, "handed_out", unit=unit.name)
         case "order.signed" | "order.signed_abnormal" | "order.refused":
             for unit in _named(diary, fact) or concerned(diary):
-                # Whoever signs or refuses what was still aboard stands before it: it had come to the consignee.
-                unit.there |= bool(unit.vehicles) and unit.state in ("loaded", "in_transit", "out")
+                # Whoever signs or refuses goods stands before them; only at a terminal or a carrier they lie elsewhere.
+                if unit.lies not in ("at_terminal", "handed_out"):
+                    unit.lies = "at_consignee"
                 unit.state = _OUTCOMES[fact.kind]
                 diary.tell(fact, unit.state, unit=unit.name)
         case "delivery.agreed":

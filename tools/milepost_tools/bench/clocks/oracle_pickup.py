@@ -115,9 +115,12 @@ def _agreed_meanwhile(diary: Diary, woken: Entry) -> bool:
 
 
 def _over(diary: Diary, begun: Start) -> bool:
-    """The goods had been fetched or brought before this start, or nobody wants them fetched any more."""
+    """The goods had been fetched or brought before this start, or nobody wants them fetched any more.
+
+    A waking at an 08:00 that had passed when it was asked for starts only when it was asked for.
+    """
     over = [mark(e.fact) for e in diary.all("handed_in", "cancelled", "lost") if e.fact]
-    return any(m < (begun.at, *begun.mark[1:]) for m in over + _done(diary))
+    return any(m < (begun.at, *begun.mark[1:]) or m[1:] < begun.mark[1:] for m in over + _done(diary))
 
 
 def _done(diary: Diary) -> list[Mark]:
