@@ -67,12 +67,12 @@ def bystanders(stage: Stage, others: list[list[Thing]], end_t: float) -> int:
     rng, doors = stage.rng, stage.site.doors
     count = 0
     for door in doors:
-        for index in range(int(rng.integers(2, 7))):
+        for _ in range(int(rng.integers(4, 10))):
             thing = stage.cast.unit()
             if rng.random() < 0.5:
                 others[int(rng.integers(len(others)))].append(thing)
             side = rng.choice([-1, 1]) * rng.uniform(0.9, 2.3)
-            stage.stand(thing, stage.start_t, door.x_m + side, -rng.uniform(2.2, 5.5) - 0.2 * index)
+            stage.stand(thing, stage.start_t, door.x_m + side, -rng.uniform(2.2, 6.5))
             stage.things.append(thing)
             count += 1
         for _ in range(int(rng.integers(0, 3))):
@@ -111,5 +111,5 @@ def _pass_bys(stage: Stage, others: list[list[Thing]], end_t: float) -> int:
         thing.from_t, thing.to_t = t, end
         stage.things.append(thing)
         count += 1
-        t += rng.uniform(12, 60)
+        t += rng.uniform(8, 35)
     return count

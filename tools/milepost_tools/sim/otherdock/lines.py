@@ -17,7 +17,9 @@ def write(day: Day, folder: Path) -> dict[str, int]:
     """
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng([day.seed, 0x11E5])
-    reads = [line for heard in listen(day, rng) for line in _read_lines(day, heard, rng)]
+    heard = listen(day, rng)
+    truth = _with_reads(day.truth, heard)
+    reads = [line for own in heard for line in _read_lines(day, own, rng)]
     gates: list[tuple[float, str]] = []
     for t, door, gate, state in edges(day, rng):
         line = json.dumps({"t": round(t + door.gate_clock_s, 3), "door": door.door, "gate": gate, "state": state})
@@ -26,10 +28,27 @@ def write(day: Day, folder: Path) -> dict[str, int]:
         "reads": _arrive(folder / "reads.jsonl", reads, day, rng),
         "gates": _arrive(folder / "gates.jsonl", gates, day, rng),
     }
-    for name, entries in (("sessions", _sessions(day)), ("orders", _orders(day)), ("truth", day.truth)):
+    for name, entries in (("sessions", _sessions(day)), ("orders", _orders(day)), ("truth", truth)):
         (folder / f"{name}.json").write_text(json.dumps(entries, ensure_ascii=False), encoding="utf-8")
         counts[name] = len(entries)
     return counts
+
+
+def _with_reads(truth: list[dict[str, object]], heard: list[Reads]) -> list[dict[str, object]]:
+    """The truth with `heard`: how often the unit's tags were read at the door within four seconds of its `at`."""
+    times: dict[tuple[str, str], list[np.ndarray]] = {}
+    for own in heard:
+        for number in np.unique(own.epc):
+            times.setdefault((repr(own.door.door), own.epcs[number]), []).append(own.t[own.epc == number])
+    told: list[dict[str, object]] = []
+    for entry in truth:
+        at, epcs = entry["at"], entry["epcs"]
+        count = 0
+        if isinstance(at, float) and isinstance(epcs, list):
+            near = [t for epc in set(epcs) for t in times.get((repr(entry["door"]), epc), [])]
+            count = sum(int((np.abs(t - at) < 4).sum()) for t in near)
+        told.append({**entry, "heard": count})
+    return told
 
 
 def _read_lines(day: Day, heard: Reads, rng: np.random.Generator) -> list[tuple[float, str]]:

@@ -97,7 +97,11 @@ def _tasks(stage: Stage, visit: Visit) -> list[Task]:
         kind = str(rng.choice(list(_ODDS), p=list(_ODDS.values())))
         stage.things.append(thing)
         if kind != "not" and rng.random() < 0.15:  # straight from its shelf
-            stage.stand(thing, stage.start_t, visit.door.x_m + rng.uniform(-6, 6), -rng.uniform(14, 25))
+            far = rng.random() < 0.5  # or from before another door, along the wall
+            aside = rng.choice([-1, 1]) * rng.uniform(6, 16) if far else rng.uniform(-6, 6)
+            stage.stand(
+                thing, stage.start_t, visit.door.x_m + aside, -(rng.uniform(2, 5) if far else rng.uniform(14, 25))
+            )
         else:
             stage.stand(thing, stage.start_t, *stage.spot(visit.door, row))
             row += 1

@@ -43,8 +43,8 @@ class Tally:
         auto_precision: right counts / all counts that stand at the end (LOADED, UNLOADED; of any unit).
         auto_recall: loads counted in their session / loads. review_rate: loads that end as a REVIEW / loads.
         review_all: every REVIEW that is open at the end, of whatever, / loads. review_needless: those of them about a
-        unit that is neither a load nor in the wrong truck. silent_rate: loads that end with neither a count nor a
-        REVIEW / loads; a REVIEW without a unit answers for a load without any living tag in its session. silent_listed:
+        unit that never crossed the line there. silent_rate: loads that end with neither a count nor a
+        REVIEW / loads; a REVIEW without a unit answers for a load of its session that no antenna heard. silent_listed:
         how many; silent_unshown: those of them that the session's line does not even list as short.
         wrong_truck: units in a truck whose list does not have them that end as counted; wrong_truck_told: share of them
         with a REVIEW of the unit within 3 s of the line. shipments_untouched: load sessions in whose truth nothing
@@ -119,7 +119,7 @@ def compare(truth: list[dict[str, Any]], sessions: list[dict[str, Any]], lines: 
             tally.counts["right" if fits else "false"] += 1
         if standing.asked is not None:
             tally.counts["questions"] += 1
-            if entry is None or (not right and entry["outcome"] != "wrong_truck"):
+            if entry is None or not entry["crossings"]:
                 tally.counts["needless"] += 1
         if entry is None and (standing.counted or standing.asked):
             kind = "COUNTED" if standing.counted else "REVIEW"
@@ -157,7 +157,7 @@ def _state(entry: dict[str, Any], standing: Standing, spare: dict[Key, list[floa
         return "COUNTED" if wanted in (None, standing.counted["decision"]) else "COUNTED THE OTHER WAY"
     if standing.asked is not None:
         return "REVIEW"
-    if entry["live_tags"] == 0 and entry["outcome"] in _AUTO:
+    if entry["heard"] == 0 and entry["outcome"] in _AUTO:
         asked = spare.get(key(entry["session"]), [])
         fitting = [at for at in asked if at >= entry["at"] - 5]
         if fitting:
@@ -229,7 +229,9 @@ def _shipment(
     asked = asked or any(line["session"] is not None and key(line["session"]) == own for line in verdicts.unknown)
     shorts = {key(unit) for unit in sums.get("short", [])}
     untouched = counted == aboard and not asked and shorts == listed - aboard
-    clean = not any(entry["outcome"] in _DIRTY or entry["live_tags"] == 0 for entry in entries.values())
+    clean = not any(
+        entry["outcome"] in _DIRTY or (entry["heard"] == 0 and entry["outcome"] in _AUTO) for entry in entries.values()
+    )
     tally.counts["shipments"] += 1
     tally.counts["untouched"] += untouched
     tally.counts["clean"] += clean
