@@ -100,8 +100,13 @@ def open_items(conn: Connection, me: Principal, order_id: str, language: str) ->
     ]
 
 
-def entries(conn: Connection, me: Principal, order_id: str, t: Translate) -> list[Row]:
-    """The history of an order, newest first: {n, at, what: [text], changed: [text], hash}."""
+def entries(
+    conn: Connection, me: Principal, order_id: str, t: Translate, branches: Mapping[str, str]
+) -> list[Row]:  # fmt: skip
+    """The history of an order, newest first: {n, at, what: [text], changed: [text], hash}.
+
+    `branches`: their names by id; one that is not there keeps its id.
+    """
     found: list[Row] = []
     cursor = None
     while len(found) < _ENTRIES:
@@ -116,7 +121,9 @@ def entries(conn: Connection, me: Principal, order_id: str, t: Translate) -> lis
             "at": parse_rfc3339(each["at"]),
             "what": _counted(_who(fact, t) for fact in each["facts"]) or [t(f"history.{each['kind']}")],
             "changed": [
-                _difference(part, t) for part in each["changed"] if part["field"] in ("state", "branch", "waybill")
+                _difference(part, t, branches)
+                for part in each["changed"]
+                if part["field"] in ("state", "branch", "waybill")
             ],
             "hash": each["hash"],
         }
@@ -135,10 +142,12 @@ def _who(fact: Mapping[str, Any], t: Translate) -> str:
     return f"{word(t, 'fact', fact['kind'])} · {who}"
 
 
-def _difference(part: Mapping[str, Any], t: Translate) -> str:
+def _difference(part: Mapping[str, Any], t: Translate, branches: Mapping[str, str]) -> str:
     before, after = part["before"], part["after"]
     if part["field"] == "state":
         before, after = (word(t, "ostate", value) if value else "–" for value in (before, after))
+    elif part["field"] == "branch":
+        before, after = (branches.get(value, value) for value in (before, after))
     return f"{before or '–'} → {after or '–'}"
 
 

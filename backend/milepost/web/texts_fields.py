@@ -204,6 +204,7 @@ FIELD_TEXTS: dict[str, tuple[str, str]] = {
     "fault.choice": ("请从列表里选。", "Choose from the list."),
     "fault.date": ("要日期，例如 2026-11-28。", "A date, like 2026-11-28."),
     "fault.time": ("要日期和时间，例如 2026-11-28T14:30。", "Date and time, like 2026-11-28T14:30."),
+    "fault.past": ("不能晚于现在。", "Not later than now."),
     "fault.hole": ("中间空了一行，请填上或往上移。", "This row is empty; fill it in or move the rows up."),
     "fault.unit_row": (
         "第 {n} 行分号太多：EPC; 货物行; 件数; kg。",

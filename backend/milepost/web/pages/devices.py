@@ -16,7 +16,7 @@ from milepost.alerts import service as alerts
 from milepost.errors import NotFound
 from milepost.fleet import model as fleet_model
 from milepost.fleet import repository as fleet
-from milepost.fleet.tables import door, site
+from milepost.fleet.tables import bench, door, site
 from milepost.ingest import dead_letters
 from milepost.ingest.completeness import HOUR_MS
 from milepost.ingest.completeness_account import account_of, accounts
@@ -37,6 +37,7 @@ _PAGE = 100
 _RANGES = 100
 _BAD = 1_000
 _LETTERS = 20
+_ICONS = {"door": "door", "bench": "box"}
 _BEHIND_MS = 120_000  # newest record older than its receipt by more: the device sends what it kept
 
 
@@ -143,12 +144,13 @@ def _contacts(conn: Connection, names: list[str]) -> dict[str, dict[str, Any]]:
 
 
 def _mounted(conn: Connection, me: Principal, language: str, now: int, t: Any) -> dict[str, dict[str, str]]:
-    """Device → {text, kind, link} of the vehicle or door it is on now, within the person's scopes."""
+    """Device → {text, kind, link} of the vehicle, door or bench it is on now, within the person's scopes."""
     plates = {row["id"]: row["plate"] for row in views.vehicles_seen(conn, me)}
-    statement = readable(me, door, door.c.id, door.c.number, site.c.name_zh, site.c.name_en, also=[site]).join(
-        site, site.c.id == door.c.site_id
-    )
-    doors = {row["id"]: dict(row) for row in conn.execute(statement).mappings()}
+    places: dict[tuple[str, str], dict[str, Any]] = {}
+    for kind, table in (("door", door), ("bench", bench)):
+        columns = (table.c.id, table.c.number, site.c.name_zh, site.c.name_en)
+        statement = readable(me, table, *columns, also=[site]).join(site, site.c.id == table.c.site_id)
+        places |= {(kind, row["id"]): dict(row) for row in conn.execute(statement).mappings()}
     found: dict[str, dict[str, str]] = {}
     for row in fleet.bindings(conn):
         if not (row["from_ms"] <= now and (row["to_ms"] is None or now < row["to_ms"])):
@@ -156,8 +158,8 @@ def _mounted(conn: Connection, me: Principal, language: str, now: int, t: Any) -
         target = row["target_id"]
         if row["target_kind"] == "vehicle" and target in plates:
             found[row["device_id"]] = {"text": plates[target], "kind": "truck", "plate": plates[target], "link": ""}
-        elif row["target_kind"] == "door" and target in doors:
-            each = doors[target]
-            text = t("fleet.door", site=views.site_name(each, language), n=each["number"])
-            found[row["device_id"]] = {"text": text, "kind": "door", "plate": "", "link": f"/doors/{target}"}
+        elif (each := places.get((row["target_kind"], target))) is not None:
+            text = t(f"fleet.{row['target_kind']}", site=views.site_name(each, language), n=each["number"])
+            link = f"/doors/{target}" if row["target_kind"] == "door" else "/benches"
+            found[row["device_id"]] = {"text": text, "kind": _ICONS[row["target_kind"]], "plate": "", "link": link}
     return found

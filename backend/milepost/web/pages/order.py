@@ -111,7 +111,7 @@ def show(
             dict.fromkeys(orders_view.word(t, "role", role) for role in roles)
         ),
         troubles=closed_troubles(row["exceptions"], me.has(*STAFF)),
-        history=entries(conn, me, row["id"], t),
+        history=entries(conn, me, row["id"], t, branches),
         contacts=[fact for fact in facts if fact["kind"] == "contact.logged"],
         stage=stage if stage in STAGES else "",
         due_text=lambda due: clock_view.due_text(due, zone, now),
