@@ -3,6 +3,7 @@
 import os
 import secrets
 import signal
+import socket
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from milepost.access import once
+from milepost.alerts import room
 from milepost.alerts import service as inbox
 from milepost.broker import EmbeddedBroker
 from milepost.clocks import service as clocks
@@ -27,7 +29,7 @@ from milepost.ingest.positions import position_of
 from milepost.ingest.service import Ingest, broker_of
 from milepost.ingest.session import Broker
 from milepost.ingest.spool import Spool
-from milepost.live import announce, news, watch
+from milepost.live import announce, news, troubles, watch
 from milepost.live.relay import LiveSink
 from milepost.notify import service as notify
 from milepost.orders import history, projector
@@ -85,6 +87,7 @@ def database_rounds(db: Database) -> list[Periodic]:
     return [
         Periodic("wake", 0.5, lambda: clocks.wake(db)),
         Periodic("contact", watch.EVERY_S, watch.ContactWatch(db).round),
+        Periodic("device-signs", watch.EVERY_S, troubles.SignsWatch(db).round),
         Periodic("notices", 1.0, lambda: notify.deliver(db)),
         Periodic("keys", 3600.0, lambda: once.forget(db)),
         Periodic("announcements", 3600.0, lambda: news.forget(db)),
@@ -106,7 +109,13 @@ def worker_rounds(
         # A dead letter that another process ran again lies behind the last item that our sinks have been told of.
         Periodic("spool-news", 1.0, lambda: ingest.spool.announce(ingest.spool.last_id())),
         Periodic("ears", 5.0, Ears(db, ingest.listening).note),
+        Periodic("room", room.EVERY_S, room.RoomWatch(db, host_of(ingest.worker), lambda: ingest.shortage).round),
     ]
+
+
+def host_of(worker: str) -> str:
+    """How an ingesting process is called before people: its name, where it has one, and its host."""
+    return "@".join(part for part in (worker, socket.gethostname()) if part)[:80]
 
 
 TELEMETRY = "telemetry"  # lease of the worker that folds and thins out the store

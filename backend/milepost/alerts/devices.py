@@ -1,4 +1,8 @@
-"""Incidents of devices in the inbox: one while a device is out of contact, and the same one when its link flaps."""
+"""Incidents of devices and hosts in the inbox: one while the cause lasts, and the same one when it flaps.
+
+Whom it concerns is told once when an incident begins and once when it is over (notify/incidents.py), in the same
+transaction.
+"""
 
 import json
 import uuid
@@ -9,87 +13,119 @@ from sqlalchemy import Connection, insert, select, update
 
 from milepost.access.model import SYSTEM
 from milepost.access.scope import readable
-from milepost.alerts.rules import OF_DEVICES
 from milepost.alerts.tables import alert
 from milepost.fleet.tables import device as device_table
 from milepost.ids import new_id
-from milepost.notify.rules import URGENCIES
+from milepost.notify import incidents
+from milepost.notify.rules import URGENCIES, Rule
+from milepost.notify.rules_devices import DEVICE_RULES
 
-REOPEN_MS = 1_800_000  # lost again so soon after it came back is the same incident
+REOPEN_MS = 1_800_000  # again so soon after it was over is the same incident
 _NAMESPACE = uuid.UUID("6c8f2a9e-7d14-5b0a-9e53-0f6f2c1b7a44")
 Row = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Silence:
-    """A device that should report and does not. `kind`: vehicle or door; `heard_at`: UTC ms."""
+class Trouble:
+    """Something that is wrong with a device, or with a host (`device` None).
 
-    device: str
-    kind: str
-    heard_at: int
-    about: Row  # fields of the texts: plate, or place and door
+    `rule`: one of `DEVICE_RULES`; `subject`: the device or the host; `since`: UTC ms.
+    """
+
+    rule: str
+    subject: str
+    since: int
+    about: Row  # fields of the texts: plate, or place and door, and what is wrong
     branch: str | None = None
     site: str | None = None
+    device: str | None = None
+
+    @property
+    def cause(self) -> str:
+        """What tells this trouble from all others."""
+        return f"{self.rule}:{self.subject}"
 
 
 def standing(conn: Connection) -> dict[str, Row]:
-    """The unresolved incident of each device that has one."""
-    statement = readable(SYSTEM, alert).where(alert.c.device.is_not(None), alert.c.state != "resolved")
-    return {row["device"]: dict(row) for row in conn.execute(statement.order_by(alert.c.id)).mappings()}
+    """The unresolved incidents of devices and hosts by cause."""
+    statement = readable(SYSTEM, alert).where(alert.c.order_id.is_(None), alert.c.state != "resolved")
+    return {row["cause"]: dict(row) for row in conn.execute(statement.order_by(alert.c.id)).mappings()}
 
 
-def lost(conn: Connection, silence: Silence, now: int) -> bool:
-    """Open the incident of a device, or the one that has just ended again; False when it stands already. `now`: UTC ms.
+def begin(conn: Connection, trouble: Trouble, now: int) -> bool:
+    """Open an incident, or the one that has just ended again; False when it stands already. `now`: UTC ms.
 
-    Safe against another process that does the same: the row of the device is the lock.
+    Safe against another process that does the same for a device: its row is the lock. A host speaks for itself alone.
     """
-    conn.execute(select(device_table.c.id).where(device_table.c.id == silence.device).with_for_update())
+    if trouble.device is not None:
+        conn.execute(select(device_table.c.id).where(device_table.c.id == trouble.device).with_for_update())
     latest = conn.execute(
-        readable(SYSTEM, alert).where(alert.c.device == silence.device).order_by(alert.c.id.desc()).limit(1)
+        readable(SYSTEM, alert).where(alert.c.order_id.is_(None), alert.c.cause == trouble.cause)
+        .order_by(alert.c.id.desc()).limit(1)
     ).mappings().first()  # fmt: skip
     if latest is not None and latest["state"] != "resolved":
         return False
-    place = {"branch": silence.branch, "site": silence.site}
-    if latest is not None and latest["kind"] == _kind(silence) and now - (latest["closed_at"] or 0) < REOPEN_MS:
+    place = {"branch": trouble.branch, "site": trouble.site}
+    if latest is not None and now - (latest["closed_at"] or 0) < REOPEN_MS:
         before = json.loads(latest["data"])
-        data = {**before, **silence.about, "start": silence.heard_at, "attempt": before.get("attempt", 1) + 1}
+        data = {**before, **trouble.about, "start": trouble.since, "attempt": before.get("attempt", 1) + 1}
         state = "assigned" if latest["assigned_to"] else "acknowledged" if latest["acked_by"] else "open"
         _change(conn, latest, {
             "state": state, "closed_at": None, "resolved_by": None, "resolution": None, "data": _json(data), **place,
         })  # fmt: skip
         return True
-    rule = OF_DEVICES[_kind(silence)]
+    rule = DEVICE_RULES[trouble.rule]
     rank = URGENCIES.index(rule.urgency)
-    cause = f"{rule.id}:{silence.device}"
+    opening = str(uuid.uuid5(_NAMESPACE, f"{trouble.cause}/{trouble.since}"))
+    about = {"device": trouble.subject, **trouble.about, "start": trouble.since}
     conn.execute(
         insert(alert).values(
-            id=new_id(), device=silence.device, kind=rule.id, cause=cause, rule=rule.id, rank=rank, urgent=rank == 0,
-            opening=str(uuid.uuid5(_NAMESPACE, f"{cause}/{silence.heard_at}")), state="open", version=1,
-            opened_at=silence.heard_at, raised_at=now, facts="[]",
-            data=_json({"device": silence.device, **silence.about, "start": silence.heard_at}), **place,
+            id=new_id(), device=trouble.device, kind=rule.id, cause=trouble.cause, rule=rule.id, ex=rule.ex, rank=rank,
+            urgent=rank == 0, opening=opening, state="open", version=1, opened_at=trouble.since, raised_at=now,
+            facts="[]", data=_json(about), **place,
         )
     )  # fmt: skip
+    incidents.tell(conn, rule, trouble.cause, opening, about, now, branch=trouble.branch, site=trouble.site)
     return True
 
 
-def back(conn: Connection, row: Row, at: int, why: str) -> None:
-    """Resolve an incident: the device was heard at `at` (UTC ms), or nobody expects it to report any more.
+def end(conn: Connection, row: Row, at: int, why: str) -> None:
+    """Resolve an incident: what was wrong is over since `at` (UTC ms), or nobody cares any more.
 
-    `why`: heard, unbound or removed; it stands in the item's data.
+    `why`: over, heard, unbound or removed; it stands in the item's data. Of a device that somebody took down nobody is
+    told: they know.
     """
     data = json.loads(row["data"]) | {"ended": why}
-    _change(conn, row, {"state": "resolved", "closed_at": max(at, row["opened_at"]), "snoozed_until": None,
-                        "data": _json(data)})  # fmt: skip
+    closed_at = max(at, row["opened_at"])
+    values = {"state": "resolved", "closed_at": closed_at, "snoozed_until": None, "data": _json(data)}
+    if _change(conn, row, values) and why in ("over", "heard"):
+        rule: Rule = DEVICE_RULES[row["rule"]]
+        about = data | {"due": closed_at}
+        incidents.tell(
+            conn,
+            rule,
+            row["cause"],
+            row["opening"],
+            about,
+            closed_at,
+            branch=row["branch"],
+            site=row["site"],
+            over=True,
+        )
 
 
-def _change(conn: Connection, row: Any, values: Row) -> None:
+def amend(conn: Connection, row: Row, about: Row) -> None:
+    """Say of an incident that stands how it is now; who has taken it on keeps it, and nobody is told again."""
+    before = json.loads(row["data"])
+    if (data := {**before, **about}) != before:
+        _change(conn, row, {"data": _json(data)})
+
+
+def _change(conn: Connection, row: Any, values: Row) -> bool:
     """Write if nobody else has taken a step since."""
     same = (alert.c.id == row["id"], alert.c.version == row["version"])
-    conn.execute(update(alert).where(*same).values(version=row["version"] + 1, **values))
-
-
-def _kind(silence: Silence) -> str:
-    return f"{silence.kind}_offline"
+    changed = conn.execute(update(alert).where(*same).values(version=row["version"] + 1, **values))
+    return changed.rowcount == 1
 
 
 def _json(data: Row) -> str:

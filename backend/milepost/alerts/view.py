@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from milepost.alerts.model import can
 from milepost.alerts.repository import abouts
 from milepost.alerts.rules import rule_of_item
+from milepost.notify import incidents
 from milepost.notify import service as notify
 from milepost.notify.model import fields_of
 from milepost.notify.names import fill
@@ -30,13 +31,20 @@ def shown(conn: Connection, rows: Sequence[Mapping[str, Any]], now: int) -> list
         return []
     order_ids = {row["order_id"] for row in rows if row["order_id"] is not None}
     told = notify.told(conn, order_ids)
+    # A cause of a device comes again another day: who was told of this time.
+    of_devices = incidents.told(conn, {row["cause"] for row in rows if row["order_id"] is None})
+    told |= {
+        (row["id"], row["cause"]): [each for each in of_devices.get(row["cause"], []) if each["at"] >= row["raised_at"]]
+        for row in rows
+        if row["order_id"] is None
+    }
     orders = abouts(conn, order_ids)
     named = fill(
         conn, [{**orders.get(row["order_id"], {}), **fields_of(json.loads(row["data"]), row["ex"])} for row in rows]
     )
     people = names_of(conn, {row[name] for row in rows for name in ("owner", "resolved_by") if row[name]})
     return [
-        _item(row, fields, told.get((row["order_id"], row["cause"]), []), people, now)
+        _item(row, fields, told.get((row["order_id"] or row["id"], row["cause"]), []), people, now)
         for row, fields in zip(rows, named, strict=True)
     ]
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from sqlalchemy import Connection
 
 from milepost.db import Database
-from milepost.evidence import benches, doors, ignition, replay, repository, vehicles
+from milepost.evidence import benches, doors, ignition, replay, repository, signs, vehicles
 from milepost.evidence.geometry import FenceIndex, fence_of
 from milepost.evidence.model import Fact
 from milepost.evidence.states import States
@@ -88,8 +88,12 @@ class DetectorSink:
             fresh, waiting[device] = _new(memory, device, found)
             if not fresh:
                 continue
+            if fresh[-1].clock == "none":
+                signs.note_clock(conn, device, fresh[-1])
             bindings = bindings_of.get(device, ())
             for reading in fresh:
+                if reading.kind in ("event", "health"):
+                    signs.note(conn, device, reading)
                 if reading.kind == "event":
                     fleet.apply_event(conn, device, reading)
                 target = _target(bindings, reading.at)

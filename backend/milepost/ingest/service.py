@@ -41,6 +41,16 @@ class _Limits:
     stop_bytes: int
 
 
+@dataclass(frozen=True, slots=True)
+class Shortage:
+    """Room that runs out: so much is free on the disk and taken by the spool, in MB; `stopped`: nothing is stored."""
+
+    free_mb: int
+    spool_mb: int
+    of_spool: bool  # the spool is at its limit; else the disk is
+    stopped: bool
+
+
 def broker_of(settings: Settings) -> Broker:
     """The broker that the settings name. Raises ValueError when they name none, or not in the form mqtt://host:port."""
     parts = urlsplit(settings.broker_url or "")
@@ -65,6 +75,7 @@ class Ingest:
         """`broker` overrides what the settings say (the embedded broker's place and the service's account there);
         `holds(part)`: whether a part of the settings is ours now (one process among several, ingest/lease.py)."""
         self.spool = spool
+        self.worker = settings.worker
         self._folder = settings.data_dir
         self._limits = _Limits(settings.spool_max_mb << 20, settings.disk_warn_mb << 20, settings.disk_stop_mb << 20)
         spool.limit(int(self._limits.spool_bytes * _SPOOL_HARD))
@@ -80,6 +91,7 @@ class Ingest:
             holds=holds,
         )
         self.warning: str | None = None  # why storing will stop soon, or has stopped; for operators
+        self.shortage: Shortage | None = None  # the same in figures
         self._full: str | None = None
         self._stop = threading.Event()
         self._keeper = threading.Thread(target=self._keep, name="spool-keeper", daemon=True)
@@ -221,4 +233,6 @@ class Ingest:
         elif warning is None and self.warning is not None:
             _log.warning("disk: enough room again")
         self._full, self.warning = full, warning
+        of_spool = free >= (limits.stop_bytes * room if full else limits.warn_bytes)
+        self.shortage = Shortage(free >> 20, used >> 20, of_spool, full is not None) if warning else None
         return full is not None

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, select
 
 from milepost.access.model import SYSTEM
 from milepost.alerts import devices as incidents
-from milepost.alerts.devices import Silence
+from milepost.alerts.devices import Trouble
 from milepost.db import Database
 from milepost.fleet import repository as fleet
 from milepost.ingest.ears import Ear, ears
@@ -23,6 +23,7 @@ from milepost.live.targets import limits_of
 
 EVERY_S = 5.0
 _WATCHED = ("vehicle", "door")
+_RULES = ("vehicle_offline", "door_offline")
 Row = dict[str, Any]
 
 
@@ -70,43 +71,40 @@ class ContactWatch:
         """Look at every device once."""
         with self._db.read() as conn:
             heard_until = ears(conn)
-            bound = _bound(conn, heard_until)
+            bound = bound_at(conn, max((ear.until_ms for ear in heard_until.values()), default=0))
             known = _heard(conn)
             devices = {row["id"]: row for row in fleet.devices(conn)}
-            standing = incidents.standing(conn)
-        ended = [
-            (row, *end)
-            for device, row in standing.items()
-            if (end := _end(device, row, devices, bound, known)) is not None
-        ]
+            standing = [row for row in incidents.standing(conn).values() if row["rule"] in _RULES]
+        ended = [(row, *end) for row in standing if (end := _end(row, devices, bound, known)) is not None]
+        missed = {row["device"] for row in standing}
         silent = [
             (device, where, ear)
             for device, where in bound.items()
-            if device not in standing
+            if device not in missed
             and device in devices
             and (ear := heard_until.get(devices[device]["part"])) is not None
             and is_out(known.get(device, _NEVER), _limits(devices[device]), ear)
         ]
         for row, at, why in ended:
             with self._db.tx() as conn:
-                incidents.back(conn, row, at, why)
+                incidents.end(conn, row, at, why)
         for device, where, ear in silent:
             with self._db.tx() as conn:
-                incidents.lost(conn, _silence(conn, device, where, known[device]), ear.until_ms)
+                rule, since = f"{where['target_kind']}_offline", known[device].at or 0
+                incidents.begin(conn, trouble_at(conn, rule, device, where, since, {}), ear.until_ms)
 
 
 _NEVER = Heard(None, None)
 
 
 def _end(
-    device: str, row: Row, devices: dict[str, Row], bound: dict[str, Row], known: dict[str, Heard]
-) -> tuple[int, str] | None:
+    row: Row, devices: dict[str, Row], bound: dict[str, Row], known: dict[str, Heard]
+) -> tuple[int, str] | None:  # fmt: skip
     """When and why an incident is over, or None."""
+    device = row["device"]
+    if (gone := taken_down(row, devices, bound)) is not None:
+        return gone
     since = json.loads(row["data"])["start"]
-    if device not in devices:
-        return row["raised_at"], "removed"
-    if device not in bound:
-        return row["raised_at"], "unbound"
     heard = known.get(device, _NEVER)
     if heard.at is not None and heard.at > since and not heard.is_gone:
         return heard.at, "heard"
@@ -122,9 +120,15 @@ def _heard(conn: Connection) -> dict[str, Heard]:
     return {row[0]: Heard(row[1], row[2]) for row in conn.execute(select(*columns))}
 
 
-def _bound(conn: Connection, heard_until: dict[str, Ear]) -> dict[str, Row]:
-    """The binding of each device that is on a vehicle or at a door, as of what was last heard."""
-    at = max((ear.until_ms for ear in heard_until.values()), default=0)
+def taken_down(row: Row, devices: dict[str, Row], bound: dict[str, Row]) -> tuple[int, str] | None:
+    """When (UTC ms) and why nobody cares for an incident of a device any more, or None."""
+    if row["device"] not in devices:
+        return row["raised_at"], "removed"
+    return (row["raised_at"], "unbound") if row["device"] not in bound else None
+
+
+def bound_at(conn: Connection, at: int) -> dict[str, Row]:
+    """The binding of each device that is on a vehicle or at a door at `at` (UTC ms)."""
     return {
         row["device_id"]: row
         for row in fleet.bindings(conn)
@@ -132,12 +136,12 @@ def _bound(conn: Connection, heard_until: dict[str, Ear]) -> dict[str, Row]:
     }
 
 
-def _silence(conn: Connection, device: str, where: Row, heard: Heard) -> Silence:
-    """What the incident says of the device, and whose it is."""
-    kind, at = where["target_kind"], heard.at or 0
-    target = fleet.find(conn, kind, where["target_id"], SYSTEM) or {}
-    if kind == "vehicle":
-        return Silence(device, kind, at, {"plate": where["target_id"]}, branch=target.get("branch"))
+def trouble_at(conn: Connection, rule: str, device: str, where: Row, since: int, about: Row) -> Trouble:
+    """A trouble of a device, with what its texts say of the place and whose it is. `where`: its binding."""
+    target = fleet.find(conn, where["target_kind"], where["target_id"], SYSTEM) or {}
+    if where["target_kind"] == "vehicle":
+        about = {"plate": where["target_id"], **about}
+        return Trouble(rule, device, since, about, branch=target.get("branch"), device=device)
     site = fleet.find(conn, "site", target.get("site_id", ""), SYSTEM) or {}
-    about = {"place": target.get("site_id"), "door": target.get("number")}
-    return Silence(device, kind, at, about, branch=site.get("branch"), site=target.get("site_id"))
+    about = {"place": target.get("site_id"), "door": target.get("number"), **about}
+    return Trouble(rule, device, since, about, branch=site.get("branch"), site=target.get("site_id"), device=device)

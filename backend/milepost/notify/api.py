@@ -36,9 +36,9 @@ class MessageOut(BaseModel):
     """One thing that somebody is told."""
 
     id: str
-    order_id: str
-    order_number: str
-    cause: str = Field(description="cause of the exception, `clock:…`, or `event:…`")
+    order_id: str | None = Field(description="null when it is about a device or a host")
+    order_number: str = Field(description="empty when it is about a device or a host")
+    cause: str = Field(description="cause of the exception, `clock:…`, `event:…`, or an incident with its device")
     ex: str | None
     clock: str | None
     template: str

@@ -96,6 +96,22 @@ def of_orders(conn: Connection, order_ids: Iterable[str]) -> list[Row]:
     return [dict(row) for row in conn.execute(statement).mappings()]
 
 
+def of_causes(conn: Connection, causes: Iterable[str]) -> list[Row]:
+    """Every in-app message about these causes of no order, oldest first: who was told."""
+    statement = _of_no_order(causes).where(message.c.channel == "inapp").order_by(message.c.id)
+    return [dict(row) for row in conn.execute(statement).mappings()]
+
+
+def known_of_causes(conn: Connection, causes: Iterable[str]) -> set[str]:
+    """Ids of the notices about these causes of no order that are in the outbox already."""
+    return set(conn.execute(_of_no_order(causes, message.c.notice_id)).scalars())
+
+
+def _of_no_order(causes: Iterable[str], *columns: ColumnElement[Any]) -> Any:
+    where = (message.c.order_id.is_(None), message.c.cause.in_(sorted(set(causes))))
+    return readable(SYSTEM, message, *columns).where(*where)
+
+
 def people(conn: Connection) -> list[Row]:
     """Open accounts with their grants: {id, name, role, scope_kind, scope_id}, one row per grant."""
     columns = (person.c.id, person.c.name, person_grant.c.role, person_grant.c.scope_kind, person_grant.c.scope_id)

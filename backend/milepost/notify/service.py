@@ -88,7 +88,7 @@ def enqueue(conn: Connection, orders: Iterable[Due]) -> int:
     named = fill(conn, [{**notice.data, "order": due.number} for notice, due in fresh])
     for (notice, due), fields in zip(fresh, named, strict=True):
         branch = branches.get(notice.to_scope_id) or notice.data.get("branch")
-        rows += _rows(notice, fields, due.number, site=due.site, branch=branch, now=due.now)
+        rows += rows_of(notice, fields, due.number, site=due.site, branch=branch, now=due.now)
     repository.add(conn, rows)
     told = [_sent(notice, due.now) for notice, due in fresh if notice.to_role in ("customer", "carrier")]
     history.record(conn, log.append(conn, told))
@@ -113,7 +113,7 @@ def tell_person(
     if key in repository.known_notices(conn, [order["id"]]):
         return
     scopes = {kind: order.get(kind) for kind in ("branch", "site", "customer", "carrier", "vehicle")}
-    rows = _rows(notice, fields, order["number"], site=None, branch=None, now=now)
+    rows = rows_of(notice, fields, order["number"], site=None, branch=None, now=now)
     repository.add(conn, [{**row, **scopes, "person_id": person_id} for row in rows])
 
 
@@ -166,12 +166,19 @@ def mark_all_read(conn: Connection, me: Principal, up_to: str | None = None) -> 
 def told(conn: Connection, order_ids: Iterable[str]) -> dict[tuple[str, str], list[Row]]:
     """Who was told of each cause of these orders: (order id, cause) → [{role, scope_kind, scope_id, people, at, state,
     read_at, read_by}], oldest first. `people`: [{id, name}] who hold the role over the scope today."""
-    rows = repository.of_orders(conn, order_ids)
+    found: dict[tuple[str, str], list[Row]] = {}
+    for row, entry in who_was_told(conn, repository.of_orders(conn, order_ids)):
+        found.setdefault((row["order_id"], row["cause"]), []).append(entry)
+    return found
+
+
+def who_was_told(conn: Connection, rows: Sequence[Row]) -> list[tuple[Row, Row]]:
+    """Each message of the outbox with what is said of who was told by it (`told`)."""
     if not rows:
-        return {}
+        return []
     grants = repository.people(conn)
     names = {each["id"]: each["name"] for each in grants}
-    found: dict[tuple[str, str], list[Row]] = {}
+    found: list[tuple[Row, Row]] = []
     for row in rows:
         entry = {
             "role": row["to_role"],
@@ -183,7 +190,7 @@ def told(conn: Connection, order_ids: Iterable[str]) -> dict[tuple[str, str], li
             "read_at": row["read_at"],
             "read_by": names.get(row["read_by"] or "", row["read_by"]),
         }
-        found.setdefault((row["order_id"], row["cause"]), []).append(entry)
+        found.append((row, entry))
     return found
 
 
@@ -244,7 +251,7 @@ def _known(name: str, language: str) -> None:
         raise Invalid(f"language {language!r}: one of {', '.join(LANGUAGES)}")
 
 
-def _rows(
+def rows_of(
     notice: Notice, fields: Mapping[str, Any], number: str, *, site: str | None, branch: str | None, now: int
 ) -> list[Row]:
     """One row per channel. In-app it is sent with the commit; on the others it waits for the next round.

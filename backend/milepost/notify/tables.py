@@ -23,7 +23,7 @@ message = Table(
     Column("id", String(36), primary_key=True),
     Column("notice_id", String(36), nullable=False),
     Column("channel", String(16), nullable=False),
-    Column("order_id", String(36), ForeignKey("orders.id", ondelete="CASCADE"), nullable=False),
+    Column("order_id", String(36), ForeignKey("orders.id", ondelete="CASCADE")),  # null: about a device or a host
     Column("order_number", String(32), nullable=False),
     Column("cause", String(200), nullable=False),
     Column("ex", String(40)),

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from milepost.errors import Invalid
 from milepost.notify.rules import OUTSIDE, RULES, Both, Rule
+from milepost.notify.rules_devices import device_texts
 from milepost.notify.rules_events import EVENTS
 from milepost.notify.rules_texts import OWN
 
@@ -25,7 +26,7 @@ FIELDS = frozenset(
      "cause", "reason", "note", "units", "missing", "line", "qty", "short", "damaged", "signed", "aboard", "delivered",
      "loaded", "ordered", "signer", "slip", "holder", "day", "due", "start", "eta", "expected", "pieces", "said",
      "was", "over", "other", "ex", "d0", "door", "title", "by", "changes",
-     "asked_by", "edits", "liability", "attempt", "urgency", "task"}
+     "asked_by", "edits", "device", "liability", "attempt", "urgency", "task"}
 )  # fmt: skip
 _INSTANTS = frozenset({"due", "start", "eta"})
 
@@ -67,7 +68,7 @@ def _defaults() -> dict[str, Both]:
                 texts[f"{rule.id}.{role}"] = _outside(rule, role)
             else:
                 texts[f"{rule.id}.staff"] = _staff(rule)
-    return texts | {f"event.{name}": event.text for name, event in EVENTS.items()}
+    return texts | device_texts() | {f"event.{name}": event.text for name, event in EVENTS.items()}
 
 
 DEFAULTS = _defaults()

@@ -91,6 +91,7 @@ SETTINGS_TEXTS: dict[str, tuple[str, str]] = {
     "policy.keep": ("旧版本都留着。", "Older versions are kept."),
     "policy.done": ("新版本已保存。", "The new version is saved."),
     "texts.staff": ("本公司人员", "our people"),
+    "texts.over": ("恢复时", "when it is over"),
     "texts.assigned": ("异常交给某人 · 本人", "An exception handed to somebody · that person"),
     "texts.event.new_order": ("新订单到网点", "A new order for the branch"),
     "texts.event.no_branch": ("新订单没有网点", "A new order without a branch"),

@@ -247,9 +247,10 @@ def test_two_processes_open_one_incident(fleet: Fleet) -> None:
     fleet.vehicle("gps-1")
     fleet.heard("gps-1")
     fleet.wait(11)
-    silence = incidents.Silence("gps-1", "vehicle", T0, {"plate": fleet.ids["gps-1"]}, "b1")
+    about = {"plate": fleet.ids["gps-1"]}
+    silence = incidents.Trouble("vehicle_offline", "gps-1", T0, about, "b1", device="gps-1")
     with fleet.db.tx() as conn:
-        assert not incidents.lost(conn, silence, fleet.now)  # what the other one had in mind
+        assert not incidents.begin(conn, silence, fleet.now)  # what the other one had in mind
     assert len(fleet.inbox()) == 1
 
 

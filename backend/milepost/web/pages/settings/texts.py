@@ -14,6 +14,7 @@ from milepost.errors import MilepostError, NotFound
 from milepost.notify import service as notify
 from milepost.notify.repository import names_of
 from milepost.notify.rules import RULES
+from milepost.notify.rules_devices import DEVICE_RULES
 from milepost.notify.templates import FIELDS, MAX_TEMPLATE
 from milepost.times import parse_rfc3339
 from milepost.web.forms.reading import Texts, first
@@ -65,8 +66,8 @@ def name_of(template: str, t: Any) -> str:
         return t(_NO_WORDS[template])
     if head == "event":
         return t(f"texts.event.{tail}")
-    rule = RULES[head]
-    who = t("texts.staff") if tail == "staff" else t(f"role.{tail}")
+    rule = RULES.get(head) or DEVICE_RULES[head]
+    who = t(f"texts.{tail}") if tail in ("staff", "over") else t(f"role.{tail}")
     return f"{rule.title[t('form.yes') != '是']} · {who}"
 
 
