@@ -83,7 +83,12 @@ class State:
 
     def as_json(self) -> dict[str, Any]:
         """Plain JSON values."""
-        return asdict(self)
+        return {
+            "last": None if self.last is None else self.last.as_json(),
+            "stays": {site: asdict(stay) for site, stay in self.stays.items()},
+            "way": None if self.way is None else self.way.as_json(),
+            "steady": self.steady.as_json(),
+        }
 
     @staticmethod
     def from_json(value: dict[str, Any]) -> "State":

@@ -5,11 +5,11 @@ from collections.abc import Callable, Sequence
 from sqlalchemy import Connection
 
 from milepost.db import Database
-from milepost.evidence import benches, doors, ignition, replay, repository, signs, vehicles
+from milepost.evidence import benches, docks, doors, ignition, replay, repository, signs, vehicles
 from milepost.evidence.geometry import FenceIndex, fence_of
 from milepost.evidence.model import Fact
 from milepost.evidence.states import States
-from milepost.evidence.window import Ranges, note, waits
+from milepost.evidence.window import Ranges, note, note_run, waits
 from milepost.fleet import repository as fleet_rows
 from milepost.fleet import service as fleet
 from milepost.ingest.decode import readings as decode
@@ -38,6 +38,7 @@ class DetectorSink:
         self._spool = spool
         self._telemetry = telemetry
         self._on_facts = on_facts
+        self._docks = docks.Docks(db, on_facts)
         self._fences: tuple[tuple[int, str], FenceIndex] | None = None
 
     def position(self) -> int:
@@ -63,7 +64,9 @@ class DetectorSink:
             store_position(conn, self.name, self._spool, max(item.id for item in fresh))
 
     def tick(self) -> None:
-        """Go back over the past of vehicles for which something came late, once the store has it too."""
+        """Settle the appointments whose time has come; go back over the past of vehicles for which something came
+        late, once the store has it too."""
+        self._docks.tick()
         if self._telemetry is None:
             return
         with self._db.read() as conn:
@@ -91,6 +94,10 @@ class DetectorSink:
             if fresh[-1].clock == "none":
                 signs.note_clock(conn, device, fresh[-1])
             bindings = bindings_of.get(device, ())
+            vehicle = _vehicle_of_all(bindings, fresh)
+            if vehicle is not None:
+                of_vehicle.setdefault(vehicle, []).extend(fresh)
+                continue
             for reading in fresh:
                 if reading.kind in ("event", "health"):
                     signs.note(conn, device, reading)
@@ -110,13 +117,14 @@ class DetectorSink:
         facts: list[Fact] = []
         for (device, door), found in sorted(of_door.items()):
             facts += doors.observe(conn, device, door, found, waiting=waiting[device], now=now)
+            facts += docks.by_tags(conn, door, found, now)
         for bench, found in sorted(of_bench.items()):
             facts += benches.observe(conn, bench, found, now)
         windows = States(conn, vehicles.DETECTOR, of_vehicle)
         for vehicle, found in sorted(of_vehicle.items()):
             late = any(waiting[reading.device] for reading in found)
             told, too_late = vehicles.observe(conn, windows, vehicle, found, fences, waiting=late, now=now)
-            facts += told
+            facts += told + docks.by_positions(conn, told, now)
             if too_late is not None:
                 replay.ask(conn, vehicle, too_late)
         memory.keep()
@@ -136,16 +144,39 @@ def _new(memory: States, device: str, found: list[Reading]) -> tuple[list[Readin
 
     Where nothing is numbered (other people's devices) nothing is missing, and a repeat changes nothing further on.
     """
-    numbered = [reading for reading in found if is_numbered(reading.stream)]
-    plain = [reading for reading in found if not is_numbered(reading.stream)] if len(numbered) < len(found) else []
+    numbers = {stream for stream in {reading.stream for reading in found} if is_numbered(stream)}
+    numbered = [reading for reading in found if reading.stream in numbers]
+    plain = [reading for reading in found if reading.stream not in numbers] if len(numbered) < len(found) else []
     streams: dict[str, Ranges] = memory.get(device) or {}
-    fresh = [reading for reading in numbered if note(streams.setdefault(str(reading.stream), []), reading.seq)]
+    seqs = [reading.seq for reading in numbered]
+    if len(numbers) == 1 and seqs == list(range(seqs[0], seqs[0] + len(seqs))):
+        ranges = streams.setdefault(str(numbered[0].stream), [])
+        fresh = numbered if note_run(ranges, seqs[0], seqs[-1]) else _fresh(streams, numbered)
+    else:
+        fresh = _fresh(streams, numbered)
     if fresh:
         newest = str(fresh[-1].stream)
         streams[newest] = streams.pop(newest)
         kept = dict(list(streams.items())[-_MOST_STREAMS:])
         memory.put(device, kept)
     return [*fresh, *plain], any(waits(ranges) for ranges in streams.values())
+
+
+def _fresh(streams: dict[str, Ranges], found: list[Reading]) -> list[Reading]:
+    return [reading for reading in found if note(streams.setdefault(str(reading.stream), []), reading.seq)]
+
+
+def _vehicle_of_all(bindings: Sequence[fleet_rows.Row], found: list[Reading]) -> str | None:
+    """The vehicle to which all these fixes belong: nearly always there is one; None when it has to be asked each."""
+    if any(reading.kind != "fix" for reading in found):
+        return None
+    times = [reading.at for reading in found]
+    first, last = min(times), max(times)
+    for row in bindings:
+        if row["from_ms"] <= last and (row["to_ms"] is None or first < row["to_ms"]):
+            holds = row["from_ms"] <= first and (row["to_ms"] is None or last < row["to_ms"])
+            return row["target_id"] if holds and row["target_kind"] == "vehicle" else None
+    return None
 
 
 def _target(bindings: Sequence[fleet_rows.Row], at: int) -> tuple[str, str] | None:

@@ -104,5 +104,4 @@ class Past:
 
 
 def _fix(point: Point) -> legs.Fix:
-    # As precise as every store keeps it, so that the past gives the same legs.
-    return point.at, round(point.lat, 6), round(point.lon, 6), point.speed_mps
+    return point.at, point.lat, point.lon, point.speed_mps

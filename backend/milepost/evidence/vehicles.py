@@ -8,6 +8,7 @@ is older still only counts as late here; `replay` goes back to the telemetry sto
 import uuid
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
+from operator import lt
 from typing import Any
 
 from sqlalchemy import Connection
@@ -20,7 +21,7 @@ from milepost.evidence.states import States
 from milepost.evidence.window import merged
 from milepost.ingest.foreign import is_numbered
 from milepost.telemetry.model import FixBody, Reading, reading_id
-from milepost.telemetry.quality import judge
+from milepost.telemetry.quality import judge, surely_good
 
 DETECTOR = "geofence"
 KEEP = 40
@@ -33,11 +34,13 @@ _PASS = uuid.UUID("0b8a8f0e-4c55-5d8c-9a43-1c1a5e9f7b21")
 
 def point_of(reading: Reading) -> Point:
     """A fix reading as the rule takes it."""
+    return _point(reading, reading_id(reading))
+
+
+def _point(reading: Reading, key: str) -> Point:
     body = reading.body
     assert isinstance(body, FixBody)
-    return Point(
-        reading.at, reading_id(reading), body.lat, body.lon, body.speed_mps, reading.clock, reading.received_at
-    )
+    return Point(reading.at, key, body.lat, body.lon, body.speed_mps, reading.clock, reading.received_at)
 
 
 def observe(
@@ -60,14 +63,14 @@ def observe(
     old = [Point(*row) for row in stored.get("points", ())]
     told: dict[str, int] = dict(stored.get("told", ()))
     edge = base.last.at if base.last else None
-    given = {reading_id(reading): reading for reading in sorted(readings, key=_order)}
-    if not all(is_numbered(reading.stream) for reading in given.values()):
+    given = {reading_id(reading): reading for reading in _in_order(readings)}
+    if not all(map(is_numbered, {reading.stream for reading in given.values()})):
         # Nobody remembers what other people's devices have sent: of one second, what came last counts.
         old = [point for point in old if point.id not in given]
     late = [reading.at for reading in given.values() if edge is not None and reading.at <= edge]
     new = [
-        point_of(reading)
-        for reading in given.values()
+        _point(reading, key)
+        for key, reading in given.items()
         if (edge is None or reading.at > edge) and judge(None, reading) is None
     ]
     points = merged(old, new, key=_place)
@@ -218,9 +221,10 @@ def _bad(
     fix ahead and at what is good behind, so those of all points before the last old one stand.
     """
     begin = 0 if known is None else max(0, first - 1)
-    settled = {point.id for point in points[:begin]}
-    bad = settled.intersection(known or ())
+    bad = {point.id for point in points[:begin]}.intersection(known) if known else set()
     good = next((point for point in reversed(points[:begin]) if point.id not in bad), before)
+    if surely_good(good, points[begin:]):  # none is bad by itself, or it would not be among the points
+        return bad
     previous = _as_reading(good) if good else None
     readings = [given.get(point.id) or _as_reading(point) for point in points[begin:]]
     for place, reading in enumerate(readings):
@@ -244,6 +248,14 @@ def _as_reading(point: Point) -> Reading:
     device, stream, seq = point.id.split("/")
     body = FixBody(point.lat, point.lon, speed_mps=point.speed_mps)
     return Reading(device, int(stream), int(seq), "fix", point.at, point.clock, point.received_at, body)
+
+
+def _in_order(readings: Iterable[Reading]) -> list[Reading]:
+    found = list(readings)
+    times = [reading.at for reading in found]
+    if all(map(lt, times, times[1:])):  # nearly always: they come as the device recorded them
+        return found
+    return sorted(found, key=_order)
 
 
 def _order(reading: Reading) -> tuple[Any, ...]:

@@ -2,6 +2,7 @@
 
 from bisect import insort
 from collections.abc import Callable, Iterable
+from operator import le
 from typing import Any
 
 Ranges = list[list[int]]  # ascending, disjoint, inclusive [first, last]
@@ -34,6 +35,18 @@ def note(ranges: Ranges, seq: int) -> bool:
     return True
 
 
+def note_run(ranges: Ranges, first: int, last: int) -> bool:
+    """Add the numbers first..last in place where they follow what came last, as they nearly always do; False, and
+    nothing is added, where they do not."""
+    if not ranges:
+        ranges.append([first, last])
+    elif ranges[-1][1] == first - 1:
+        ranges[-1][1] = last
+    else:
+        return False
+    return True
+
+
 def waits(ranges: Ranges) -> bool:
     """True when a record is missing that may still come: a gap within the last 2 000 of the stream."""
     return len(ranges) > 1 and ranges[-1][1] - ranges[-2][1] <= _OPEN_GAP
@@ -41,7 +54,13 @@ def waits(ranges: Ranges) -> bool:
 
 def merged(sorted_items: list[Any], new: Iterable[Any], key: Callable[[Any], Any]) -> list[Any]:
     """A sorted list with more items put where they belong."""
-    result = list(sorted_items)
+    result, new = list(sorted_items), list(new)
+    if not new:
+        return result
+    keys = [key(result[-1])] if result else []
+    keys += map(key, new)
+    if all(map(le, keys, keys[1:])):  # nearly always: they come as the device recorded them
+        return result + new
     for item in new:
         if not result or key(result[-1]) <= key(item):
             result.append(item)

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from milepost.ingest import usual
 from milepost.ingest.foreign import decoder_of
 from milepost.ingest.model import UP, SpoolItem
 from milepost.ingest.reading import (
@@ -124,6 +125,9 @@ def _looked_at(item: SpoolItem) -> _Look:
         return _Look(foreign(item) if foreign is not None else (), foreign is None)
     if item.payload[: len(PLACED)] == PLACED:
         return _Look(_placed(item), True)
+    fixes = usual.fixes(item.device, item.payload, item.received_ms)
+    if fixes is not None:
+        return _Look(fixes, True)
     try:
         batch = batch_of(item.payload)
     except wire.WireError:

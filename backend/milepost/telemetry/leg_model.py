@@ -1,7 +1,7 @@
 """What the rule of `legs` takes, remembers and tells. Plain data."""
 
 import math
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from milepost.ingest.reading import record
@@ -107,8 +107,13 @@ class State:
         return replace(self, stand=stand, stay=replace(self.stay) if self.stay else None, recent=list(self.recent))
 
     def as_json(self) -> dict[str, Any]:
-        """Plain JSON values."""
-        return asdict(self)
+        """Plain JSON values, tuples among them."""
+        return {
+            **{name: getattr(self, name) for name in self.__slots__},
+            "stand": None if self.stand is None else {name: getattr(self.stand, name) for name in Stand.__slots__},
+            "stay": None if self.stay is None else {name: getattr(self.stay, name) for name in Stay.__slots__},
+            "recent": list(self.recent),
+        }
 
     @staticmethod
     def from_json(value: dict[str, Any]) -> "State":

@@ -34,11 +34,16 @@ def run(state: State, fixes: Iterable[Fix], rule: Rule = TRUCK) -> tuple[State, 
         if this != slot or slow != was:
             slot = this
             if before is not None and (slow != was or fix[0] - before[0] > quiet_ms):
-                machine.feed_once(before)
-            machine.feed(fix)
+                machine.feed_once(_kept(before))
+            machine.feed(_kept(fix))
         before = fix
-    machine.state.slot, machine.state.before = slot, before
+    machine.state.slot, machine.state.before = slot, None if before is None else _kept(before)
     return machine.state, machine.legs
+
+
+def _kept(fix: Fix) -> Fix:
+    """As precise as every store keeps it, so that the past gives the same legs as the live lane."""
+    return fix[0], round(fix[1], 6), round(fix[2], 6), fix[3]
 
 
 def flush(state: State, now_ms: int | None = None, rule: Rule = TRUCK) -> list[Leg]:
