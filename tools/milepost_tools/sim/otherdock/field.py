@@ -52,8 +52,8 @@ def one_way_db(
     d = np.sqrt(flat2 + dz * dz)
     inside = (py > 0.3) & (np.abs(px - door.x_m) < TRUCK_HALF_M)
     beyond = py > 0.0
-    # Spreading ends at the truck's mouth: behind it the body guides the wave and takes a little of it for each metre.
-    mouth = np.where(inside, np.maximum(d - py, 1.0), d)
+    # In the truck a wave spreads until it fills the body, which then guides it and takes some of it for each metre.
+    mouth = np.where(inside, np.minimum(d, np.maximum(d - py, radio.fills_m)), d)
     level = -radio.spread_db * np.log10(np.maximum(mouth, 0.3)) - radio.guide_db_m * np.where(inside, py, 0.0)
     level -= radio.clutter_db_m * np.maximum(mouth - 3.0, 0.0)
     # Rays: the floor's image; in the truck the images in its two side walls.

@@ -65,6 +65,7 @@ class Radio:
     back_db: float
     dipole_floor: float
     wall_db: float  # one way, one truck wall
+    fills_m: float  # how far from an antenna its wave fills a truck's body
     guide_db_m: float  # one way, per metre inside the truck
     mast_db: float  # one way, a machine behind its load
     behind_db: float  # one way, per unit set down in front
@@ -234,7 +235,8 @@ def draw_site(rng: np.random.Generator, profile: str, doors: int | None = None) 
         back_db=rng.uniform(6, 9),
         dipole_floor=rng.uniform(0.25, 0.5),
         wall_db=rng.uniform(5, 12),
-        guide_db_m=rng.uniform(0.15, 0.7),
+        fills_m=rng.uniform(2.5, 4.5),
+        guide_db_m=rng.uniform(0.2, 0.9),
         mast_db=rng.uniform(1, 4),
         behind_db=rng.uniform(0.3, 1.5),
         noise_db=rng.uniform(0.4, 0.9),
