@@ -13,7 +13,7 @@ from milepost.alerts import service as alerts
 from milepost.evidence import log
 from milepost.evidence.model import Author, Fact, fact_id
 from milepost.evidence.repository import put_passage
-from milepost.evidence.service import open_session
+from milepost.evidence.sessions import open_session
 from milepost.ids import new_id
 from milepost.orders import service as orders
 from milepost.times import now_ms, to_rfc3339

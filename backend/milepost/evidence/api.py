@@ -10,7 +10,7 @@ from milepost.access.deps import Me, Reader, Tx, require
 from milepost.access.model import Principal
 from milepost.access.once import once
 from milepost.errors import Invalid, NotFound
-from milepost.evidence import api_contents, api_epc, api_epcis, api_travel, log, repository, service, view
+from milepost.evidence import api_contents, api_epc, api_epcis, api_travel, log, repository, service, sessions, view
 from milepost.evidence.model import Author, Fact
 from milepost.fleet import service as fleet
 from milepost.orders import service as orders
@@ -81,7 +81,7 @@ def open_session(door_id: str, body: NewSession, conn: Tx, me: Keeper, key: Key 
 
     def do() -> dict[str, Any]:
         start = now_ms() if body.from_ is None else parse_rfc3339(body.from_, "from")
-        row, facts = service.open_session(
+        row, facts = sessions.open_session(
             conn,
             door=door_id,
             vehicle=body.vehicle,
@@ -109,7 +109,7 @@ def close_session(session_id: str, body: Ending, conn: Tx, me: Keeper, key: Key 
 
     def do() -> dict[str, Any]:
         at = now_ms() if body.at is None else parse_rfc3339(body.at, "at")
-        row, facts = service.close_session(conn, session_id, at, Author("keeper", me.id))
+        row, facts = sessions.close_session(conn, session_id, at, Author("keeper", me.id))
         _tell_orders(conn, facts)
         return {**view.session_view(conn, row), **{name: facts[-1].body[name] for name in ("short", "over")}}
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from sqlalchemy import Connection
 
 from milepost.db import Database
-from milepost.evidence import geofence, log, repository, service, travel, vehicles
+from milepost.evidence import docks, geofence, log, repository, service, travel, vehicles
 from milepost.evidence.geofence import State
 from milepost.evidence.geometry import FenceIndex
 from milepost.evidence.model import Fact, fact_id
@@ -74,6 +74,7 @@ def run(
         if points and len(points) < MOST_FIXES:
             _passes(conn, vehicle, new, max(from_ms, points[0].at), points[-1].at)
             told += vehicles.rebase(conn, vehicle, state, past, fences, now_ms())
+        told += docks.by_positions(conn, told, now_ms())
         repository.drop_state(conn, DETECTOR, vehicle)
         if told:
             on_facts(conn, told)

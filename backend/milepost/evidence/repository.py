@@ -8,8 +8,8 @@ from sqlalchemy import Connection, delete, func, insert, or_, select, update
 
 from milepost.access.model import SYSTEM
 from milepost.access.scope import readable
-from milepost.evidence.tables import bench_stay, detector_state, dock_session, fence_pass, passage, travel
-from milepost.fleet.tables import site
+from milepost.evidence.tables import bench_stay, detector_state, dock_session, fence_pass, passage, travel, vehicle_tag
+from milepost.fleet.tables import door, site
 
 Row = dict[str, Any]
 
@@ -39,14 +39,41 @@ def sessions(conn: Connection, **equal: Any) -> list[Row]:
     return [dict(row) for row in conn.execute(statement).mappings()]
 
 
+def sessions_of_doors(conn: Connection, doors: Iterable[str], since: int) -> list[Row]:
+    """Sessions of these doors that ended after an instant or are open, oldest first."""
+    statement = select(dock_session).where(
+        dock_session.c.door_id.in_(sorted(doors)), or_(dock_session.c.to_ms.is_(None), dock_session.c.to_ms > since)
+    )
+    statement = statement.order_by(dock_session.c.from_ms, dock_session.c.id)
+    return [dict(row) for row in conn.execute(statement).mappings()]
+
+
 def add_session(conn: Connection, row: Row) -> None:
     """Insert a session."""
     conn.execute(insert(dock_session).values(row))
 
 
-def end_session(conn: Connection, session_id: str, at_ms: int, by: str) -> None:
-    """Close a session."""
-    conn.execute(update(dock_session).where(dock_session.c.id == session_id).values(to_ms=at_ms, closed_by=by))
+def change_session(conn: Connection, session_id: str, **values: Any) -> None:
+    """Close or correct a session. One that never was becomes an empty interval; rows are not deleted."""
+    conn.execute(update(dock_session).where(dock_session.c.id == session_id).values(values))
+
+
+def doors_of_site(conn: Connection, site_id: str) -> list[str]:
+    """The doors of a site; until the transaction ends nobody else brings their sessions in line."""
+    conn.execute(readable(SYSTEM, site, site.c.id).where(site.c.id == site_id).with_for_update())
+    statement = readable(SYSTEM, door, door.c.id).where(door.c.site_id == site_id).order_by(door.c.id)
+    return list(conn.execute(statement).scalars())
+
+
+def vehicle_tags(conn: Connection, epc: str) -> list[Row]:
+    """The vehicles that ever carried a tag (EPC in its normal form), oldest first."""
+    statement = select(vehicle_tag).where(vehicle_tag.c.epc == epc).order_by(vehicle_tag.c.from_ms)
+    return [dict(row) for row in conn.execute(statement).mappings()]
+
+
+def add_vehicle_tag(conn: Connection, row: Row) -> None:
+    """Note that a vehicle carries a tag."""
+    conn.execute(insert(vehicle_tag).values(row))
 
 
 def passages(

@@ -1,4 +1,4 @@
-"""Dock sessions, and what the passages of a door mean for units and vehicles.
+"""What the passages of a door mean for units and vehicles.
 
 The detector says *a tag crossed this door outwards*; the session open at that instant says onto which vehicle; the
 plan says which unit the tag was on. All three are looked up at event time, and looked up again whenever one of them
@@ -12,88 +12,18 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from milepost.errors import Conflict, Invalid, NotFound
 from milepost.evidence import log, repository
+from milepost.evidence.docking import how
 from milepost.evidence.model import Author, Fact, fact_id, grade
 from milepost.evidence.passages import RIVAL_DB, RULE
 from milepost.fleet import service as fleet
-from milepost.ids import new_id
 from milepost.plan import repository as plan_rows
 from milepost.plan import service as plan
-from milepost.times import now_ms, to_rfc3339
+from milepost.times import now_ms
 
-DIRECTIONS = ("load", "unload")
 RIVAL_MS = 15_000
 _MOVES = ("unit.loaded", "unit.unloaded", "unit.passed_back")
-
-
-def open_session(
-    conn: Connection, *, door: str, vehicle: str, trip: str, direction: str, from_ms: int, by: str
-) -> tuple[dict[str, Any], list[Fact]]:
-    """Say that a vehicle stands at a door for a trip, from `from_ms` (UTC ms, may lie in the past) on.
-
-    Returns the session and the facts that passages since `from_ms` have become by it. Raises NotFound, Invalid, or
-    Conflict naming the session that the door or the vehicle is in.
-    """
-    if direction not in DIRECTIONS:
-        raise Invalid(f"direction {direction!r}: one of {', '.join(DIRECTIONS)}")
-    fleet.get(conn, "door", door)
-    fleet.get(conn, "vehicle", vehicle)
-    plan.get_trip(conn, trip)
-    for equal in ({"door_id": door}, {"vehicle_id": vehicle}):
-        for old in repository.sessions(conn, **equal):
-            if old["to_ms"] is None or old["to_ms"] > from_ms:
-                raise Conflict(
-                    f"session {old['id']} (door {old['door_id']}, vehicle {old['vehicle_id']}) runs from "
-                    f"{to_rfc3339(old['from_ms'])}; close it first",
-                    changed={"session": old["id"], "vehicle": old["vehicle_id"]},
-                )
-    row = {
-        "id": new_id(),
-        "door_id": door,
-        "vehicle_id": vehicle,
-        "trip_id": trip,
-        "direction": direction,
-        "from_ms": from_ms,
-        "to_ms": None,
-        "opened_by": by,
-        "closed_by": None,
-    }
-    repository.add_session(conn, row)
-    return row, resettle(conn, door, from_ms)
-
-
-def close_session(conn: Connection, session_id: str, at_ms: int, by: Author) -> tuple[dict[str, Any], list[Fact]]:
-    """Close a session at `at_ms` and say what is short and what is over against the expected list.
-
-    Returns the session and the facts appended. Raises NotFound, Conflict when it is closed already, Invalid when it
-    would end before it began.
-    """
-    row = repository.session(conn, session_id)
-    if row is None:
-        raise NotFound(f"no session {session_id!r}; GET /api/v1/doors/{{id}} shows a door's current one")
-    if row["to_ms"] is not None:
-        raise Conflict(f"the session was closed at {to_rfc3339(row['to_ms'])}", changed="to")
-    if at_ms <= row["from_ms"]:
-        raise Invalid(f"the session began at {to_rfc3339(row['from_ms'])}; it must end later")
-    repository.end_session(conn, session_id, at_ms, by.id)
-    row = {**row, "to_ms": at_ms}
-    moved = resettle(conn, row["door_id"], row["from_ms"])
-    count = tally(conn, row)
-    subjects = {"trip": row["trip_id"], "door": row["door_id"], "vehicle": row["vehicle_id"]}
-    closed = Fact(
-        id=fact_id("session.closed", subjects, (session_id,)),
-        kind="session.closed",
-        at=at_ms,
-        recorded_at=now_ms(),
-        by=by,
-        source="person",
-        subjects=subjects,
-        body={"session": session_id, "direction": row["direction"], "short": count["short"], "over": count["over"]},
-        grade=grade({"person"}, 1.0),
-        inputs=(session_id,),
-    )
-    return row, moved + log.append(conn, [closed])
+_OUTSIDE = "crossed the door outside any session"
 
 
 def tally(conn: Connection, session: dict[str, Any]) -> dict[str, list[str]]:
@@ -132,9 +62,20 @@ def tally(conn: Connection, session: dict[str, Any]) -> dict[str, list[str]]:
 
 
 def resettle(conn: Connection, door_id: str, from_ms: int, to_ms: int | None = None) -> list[Fact]:
-    """Judge the passages of a door in [from_ms, to_ms) again, after a session or a binding came late. Returns the
-    facts appended."""
-    return settle(conn, repository.passages(conn, door_id, from_ms, to_ms))
+    """Judge the passages of a door in [from_ms, to_ms) again, after a session or a binding came late or was corrected.
+
+    Returns the facts appended: what no session of that instant bears any more is withdrawn.
+    """
+    told = settle(conn, repository.passages(conn, door_id, from_ms, to_ms))
+    known = log.of_subjects(conn, [("door", door_id)], since=from_ms, kinds=(*_MOVES, "unit.seen", "fact.retracted"))
+    gone = []
+    for fact in standing(known):
+        if fact.by.role != "device" or (to_ms is not None and fact.at >= to_ms):
+            continue
+        bound = repository.session_at(conn, door_id, fact.at) is not None
+        if (fact.kind in _MOVES and not bound) or (fact.body.get("why") == _OUTSIDE and bound):
+            gone.append(fact)
+    return told + correct(conn, [], gone, why="a session that was opened or corrected later", now=now_ms())
 
 
 def settle(conn: Connection, rows: Sequence[dict[str, Any]]) -> list[Fact]:
@@ -151,10 +92,64 @@ def settle(conn: Connection, rows: Sequence[dict[str, Any]]) -> list[Fact]:
                 alone.append(_seen(conn, row, unit))
             continue
         todo[session["id"], unit.id] = (session, unit)
-    appended = log.append(conn, alone)
+    appended = _told_once(conn, alone)
     for session, unit in todo.values():
         appended += _settle_unit(conn, session, unit)
+    for session in {session["id"]: session for session, _ in todo.values() if session["to_ms"] is not None}.values():
+        appended += tell_closed(conn, session)  # what came late may be what it lacked
     return appended
+
+
+def tell_closed(conn: Connection, session: dict[str, Any]) -> list[Fact]:
+    """Bring what was said at the end of a session, short and over against the list, up to date.
+
+    One that nobody closed by hand is silent unless something of its list went through the door: that a truck stood in
+    the yard proves nothing about a door. Returns the facts appended.
+    """
+    same = [
+        fact
+        for fact in log.of_subjects(conn, [("trip", session["trip_id"])], kinds=("session.closed", "fact.retracted"))
+        if fact.kind == "fact.retracted" or fact.inputs == (session["id"],)
+    ]
+    ids = {fact.id for fact in same if fact.kind == "session.closed"}
+    known = [fact for fact in same if fact.id in ids or fact.body.get("target") in ids]
+    wanted = []
+    end = session["to_ms"]
+    if end is not None and end > session["from_ms"]:
+        count = tally(conn, session)
+        by_hand = how(session["closed_by"]) == "hand"
+        if by_hand or count["done"]:
+            wanted.append(_closed(session, count, by_hand))
+    return correct(conn, wanted, known, why="the session was corrected", now=now_ms())
+
+
+def _closed(session: dict[str, Any], count: dict[str, list[str]], by_hand: bool) -> Fact:
+    subjects = {"trip": session["trip_id"], "door": session["door_id"], "vehicle": session["vehicle_id"]}
+    return Fact(
+        id=fact_id("session.closed", subjects, (session["id"],)),
+        kind="session.closed",
+        at=session["to_ms"],
+        recorded_at=now_ms(),
+        by=Author("keeper", session["closed_by"]) if by_hand else Author("device", "docking"),
+        source="person" if by_hand else "gnss",
+        subjects=subjects,
+        body={"session": session["id"], "direction": session["direction"], "short": count["short"],
+              "over": count["over"]},
+        grade=grade({"person" if by_hand else "gnss"}, 1.0 if by_hand else 0.9),
+        inputs=(session["id"],),
+    )  # fmt: skip
+
+
+def _told_once(conn: Connection, facts: Sequence[Fact]) -> list[Fact]:
+    """Append facts that nothing corrects; one that was withdrawn and holds after all is a fact of its own."""
+    if not facts:
+        return []
+    units = sorted({("unit", fact.subjects["unit"]) for fact in facts})
+    known = log.of_subjects(conn, units, since=min(fact.at for fact in facts), kinds=("unit.seen", "fact.retracted"))
+    ids = {fact.id for fact in facts}
+    return correct(
+        conn, facts, [fact for fact in known if fact.kind == "fact.retracted" or fact.id in ids], why="", now=now_ms()
+    )
 
 
 def standing(facts: Iterable[Fact]) -> list[Fact]:
@@ -306,7 +301,7 @@ def _seen(conn: Connection, row: dict[str, Any], unit: plan.Unit) -> Fact:
         by=Author("device", row["device_id"]),
         source="rfid",
         subjects=subjects,
-        body={"epc": row["epc"], "direction": row["direction"], "why": "crossed the door outside any session"},
+        body={"epc": row["epc"], "direction": row["direction"], "why": _OUTSIDE},
         confidence=evidence["confidence"],
         grade=grade({"rfid"}, evidence["confidence"]),
         inputs=tuple(evidence["inputs"]),

@@ -60,6 +60,18 @@ dock_session = Table(
     Index("ix_dock_session_door", "door_id", "from_ms"),
 )
 
+# The tag (GIAI) that a vehicle or trailer carries, in half-open intervals.
+vehicle_tag = Table(
+    "vehicle_tag",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("vehicle_id", String(36), ForeignKey("vehicle.id"), nullable=False, index=True),
+    Column("epc", String(124), nullable=False),
+    Column("from_ms", BigInteger, nullable=False),
+    Column("to_ms", BigInteger),
+    Index("ix_vehicle_tag_epc", "epc", "from_ms"),
+)
+
 # What crossed a door, as the reader and the gates saw it; which vehicle that means is joined from the session.
 passage = Table(
     "passage",

@@ -10,7 +10,9 @@ from sqlalchemy import Connection
 from milepost.access.deps import Me, Reader, Tx, require
 from milepost.access.model import Principal
 from milepost.access.once import once
+from milepost.evidence import docks
 from milepost.evidence.model import Author, Fact, fact_id, grade
+from milepost.fleet import service as fleet
 from milepost.ids import new_id
 from milepost.orders import service as orders
 from milepost.plan import repository, service
@@ -141,6 +143,7 @@ def set_vehicle(trip_id: str, body: NewVehicle, conn: Tx, me: Dispatcher, key: K
         told: dict[str, Any] = {"from": start, **({} if end is None else {"to": end})}
         subjects = {"trip": trip_id, "vehicle": body.vehicle}
         _record(conn, me, "trip.vehicle", subjects, told, at=body.at or body.from_, key=key)
+        _dock(conn, trip, start)
         return _trip(conn, trip)
 
     return _once(conn, me, key, f"POST /trips/{trip_id}/vehicle", body, do)
@@ -157,6 +160,7 @@ def end_vehicle(trip_id: str, body: End, conn: Tx, me: Dispatcher, key: Key = No
         # The same interval told again with its end: the fold lets the later telling of one start hold.
         told = {"from": start, "to": end}
         _record(conn, me, "trip.vehicle", {"trip": trip_id, "vehicle": vehicle}, told, at=body.at, key=key)
+        _dock(conn, trip, end)
         return _trip(conn, trip)
 
     return _once(conn, me, key, f"POST /trips/{trip_id}/vehicle/end", body, do)
@@ -184,7 +188,16 @@ def create_appointment(
 ) -> dict[str, str]:
     """Give a trip a dock door for some time."""
     start, end = parse_rfc3339(body.from_, "from"), parse_rfc3339(body.to, "to")
-    return {"id": service.appoint(conn, door_id, body.trip, start, end)}
+    made = service.appoint(conn, door_id, body.trip, start, end)
+    site = fleet.get(conn, "door", door_id)["site_id"]
+    orders.on_facts(conn, docks.reconcile(conn, site, start, now_ms()))
+    return {"id": made}
+
+
+def _dock(conn: Connection, trip: service.Trip, since: int) -> None:
+    """A vehicle that stands at a stop of its trip already may have docked."""
+    for site in sorted({stop["site_id"] for stop in trip.stops}):
+        orders.on_facts(conn, docks.reconcile(conn, site, since, now_ms()))
 
 
 def _once(

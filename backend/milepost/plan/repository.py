@@ -111,6 +111,14 @@ def drop_expected(conn: Connection, trip_id: str, order_id: str) -> None:
     conn.execute(delete(trip_expected).where(*where))
 
 
+def appointments_between(conn: Connection, after_ms: int, until_ms: int) -> list[Row]:
+    """Appointments that begin or end in (after_ms, until_ms]."""
+    statement = select(appointment).where(
+        or_(appointment.c.from_ms.between(after_ms + 1, until_ms), appointment.c.to_ms.between(after_ms + 1, until_ms))
+    )
+    return [dict(row) for row in conn.execute(statement).mappings()]
+
+
 def appointments(conn: Connection, **equal: Any) -> list[Row]:
     """Appointments by door_id or trip_id, earliest first."""
     statement = select(appointment).order_by(appointment.c.from_ms, appointment.c.id)

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Connection
 
 from milepost.db import Database
-from milepost.evidence import log, service
+from milepost.evidence import log, service, sessions
 from milepost.evidence.sink import DetectorSink
 from milepost.fleet import service as fleet
 from milepost.fleet.model import Credentials
@@ -103,7 +103,7 @@ class Yard:
     def open(self, door: str, vehicle: str, trip: str, direction: str = "load", at: int = T0) -> str:
         """Open a session; returns its id."""
         with self.db.tx() as conn:
-            row, facts = service.open_session(
+            row, facts = sessions.open_session(
                 conn, door=self.doors[door], vehicle=self.vehicles[vehicle], trip=self.trips[trip],
                 direction=direction, from_ms=at, by="k",
             )  # fmt: skip

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from milepost.errors import Conflict
-from milepost.evidence import service
+from milepost.evidence import service, sessions
 from milepost.evidence.model import Author
 from milepost.fleet import repository
 from milepost.fleet import service as fleet
@@ -169,7 +169,7 @@ def test_two_trucks_one_after_the_other_at_the_same_door(yard, reader):
     first = yard.open("1", "truck-a", "truck-a")
     yard.feed(*reader.crossing(T0 + 60_000, "out", (E0,)))
     with yard.db.tx() as conn:
-        service.close_session(conn, first, T0 + 100_000, Author("keeper", "k"))
+        sessions.close_session(conn, first, T0 + 100_000, Author("keeper", "k"))
     yard.open("1", "truck-b", "truck-b", at=T0 + 100_000)
     yard.feed(*reader.crossing(T0 + 160_000, "out", (E1,)))
     assert (yard.facts(0), yard.facts(1)) == ([("unit.loaded", "truck-a")], [("unit.loaded", "truck-b")])
@@ -205,9 +205,9 @@ def test_closing_says_what_is_short_and_what_is_over(yard, reader):
         (stranger,) = plan.add_units(conn, "order-2", [{"epcs": [UNKNOWN]}], at_ms=0)
     yard.feed(*reader.crossing(T0 + 60_000, "out", (E0,)), *reader.crossing(T0 + 80_000, "out", (UNKNOWN,)))
     with yard.db.tx() as conn:
-        _, facts = service.close_session(conn, session, T0 + 100_000, Author("keeper", "k"))
+        _, facts = sessions.close_session(conn, session, T0 + 100_000, Author("keeper", "k"))
         with pytest.raises(Conflict):
-            service.close_session(conn, session, T0 + 110_000, Author("keeper", "k"))
+            sessions.close_session(conn, session, T0 + 110_000, Author("keeper", "k"))
     assert facts[-1].kind == "session.closed"
     assert facts[-1].body["short"] == sorted(unit.id for unit in yard.units[1:])
     assert facts[-1].body["over"] == [stranger.id]
@@ -218,11 +218,11 @@ def test_goods_of_an_earlier_trip_are_no_matter_of_the_next(yard, reader):
     session = yard.open("1", "truck-a", "truck-a")
     yard.feed(*reader.crossing(T0 + 60_000, "out", (E0,)))
     with yard.db.tx() as conn:
-        service.close_session(conn, session, T0 + 100_000, Author("keeper", "k"))
+        sessions.close_session(conn, session, T0 + 100_000, Author("keeper", "k"))
         plan.end_vehicle(conn, yard.trips["truck-a"], T0 + 200_000)
         later = plan.plan_trip(conn, number="T-later", kind="line", stops=[{"site": yard.site}])
         plan.set_vehicle(conn, later.id, yard.vehicles["truck-a"], from_ms=T0 + 200_000)
-        row, _ = service.open_session(
+        row, _ = sessions.open_session(
             conn, door=yard.doors["1"], vehicle=yard.vehicles["truck-a"], trip=later.id, direction="load",
             from_ms=T0 + 300_000, by="k",
         )  # fmt: skip

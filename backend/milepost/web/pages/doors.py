@@ -11,7 +11,7 @@ from milepost.access.model import SYSTEM, Principal
 from milepost.access.scope import readable
 from milepost.errors import NotFound
 from milepost.evidence import repository as evidence_rows
-from milepost.evidence import service as evidence
+from milepost.evidence import sessions
 from milepost.evidence.model import Author
 from milepost.evidence.view import door_view
 from milepost.fleet import service as fleet
@@ -65,7 +65,7 @@ def start(door_id: str, conn: Tx, me: Keeper, choice: Annotated[str, Form()]) ->
     """A truck is docked for its trip: `choice` is `trip/vehicle`."""
     fleet.get(conn, "door", door_id, me)
     trip_id, _, vehicle_id = choice.partition("/")
-    _, facts = evidence.open_session(
+    _, facts = sessions.open_session(
         conn, door=door_id, vehicle=vehicle_id, trip=trip_id, direction="load", from_ms=now_ms(), by=me.id
     )
     orders.on_facts(conn, facts)
@@ -79,7 +79,7 @@ def close(door_id: str, conn: Tx, me: Keeper, session: Annotated[str, Form()]) -
     found = evidence_rows.session(conn, session)
     if found is None or found["door_id"] != door_id:
         raise NotFound("no such session at this door; reload the page")
-    _, facts = evidence.close_session(conn, session, now_ms(), Author("keeper", me.id))
+    _, facts = sessions.close_session(conn, session, now_ms(), Author("keeper", me.id))
     orders.on_facts(conn, facts)
     return RedirectResponse(f"/doors/{door_id}", status_code=303)
 
