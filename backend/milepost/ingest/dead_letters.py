@@ -25,10 +25,13 @@ _COLUMNS = "id, device, channel, reason, detail, at, last_at, times, length(payl
 def bury(
     conn: sqlite3.Connection, *, device: str, channel: str, at: int, payload: bytes, reason: str, detail: str
 ) -> None:
-    """Keep a message in the caller's transaction; exactly the same one again is counted, not kept twice."""
+    """Keep a message in the caller's transaction; exactly the same one again is counted, not kept twice.
+
+    One that was run again and comes back here is open again: nobody has it yet.
+    """
     digest = hashlib.sha256(payload).digest()
     seen = conn.execute(
-        "UPDATE dead_letter SET times = times + 1, last_at = ?, reason = ?, detail = ?"
+        "UPDATE dead_letter SET times = times + 1, last_at = ?, reason = ?, detail = ?, state = 'open'"
         " WHERE device = ? AND channel = ? AND digest = ?",
         (at, reason, detail, device, channel, digest),
     ).rowcount
@@ -59,6 +62,11 @@ def listed(
         (device, state, before, limit),
     )
     return [DeadLetter(*row) for row in rows]
+
+
+def state_of(conn: sqlite3.Connection, letter_id: int) -> tuple[str, str] | None:
+    """(state, reason) of one, or None."""
+    return conn.execute("SELECT state, reason FROM dead_letter WHERE id = ?", (letter_id,)).fetchone()
 
 
 def payload_of(conn: sqlite3.Connection, letter_id: int) -> bytes:

@@ -169,11 +169,31 @@ class Ingest:
             raise Invalid(f"cannot publish {leaf!r} to device {device_id!r}: use cfg or cmd and a registered device")
         self._receiver.publish(device_id, leaf, payload, retain)
 
-    def rerun(self, letter_id: int) -> None:
-        """Put a dead letter back into the spool. Raises NotFound, or Conflict while it still cannot be read."""
+    def rerun(self, letter_id: int) -> int:
+        """Put a dead letter back into the spool; returns the number of its item.
+
+        Raises NotFound, or Conflict while it still cannot be read.
+        """
         with self.spool.tx() as conn:
             last = put_items(conn, [dead_letters.rerun(conn, letter_id)])
         self.spool.announce(last)
+        assert last is not None
+        return last
+
+    def rerun_ended(self, letter_id: int, item: int, timeout_s: float) -> str:
+        """What became of a letter that was run again as `item`: `read` when every sink has it, `again` when one failed
+        at it and it is a dead letter anew, `queued` when neither is so within the time."""
+        deadline = time.monotonic() + timeout_s
+        while True:
+            passed = all(runner.position >= item for runner in self._runners)  # asked first: the letter comes before
+            state = dead_letters.state_of(self.spool.connection(), letter_id)
+            if state is not None and state[0] == "open":
+                return "again"
+            if passed:
+                return "read"
+            if time.monotonic() >= deadline:
+                return "queued"
+            self._stop.wait(0.05)
 
     def status(self) -> dict:
         """What an operator wants to know: per sink its lag and its last error, troubles of the broker, the disk."""

@@ -190,8 +190,24 @@ TEXTS: dict[str, tuple[str, str]] = {
     "letters.size": ("长度", "Size"),
     "letters.rerun": ("重跑", "Run again"),
     "letters.rerun.done": ("已重跑", "Run again"),
-    "letters.rerun.ok": ("死信 {id} 已读懂。", "Letter {id} could now be read."),
-    "letters.rerun.still": ("死信 {id} 还是读不懂：{why}", "Letter {id} still cannot be read: {why}"),
+    "letters.rerun.read": (
+        "死信 {id} 已重跑：读懂了，各环节都已收到。",
+        "Letter {id} was run again: it was read, and every part has it.",
+    ),
+    "letters.rerun.queued": (
+        "死信 {id} 已放回队列，处理需要一会儿；稍后再看这一页。",
+        "Letter {id} is back in the queue; look at this page again in a moment.",
+    ),
+    "letters.rerun.again": (
+        "死信 {id} 重跑后又出错，原因见下表。",
+        "Letter {id} was run again and failed again; the reason stands in the table.",
+    ),
+    "letters.rerun.still": (
+        "死信 {id} 还是读不懂，没有动它；更新服务后再试。",
+        "Letter {id} still cannot be read and was left as it is; try again after an update.",
+    ),
+    "letters.rerun.gone": ("没有死信 {id}。", "There is no letter {id}."),
+    "letters.worker": ("接收进程", "Ingest worker"),
     # errors
     "error.title": ("没有做成", "That did not work"),
     "error.404": ("这里没有内容", "Nothing here"),

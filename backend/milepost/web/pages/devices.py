@@ -28,6 +28,7 @@ from milepost.times import now_ms
 from milepost.web import device_view, views
 from milepost.web.i18n import translator
 from milepost.web.moments import day_of
+from milepost.web.pages.desk import said as letter_said
 from milepost.web.render import language_of, page
 from milepost.web.route import PageRoute
 from milepost.web.topbar import bar
@@ -70,7 +71,9 @@ def devices(request: Request, me: Me, conn: Reader, after: str = "") -> HTMLResp
 
 
 @router.get("/fleet/{device}", response_class=HTMLResponse)
-def one(device: str, request: Request, me: Me, conn: Reader, day: str = "") -> HTMLResponse:
+def one(
+    device: str, request: Request, me: Me, conn: Reader, day: str = "", letter: str = "", result: str = ""
+) -> HTMLResponse:
     """One device: its contact, the hours of a day (without one: the last 24), what is lacking, what was unreadable."""
     language, now = language_of(request), now_ms()
     t, zone = translator(language), ZoneInfo(request.app.state.settings.time_zone)
@@ -107,6 +110,7 @@ def one(device: str, request: Request, me: Me, conn: Reader, day: str = "") -> H
         may_read_letters=me.has("engineer", "dispatcher"),
         incident=incidents[0] if incidents else None,
         day=chosen.isoformat() if chosen else "",
+        **letter_said(request, letter, result),
         today=datetime.fromtimestamp(now / 1000, zone).date().isoformat(),
         **bar(conn, me),
     )
