@@ -39,7 +39,9 @@ class Company:
     told: list[ClockChange] = field(default_factory=list)
     count: int = 0
 
-    def say(self, kind: str, when: str, *, by: str | None = None, received: str | None = None, **fields: Any) -> Fact:
+    def say(
+        self, kind: str, when: str, /, *, by: str | None = None, received: str | None = None, **fields: Any
+    ) -> Fact:  # fmt: skip
         """Write one fact that happened at `when`; it is received then, or at `received`. The clock moves on to that."""
         self.count += 1
         body = {name.rstrip("_"): value for name, value in fields.items()}
