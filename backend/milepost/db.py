@@ -14,7 +14,7 @@ from alembic.config import Config
 from sqlalchemy import Connection, Engine, MetaData, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
-from sqlalchemy.pool import NullPool
+from sqlalchemy.pool import QueuePool
 
 metadata = MetaData(
     naming_convention={
@@ -85,8 +85,11 @@ def _sqlite(url: str) -> Engine:
     path = make_url(url).database
     if path and path != ":memory:":
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-    # One connection per use: SQLite connections are cheap, and threads never share one.
-    engine = create_engine(url, poolclass=NullPool, connect_args={"check_same_thread": False})
+    # Kept open: a new connection reads the whole schema before its first query (1 ms of CPU), and whenever the last
+    # one is closed SQLite empties and removes its log, with a sync or two. Measured: 13 ms a write, 46 without.
+    engine = create_engine(
+        url, poolclass=QueuePool, pool_size=_POOL, max_overflow=-1, connect_args={"check_same_thread": False}
+    )
 
     @event.listens_for(engine, "connect")
     def _configure(raw, _record) -> None:  # pyright: ignore[reportUnusedFunction]
