@@ -71,7 +71,7 @@ class News:
             return
         found = readings(item)
         if item.channel != UP or item.payload[: len(PLACED)] == PLACED:
-            self._one_by_one(item.device, found)
+            self._by_runs(item.device, found)
             return
         try:
             _, count, stream, first, tail, _, _ = header(item.payload)
@@ -83,7 +83,7 @@ class News:
         if len(found) == count and low == first and self._at_once(item, stream, low, high, found):
             placed, unreadable, unplaced = ((low, high),), (), ()
         else:
-            self._one_by_one(item.device, found)
+            self._by_runs(item.device, found)
             placed, (unreadable, unplaced) = (), _without_place(item, low, high, found)
         self._know((item.device, stream), Stream(placed, unreadable, unplaced, _gaps(item, found), tail, tail))
 
@@ -103,17 +103,27 @@ class News:
         self._count((item.device, stream, hour), Hour(placed, () if is_late else placed, first, last))
         return True
 
-    def _one_by_one(self, device: str, found: Iterable[Reading]) -> None:
-        for each in found:
-            one = ((each.seq, each.seq),)
-            numbered = is_numbered(each.stream)
-            if self._is_possible(each.at, each.received_at):
-                on_time = one if each.received_at - each.at <= LATE_MS else ()
-                key = (device, each.stream, each.at // HOUR_MS * HOUR_MS)
-                self._count(key, Hour(one, on_time, each.at, each.at))
-                self._know((device, each.stream), Stream(placed=one if numbered else ()))
-            elif numbered:
-                self._know((device, each.stream), Stream(unplaced=one))
+    def _by_runs(self, device: str, found: Sequence[Reading]) -> None:
+        """Count readings in, those together that follow each other in one hour, wholly late or on time."""
+        marks = [(each.stream, *self._mark(each)) for each in found]
+        begin = 0
+        for end in range(1, len(found) + 1):
+            if end < len(found) and marks[end] == marks[begin] and found[end].seq == found[end - 1].seq + 1:
+                continue
+            stream, hour, is_late = marks[begin]
+            run = ((found[begin].seq, found[end - 1].seq),)
+            if hour is not None:
+                times = [each.at for each in found[begin:end]]
+                self._count((device, stream, hour), Hour(run, () if is_late else run, min(times), max(times)))
+                self._know((device, stream), Stream(placed=run if is_numbered(stream) else ()))
+            elif is_numbered(stream):
+                self._know((device, stream), Stream(unplaced=run))
+            begin = end
+
+    def _mark(self, reading: Reading) -> tuple[int | None, bool]:
+        """The hour of a reading (UTC ms), None for a time that cannot be; and whether it came late."""
+        at, received_at = reading.at, reading.received_at
+        return at // HOUR_MS * HOUR_MS if self._is_possible(at, received_at) else None, received_at - at > LATE_MS
 
     def _is_possible(self, at: int, received_at: int) -> bool:
         return received_at - self._keep_ms <= at <= received_at + _FUTURE_MS
