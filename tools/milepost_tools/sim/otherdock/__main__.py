@@ -1,6 +1,7 @@
 """`python -m milepost_tools.sim.otherdock`: write days of the second generator, and let the correlator be judged."""
 
 import json
+import math
 from pathlib import Path
 
 import click
@@ -26,7 +27,8 @@ def main(
 ) -> None:  # fmt: skip
     """Write days at dock doors with their truth, each into a folder of its own under OUT.
 
-    One JSON object on stdout for each day, with --judge a last one with the figures and the scenes of all errors.
+    One JSON object on stdout for each day, with --judge a last one with the figures and the scenes of all errors. A
+    figure is null when there was nothing to measure, a time also when too many words never came.
 
     Example: python -m milepost_tools.sim.otherdock --seed 1 --days 3 --out /tmp/other --judge
     """
@@ -40,11 +42,16 @@ def main(
         if judged:
             tally = judge(folder, plain=plain)
             total.add(tally)
-            about["figures"] = tally.figures()
+            about["figures"] = _figures(tally)
         click.echo(json.dumps(about))
     if judged:
         kinds = [[kind, state, count] for (kind, state), count in sorted(total.kinds.items())]
-        click.echo(json.dumps({"figures": total.figures(), "kinds": kinds, "errors": total.errors}))
+        click.echo(json.dumps({"figures": _figures(total), "kinds": kinds, "errors": total.errors}))
+
+
+def _figures(tally: Tally) -> dict[str, float | None]:
+    """The figures as JSON can hold them."""
+    return {name: value if math.isfinite(value) else None for name, value in tally.figures().items()}
 
 
 if __name__ == "__main__":

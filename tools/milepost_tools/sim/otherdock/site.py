@@ -202,7 +202,7 @@ def draw_site(rng: np.random.Generator, profile: str, doors: int | None = None) 
     pitch_m = rng.uniform(3.2, 5.0)
     words = bool(rng.random() < 0.5)
     per_site = bool(rng.random() < 0.4)
-    placings = ["overhead", "masts", "asymmetrical"] + (["only_outer"] if weak else [])
+    placings = ["only_outer"] if weak and rng.random() < 0.1 else ["overhead", "masts", "asymmetrical"]
     usual = str(rng.choice(placings))
     built: list[Door] = []
     for index in range(count):
@@ -224,8 +224,8 @@ def draw_site(rng: np.random.Generator, profile: str, doors: int | None = None) 
         )
     radio = Radio(
         level_1m_dbm=rng.uniform(-55.5, -50.0),
-        spare_db=rng.uniform(7.5, 9.5) if weak else rng.uniform(9.0, 12.0),
-        hears_dbm=-69.0 if weak else rng.uniform(-82.0, -74.0),
+        spare_db=rng.uniform(8.5, 10.5) if weak else rng.uniform(9.0, 12.0),
+        hears_dbm=rng.uniform(-73.0, -69.0) if weak else rng.uniform(-82.0, -74.0),
         spread_db=rng.uniform(9.0, 11.5),
         clutter_db_m=rng.uniform(0.2, 0.8),
         floor=rng.uniform(0.08, 0.28),
@@ -248,7 +248,7 @@ def draw_site(rng: np.random.Generator, profile: str, doors: int | None = None) 
         collided_s=rng.uniform(0.0015, 0.003),
         read_s=rng.uniform(0.004, 0.008) if weak else rng.uniform(0.0035, 0.0055),
         good=rng.uniform(0.9, 0.99),
-        persistence_s=rng.uniform(0.5, 1.5) if weak and rng.random() < 0.2 else 0.0,
+        persistence_s=rng.uniform(0.5, 1.5) if weak and rng.random() < 0.05 else 0.0,
     )
     faults = Faults(
         doubled=rng.uniform(0.0, 0.03),
