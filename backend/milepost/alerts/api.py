@@ -64,12 +64,12 @@ class Resolved(BaseModel):
 
 
 class AlertOut(BaseModel):
-    """One item: a cause of trouble of an order, a promise that is broken, or a device that is out of contact."""
+    """One item: a cause of trouble of an order, a promise that is broken, or an incident of a device or a host."""
 
     id: str
-    order_id: str | None = Field(description="null when it is about a device")
+    order_id: str | None = Field(description="null when it is about a device or a host")
     order_number: str | None
-    device: str | None = Field(description="the device that is out of contact")
+    device: str | None = Field(description="the device it is about")
     kind: str
     cause: str
     ex: str | None = Field(description="row of the catalogue of exceptions")

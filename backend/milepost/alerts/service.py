@@ -223,7 +223,9 @@ def _assignee(conn: Connection, row: Row, order: Row | None, to: str | None) -> 
 
 
 def _about(row: Row) -> str:
-    return f"device {row['device']}" if row["order_id"] is None else f"order {row['order_number']}"
+    if row["order_id"] is not None:
+        return f"order {row['order_number']}"
+    return f"device {row['device']}" if row["device"] is not None else row["cause"]
 
 
 def _check_scope(me: Principal, row: Row) -> None:

@@ -8,9 +8,8 @@ from sqlalchemy import Connection
 
 from milepost.access.deps import Reader, Tx, require
 from milepost.access.model import Principal
-from milepost.errors import Invalid
 from milepost.fleet import devices
-from milepost.fleet.repository import find_device
+from milepost.fleet.adopt import adopt as let_in
 from milepost.ingest.foreign import ADAPTERS, identities
 from milepost.ingest.foreign.intake import Intake
 from milepost.times import now_ms, to_rfc3339
@@ -123,14 +122,12 @@ def list_callers(conn: Reader, _: _Crew) -> list[CallerBody]:
 @router.post("/foreign/adopt", status_code=201)
 def adopt(body: Adoption, conn: Tx, me: _Engineer) -> MadeIdentity:
     """Let an identifier stand for a device in one step; the device is entered when it does not exist."""
+    device, secret = let_in(
+        conn, body.protocol, body.identifier, device=body.device, name=body.name, secret=body.secret, open=body.open,
+        by=me.id, now=now_ms(),
+    )  # fmt: skip
     identifier = identities.canonical(body.protocol, body.identifier)
-    device = body.device or identities.default_device(identifier)
-    if device is None:
-        raise Invalid(f"device: {identifier!r} is no device id; name one of 1 to 12 of a-z, 0-9 and -")
-    if find_device(conn, device) is None:
-        devices.enter_device(conn, device_id=device, role="tracker", name=body.name or identifier)
-    devices.known(conn, device)
-    return _add(conn, device, body, me)
+    return MadeIdentity(protocol=body.protocol, identifier=identifier, device=device, secret=secret)
 
 
 @router.get("/devices/{device_id}/identities")

@@ -3,6 +3,7 @@
 from fastapi import APIRouter
 
 from milepost.web.pages import (
+    adopt,
     benches,
     board,
     desk,
@@ -30,6 +31,7 @@ router.include_router(house.router)
 router.include_router(board.router)
 router.include_router(history.router)
 router.include_router(devices.router)
+router.include_router(adopt.router)
 router.include_router(benches.router)
 router.include_router(orders.router)
 router.include_router(order_new.router)  # before the page of an order: nothing is called "new"

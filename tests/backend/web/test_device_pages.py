@@ -8,6 +8,7 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import insert
 
+from milepost.alerts.room import RoomWatch
 from milepost.db import Database
 from milepost.fleet import devices, service
 from milepost.ingest import completeness_rows as rows
@@ -15,6 +16,7 @@ from milepost.ingest import dead_letters
 from milepost.ingest.completeness import HOUR_MS, Count, Hour, Stream
 from milepost.ingest.completeness_account import Account
 from milepost.ingest.model import UP
+from milepost.ingest.service import Shortage
 from milepost.ingest.spool import Message, Spool
 from milepost.ingest.tables import device_contact
 from milepost.times import now_ms
@@ -102,6 +104,26 @@ def test_dead_letters_of_the_device_stand_on_its_page(
     [letter] = dead_letters.listed(spool.connection(), device="gps-1")
     assert f'action="/dead-letters/{letter.id}/rerun"' in page and page.count("/rerun") == 1
     spool.close()
+
+
+def test_a_host_that_runs_out_of_room_stands_above_the_devices_and_in_the_inbox(
+    db: Database, client_of: Callable[..., TestClient]
+) -> None:
+    short: list[Shortage | None] = [Shortage(300, 12, of_spool=False, stopped=False)]
+    watch = RoomWatch(db, "a@host-1", lambda: short[0])
+    watch.round()
+    engineer = client_of("engineer")
+    page = engineer.get("/fleet?lang=en").text
+    assert "a@host-1: 300 MB free on the disk of the data, soon nothing will be taken in" in page
+    item = page.split('href="/inbox?item=')[1].split('"')[0]
+    inbox = engineer.get(f"/inbox?item={item}&lang=en").text
+    assert "The service runs out of room" in inbox and "/orders/None" not in inbox and ">None<" not in inbox
+    assert "服务器空间不足" in engineer.get(f"/inbox?item={item}&lang=zh").text
+    assert "a@host-1" not in client_of(("dispatcher", "branch", "b1")).get("/fleet?lang=en").text
+    assert "a@host-1: 300 MB free" in engineer.get("/messages?lang=en").text
+    short[0] = None
+    watch.round()
+    assert "a@host-1" not in engineer.get("/fleet?lang=en").text
 
 
 def test_bars_say_by_shape_what_they_say_by_colour() -> None:

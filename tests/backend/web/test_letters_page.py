@@ -69,8 +69,8 @@ def ingest(tmp_path: Path, spool: Spool, sink: Sink) -> Iterator[Ingest]:
 def client(client_of: Clients, ingest: Ingest, db: Database) -> TestClient:
     with db.tx() as conn:
         devices.enter_device(conn, device_id="gps-1", role="tracker", name="gps-1")
-    found = client_of("engineer")
-    found.app.state.ingest = ingest  # pyright: ignore[reportAttributeAccessIssue]
+    found: Any = client_of("engineer")
+    found.app.state.ingest = ingest
     return found
 
 
@@ -150,12 +150,11 @@ def test_a_web_worker_shows_the_letters_of_the_workers_on_its_host(
     client: Any = client_of("engineer")
     monkeypatch.setattr(client.app.state.settings, "data_dir", tmp_path)
     assert "Dead letters lie with the process that ingests" in client.get("/dead-letters?lang=en").text
-    for name in ("a", "b"):
-        made = Spool(tmp_path / f"spool-{name}.db")
-        made.append([Message("gps-1", UP, now_ms(), b"nonsense of " + name.encode())])
-        if name == "b":
-            number = letter(made, batch())
-        made.close()
+    first, second = Spool(tmp_path / "spool-a.db"), Spool(tmp_path / "spool-b.db")
+    first.append([Message("gps-1", UP, now_ms(), b"nonsense")])
+    number = letter(second, batch())
+    first.close()
+    second.close()
     page = client.get("/dead-letters?worker=b").text
     assert 'href="/dead-letters?worker=a"' in page and f"/dead-letters/{number}/payload?worker=b" in page
     text = press(client, "/dead-letters?worker=b", number)

@@ -39,7 +39,7 @@ def letters(request: Request, me: Engineer, worker: str = "", letter: str = "", 
     return page(
         request, me, "dead_letters.html", section="fleet", rows=rows, workers=names, worker=chosen,
         elsewhere=own is None and not names, back=f"/dead-letters?{urlencode({'worker': chosen})}" if names else "",
-        **said(request, letter, result),
+        said=said(request, letter, result),
     )  # fmt: skip
 
 

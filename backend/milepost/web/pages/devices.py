@@ -12,6 +12,7 @@ from sqlalchemy import Connection, select
 from milepost.access.deps import Me, Reader
 from milepost.access.model import Principal
 from milepost.access.scope import readable
+from milepost.alerts import room
 from milepost.alerts import service as alerts
 from milepost.errors import NotFound
 from milepost.fleet import model as fleet_model
@@ -28,6 +29,7 @@ from milepost.times import now_ms
 from milepost.web import device_view, views
 from milepost.web.i18n import translator
 from milepost.web.moments import day_of
+from milepost.web.pages.adopt import waiting
 from milepost.web.pages.desk import said as letter_said
 from milepost.web.render import language_of, page
 from milepost.web.route import PageRoute
@@ -38,6 +40,7 @@ _PAGE = 100
 _RANGES = 100
 _BAD = 1_000
 _LETTERS = 20
+_SHORT = 5
 _ICONS = {"door": "door", "bench": "box"}
 _BEHIND_MS = 120_000  # newest record older than its receipt by more: the device sends what it kept
 
@@ -58,10 +61,15 @@ def devices(request: Request, me: Me, conn: Reader, after: str = "") -> HTMLResp
         | {"bars": device_view.bars(known.get(row["id"]), now, t)}
         for row in shown
     ]
+    short = []
+    if me.has(*alerts.STAFF, "auditor"):
+        short = alerts.listing(conn, me, alerts.Filter(kind=room.RULE), limit=_SHORT)["items"]
     return page(
         request,
         me,
         "fleet.html",
+        short=short,
+        knocking=waiting(conn) if me.has("engineer") else None,
         section="fleet",
         rows=rows,
         more=names[-1] if len(seen) > _PAGE else None,
@@ -110,7 +118,7 @@ def one(
         may_read_letters=me.has("engineer", "dispatcher"),
         incident=incidents[0] if incidents else None,
         day=chosen.isoformat() if chosen else "",
-        **letter_said(request, letter, result),
+        said=letter_said(request, letter, result),
         today=datetime.fromtimestamp(now / 1000, zone).date().isoformat(),
         **bar(conn, me),
     )
