@@ -114,6 +114,12 @@ def readings(item: SpoolItem) -> list[Reading]:
     return list(_recent.get(item).readings)
 
 
+def count_of(item: SpoolItem) -> int:
+    """About how many records an item holds: a batch says so in its header, anything else counts as one."""
+    payload = item.payload
+    return payload[2] | payload[3] << 8 if item.channel == UP and payload[:1] == b"\x4d" and len(payload) > 3 else 1
+
+
 def is_plain(item: SpoolItem) -> bool:
     """True when all of an item can be read, nothing of it waits for a clock, and nothing gives others their place."""
     return _recent.get(item).plain

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from milepost.ingest import dead_letters, tracing
+from milepost.ingest.decode import count_of
 from milepost.ingest.model import Sink, SpoolItem
 from milepost.ingest.spool import Spool
 from milepost.tally import Tally
@@ -17,8 +18,10 @@ _AT_ONCE, _BYTES_AT_ONCE = 1024, 64_000
 _TICK_S = 1.0
 _GIVE_WAY_S = 1.0
 _LEAD = 512  # items: as many as the memory of decoded ones surely holds, batches of 60 fixes and more
-_WAIT_FOR_OTHERS_S = 0.25
-_LIVELY_S = 0.5
+_REACH = 4 * _LEAD  # who is farther behind finds nothing in that memory, whoever waits
+_WAIT_FOR_OTHERS_S = 0.1
+_WAIT_FOR_RECORD_S = 120e-6  # and for each record: whoever waits still takes 8,000 a second
+_LIVELY_S = 2.0  # one hand-over to a store on another host takes a second
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 30.0
 _TRIES = 3
 # Errors of code over data, not of a database that is away: waiting does not heal them.
@@ -44,6 +47,7 @@ class SinkRunner:
         self.took_s = Tally()  # each hand-over
         self.others: Sequence[SinkRunner] = ()  # readers of the same spool, to keep near in a backlog
         self._careful_until = 0
+        self._took_records = 0  # with the last hand-over
         self._spool = spool
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"sink-{sink.name}", daemon=True)
@@ -115,21 +119,28 @@ class SinkRunner:
         self._busy_since = None
         self.took_s.add(self.moved_at - began)
         self.taken += len(items)
+        self._took_records = sum(map(count_of, items))
         if tracing.on():
             tracing.tell("sunk", items, sink=self.sink.name)
 
     def _stay_near(self) -> None:
         """Far ahead in a backlog, wait a little for the slower ones: what was decoded once then serves them all.
 
-        Only for those that move, and never longer than a quarter of a second: a slow sink costs the others some
-        speed of catching up, a broken one nothing. Decoding is a third of the work, and five sinks do it.
+        Only for those that move and are within reach, and never longer than is said above: a slow sink costs the others
+        some speed of catching up, and keeps none from showing what comes live; a broken one costs nothing. Decoding is
+        a quarter of the work, and six sinks do it.
         """
-        deadline = time.monotonic() + _WAIT_FOR_OTHERS_S
+        deadline = time.monotonic() + _WAIT_FOR_OTHERS_S + self._took_records * _WAIT_FOR_RECORD_S
         while (now := time.monotonic()) < deadline and not self._stop.is_set():
-            behind = self.position - _LEAD
-            if not any(each.position < behind and now - each.moved_at < _LIVELY_S for each in self.others):
+            if not any(each.is_near_behind(self.position, now) for each in self.others):
                 return
             self._stop.wait(0.005)
+
+    def is_near_behind(self, position: int, now: float) -> bool:
+        """Whether this one is some way behind `position`, and moves (`now`: monotonic)."""
+        if self.failing_since is not None or now - self.moved_at >= _LIVELY_S:
+            return False
+        return _LEAD < position - self.position <= _REACH
 
     def _set_aside(self, item: SpoolItem, error: Exception) -> None:
         with self._spool.tx() as conn:
