@@ -56,6 +56,7 @@ def run(spool: Spool, *readers: Reader) -> list[SinkRunner]:
 def test_a_backlog_is_decoded_once_for_a_fast_and_a_slow_sink(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
     looks: Counter[int] = Counter()
     look = decode._looked_at
+    monkeypatch.setattr(decode, "_recent", decode._Recent(60_000))  # less than half of the backlog
     monkeypatch.setattr(decode, "_looked_at", lambda item: looks.update([item.id]) or look(item))
     runners = run(spool, Reader("fast"), Reader("slow", lambda: time.sleep(0.2)))
     try:
