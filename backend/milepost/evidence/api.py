@@ -3,14 +3,25 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Connection
 
 from milepost.access.deps import Me, Reader, Tx, require
 from milepost.access.model import Principal
 from milepost.access.once import once
 from milepost.errors import Invalid, NotFound
-from milepost.evidence import api_contents, api_epc, api_epcis, api_travel, log, repository, service, sessions, view
+from milepost.evidence import (
+    api_contents,
+    api_epc,
+    api_epcis,
+    api_travel,
+    log,
+    repository,
+    service,
+    sessions,
+    trailers,
+    view,
+)
 from milepost.evidence.model import Author, Fact
 from milepost.fleet import service as fleet
 from milepost.orders import service as orders
@@ -29,6 +40,26 @@ class NewSession(BaseModel):
     trip: str
     direction: str = Field("load", description="load or unload")
     from_: str | None = Field(None, alias="from", description="RFC 3339; default: now")
+    to: str | None = Field(None, description="RFC 3339; default: it goes on")
+
+
+class Correction(BaseModel):
+    """What was wrong of a session; what is left out stays as it is."""
+
+    door: str | None = None
+    vehicle: str | None = None
+    trip: str | None = None
+    direction: str | None = Field(None, description="load or unload")
+    from_: str | None = Field(None, alias="from", description="RFC 3339")
+    to: str | None = Field(None, description="RFC 3339")
+
+
+class VehicleTag(BaseModel):
+    model_config = ConfigDict(populate_by_name=True)
+
+    epc: str = Field(description="hex digits of a GIAI-96 or GIAI-202", max_length=200)
+    from_: str | None = Field(None, alias="from", description="RFC 3339; default: now")
+    to: str | None = Field(None, description="RFC 3339; default: it stays on")
 
 
 class Ending(BaseModel):
@@ -88,6 +119,7 @@ def open_session(door_id: str, body: NewSession, conn: Tx, me: Keeper, key: Key 
             trip=body.trip,
             direction=body.direction,
             from_ms=start,
+            to_ms=None if body.to is None else parse_rfc3339(body.to, "to"),
             by=me.id,
         )
         _tell_orders(conn, facts)
@@ -116,10 +148,46 @@ def close_session(session_id: str, body: Ending, conn: Tx, me: Keeper, key: Key 
     return once(conn, me, key, f"POST /sessions/{session_id}/close", body.model_dump(), do)
 
 
+@router.post("/sessions/{session_id}/correct")
+def correct_session(session_id: str, body: Correction, conn: Tx, me: Keeper, key: Key = None) -> dict[str, Any]:
+    """Another door, vehicle, trip, way or time of a session: reads of its time follow, as corrections."""
+    _session(conn, session_id, me)
+    given = body.model_dump(exclude_none=True)
+    if not given:
+        raise Invalid("name what was wrong: door, vehicle, trip, direction, from or to")
+    if body.door is not None:
+        fleet.get(conn, "door", body.door, me)
+
+    def do() -> dict[str, Any]:
+        columns = {"door": "door_id", "vehicle": "vehicle_id", "trip": "trip_id", "direction": "direction"}
+        changes: dict[str, Any] = {columns[name]: value for name, value in given.items() if name in columns}
+        for name in ("from", "to"):
+            text = body.from_ if name == "from" else body.to
+            if text is not None:
+                changes[f"{name}_ms"] = parse_rfc3339(text, name)
+        row, facts = sessions.correct_session(conn, session_id, me.id, **changes)
+        _tell_orders(conn, facts)
+        return view.session_view(conn, row)
+
+    return once(conn, me, key, f"POST /sessions/{session_id}/correct", body.model_dump(), do)
+
+
 @router.get("/doors/{door_id}")
 def get_door(door_id: str, conn: Reader, me: Me) -> dict[str, Any]:
     """A door: its session with the expected list and what is done, the last passages, what is appointed."""
     return view.door_view(conn, fleet.get(conn, "door", door_id, me))
+
+
+@router.post("/vehicles/{vehicle_id}/tags", status_code=201)
+def bind_tag(
+    vehicle_id: str, body: VehicleTag, conn: Tx, me: Annotated[Principal, Depends(require("dispatcher", "engineer"))]
+) -> VehicleTag:
+    """The tag (GIAI) of a vehicle or trailer: a reader at a door that hears it knows who has docked."""
+    fleet.get(conn, "vehicle", vehicle_id, me)
+    start = now_ms() if body.from_ is None else parse_rfc3339(body.from_, "from")
+    end = None if body.to is None else parse_rfc3339(body.to, "to")
+    epc = trailers.bind_tag(conn, vehicle_id, body.epc, start, end)
+    return VehicleTag.model_validate({"epc": epc, "from": to_rfc3339(start), "to": to_rfc3339(end)})
 
 
 @router.get("/vehicles/{vehicle_id}/passes")

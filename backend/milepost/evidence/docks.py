@@ -18,6 +18,7 @@ from milepost.telemetry.model import Reading
 from milepost.times import now_ms
 
 _DAY_MS = 86_400_000
+_HOLE_MS = 3_600_000  # a record that ends a hole may come so long after a session
 _SESSION = uuid.UUID("7f0c3a52-6a3d-5c4f-9d17-4a5f1f2f6c90")
 Row = dict[str, Any]
 
@@ -47,6 +48,18 @@ def by_tags(conn: Connection, door: str, readings: Sequence[Reading], now: int) 
     """What the tags of vehicles among a door's new readings say about who stands there."""
     since = trailers.hear(conn, door, readings)
     return [] if since is None else reconcile(conn, fleet.get(conn, "door", door)["site_id"], since, now)
+
+
+def heard(conn: Connection, door: str, late_from: int | None) -> list[Fact]:
+    """What was said at the end of a door's sessions, once records fill a hole in the hearing of its reader, or show one
+    (UTC ms; None: they show nothing of the past)."""
+    if late_from is None:
+        return []
+    told: list[Fact] = []
+    for row in repository.sessions_of_doors(conn, [door], late_from - _HOLE_MS):
+        if row["to_ms"] is not None:
+            told += service.tell_closed(conn, row)
+    return told
 
 
 def by_positions(conn: Connection, facts: Iterable[Fact], now: int) -> list[Fact]:

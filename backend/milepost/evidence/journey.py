@@ -71,12 +71,17 @@ def eta(conn: Connection, trip: plan.Trip, router: Router, now_ms: int) -> tuple
 
 def runs(conn: Connection, one: str, other: str, now_ms: int) -> list[int]:
     """How long vehicles took from leaving one site to entering another, in ms, over the last 90 days."""
+    return [end - start for _, start, end in drives(conn, one, other, now_ms)]
+
+
+def drives(conn: Connection, one: str, other: str, now_ms: int) -> list[tuple[str, int, int]]:
+    """The journeys of the last 90 days from one site to another: vehicle, when it left, when it entered (UTC ms)."""
     since = now_ms - HISTORY_MS
     facts = service.standing(
         log.of_subjects(conn, [("site", one), ("site", other)], until=now_ms, since=since, kinds=_VISITS)
     )
     began: dict[str, int] = {}
-    found: list[int] = []
+    found: list[tuple[str, int, int]] = []
     for fact in facts:
         vehicle, site = fact.subjects["vehicle"], fact.subjects["site"]
         if fact.kind == "vehicle.left" and site == one:
@@ -84,8 +89,20 @@ def runs(conn: Connection, one: str, other: str, now_ms: int) -> list[int]:
         elif fact.kind == "vehicle.entered":
             start = began.pop(vehicle, None)
             if site == other and start is not None and fact.at - start <= LONGEST_MS:
-                found.append(fact.at - start)
+                found.append((vehicle, start, fact.at))
     return found
+
+
+def between(conn: Connection, trip: plan.Trip, vehicle: str, joined: int) -> tuple[str, str, int] | None:
+    """The site that a vehicle on a trip has left last, the stop it is bound for, and when it left (UTC ms).
+
+    None while it stands at a site, before it left one, and once no stop is due.
+    """
+    visits = service.standing(log.of_subjects(conn, [("vehicle", vehicle)], since=joined, kinds=_VISITS))
+    if not visits or visits[-1].kind != "vehicle.left":
+        return None
+    left = due_stops([stop["site_id"] for stop in trip.stops], [(fact.kind, fact.subjects["site"]) for fact in visits])
+    return (visits[-1].subjects["site"], left[0], visits[-1].at) if left else None
 
 
 def nearest(here: Place, sites: Iterable[dict[str, Any]], limit: int) -> list[tuple[dict[str, Any], float]]:

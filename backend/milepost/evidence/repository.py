@@ -39,6 +39,12 @@ def sessions(conn: Connection, **equal: Any) -> list[Row]:
     return [dict(row) for row in conn.execute(statement).mappings()]
 
 
+def open_sessions(conn: Connection) -> list[Row]:
+    """Every session that goes on, oldest first."""
+    statement = select(dock_session).where(dock_session.c.to_ms.is_(None))
+    return [dict(row) for row in conn.execute(statement.order_by(dock_session.c.from_ms)).mappings()]
+
+
 def sessions_of_doors(conn: Connection, doors: Iterable[str], since: int) -> list[Row]:
     """Sessions of these doors that ended after an instant or are open, oldest first."""
     statement = select(dock_session).where(
@@ -51,6 +57,11 @@ def sessions_of_doors(conn: Connection, doors: Iterable[str], since: int) -> lis
 def add_session(conn: Connection, row: Row) -> None:
     """Insert a session."""
     conn.execute(insert(dock_session).values(row))
+
+
+def lock_session(conn: Connection, session_id: str) -> None:
+    """Let nobody else change a session, or open an incident of it, before this transaction ends."""
+    conn.execute(select(dock_session.c.id).where(dock_session.c.id == session_id).with_for_update())
 
 
 def change_session(conn: Connection, session_id: str, **values: Any) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from milepost.evidence import log, repository
+from milepost.evidence import hearing, log, repository
 from milepost.evidence.docking import how
 from milepost.evidence.model import Author, Fact, fact_id, grade
 from milepost.evidence.passages import RIVAL_DB, RULE
@@ -22,7 +22,8 @@ from milepost.plan import service as plan
 from milepost.times import now_ms
 
 RIVAL_MS = 15_000
-_MOVES = ("unit.loaded", "unit.unloaded", "unit.passed_back")
+MOVES = ("unit.loaded", "unit.unloaded", "unit.passed_back")
+_MOVED_OR_NOT = (*MOVES, "fact.retracted")
 _OUTSIDE = "crossed the door outside any session"
 
 
@@ -40,7 +41,7 @@ def tally(conn: Connection, session: dict[str, Any]) -> dict[str, list[str]]:
     aboard: set[str] = set()
     came_off: set[str] = set()
     for fact in standing(log.of_subjects(conn, [("vehicle", session["vehicle_id"])], since=since)):
-        if fact.kind not in _MOVES or (end is not None and fact.at >= end):
+        if fact.kind not in MOVES or (end is not None and fact.at >= end):
             continue
         unit = fact.subjects["unit"]
         if fact.kind == "unit.loaded":
@@ -67,13 +68,13 @@ def resettle(conn: Connection, door_id: str, from_ms: int, to_ms: int | None = N
     Returns the facts appended: what no session of that instant bears any more is withdrawn.
     """
     told = settle(conn, repository.passages(conn, door_id, from_ms, to_ms))
-    known = log.of_subjects(conn, [("door", door_id)], since=from_ms, kinds=(*_MOVES, "unit.seen", "fact.retracted"))
+    known = log.of_subjects(conn, [("door", door_id)], since=from_ms, kinds=(*_MOVED_OR_NOT, "unit.seen"))
     gone = []
     for fact in standing(known):
         if fact.by.role != "device" or (to_ms is not None and fact.at >= to_ms):
             continue
         bound = repository.session_at(conn, door_id, fact.at) is not None
-        if (fact.kind in _MOVES and not bound) or (fact.body.get("why") == _OUTSIDE and bound):
+        if (fact.kind in MOVES and not bound) or (fact.body.get("why") == _OUTSIDE and bound):
             gone.append(fact)
     return told + correct(conn, [], gone, why="a session that was opened or corrected later", now=now_ms())
 
@@ -119,11 +120,11 @@ def tell_closed(conn: Connection, session: dict[str, Any]) -> list[Fact]:
         count = tally(conn, session)
         by_hand = how(session["closed_by"]) == "hand"
         if by_hand or count["done"]:
-            wanted.append(_closed(session, count, by_hand))
+            wanted.append(_closed(session, count, by_hand, bool(hearing.of_session(conn, session, end))))
     return correct(conn, wanted, known, why="the session was corrected", now=now_ms())
 
 
-def _closed(session: dict[str, Any], count: dict[str, list[str]], by_hand: bool) -> Fact:
+def _closed(session: dict[str, Any], count: dict[str, list[str]], by_hand: bool, degraded: bool) -> Fact:
     subjects = {"trip": session["trip_id"], "door": session["door_id"], "vehicle": session["vehicle_id"]}
     return Fact(
         id=fact_id("session.closed", subjects, (session["id"],)),
@@ -134,7 +135,7 @@ def _closed(session: dict[str, Any], count: dict[str, list[str]], by_hand: bool)
         source="person" if by_hand else "gnss",
         subjects=subjects,
         body={"session": session["id"], "direction": session["direction"], "short": count["short"],
-              "over": count["over"]},
+              "over": count["over"], **({"degraded": True} if degraded else {})},
         grade=grade({"person" if by_hand else "gnss"}, 1.0 if by_hand else 0.9),
         inputs=(session["id"],),
     )  # fmt: skip
@@ -235,7 +236,7 @@ def _settle_unit(conn: Connection, session: dict[str, Any], unit: plan.Unit) -> 
     known = [
         fact
         for fact in log.of_subjects(conn, [("unit", unit.id)])
-        if fact.kind in (*_MOVES, "fact.retracted")
+        if fact.kind in (*MOVES, "fact.retracted")
         and fact.by.role == "device"
         and fact.subjects.get("door") == door
         and start <= fact.at

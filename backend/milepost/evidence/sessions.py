@@ -65,8 +65,9 @@ def close_session(conn: Connection, session_id: str, at_ms: int, by: Author) -> 
         raise Invalid(f"the session began at {to_rfc3339(row['from_ms'])}; it must end later")
     row |= {"to_ms": at_ms, "closed_by": by.id}
     repository.change_session(conn, session_id, to_ms=at_ms, closed_by=by.id)
-    moved = service.resettle(conn, row["door_id"], row["from_ms"])
-    return row, moved + service.tell_closed(conn, row)
+    told = service.resettle(conn, row["door_id"], row["from_ms"])
+    told += service.tell_closed(conn, row)
+    return row, sorted(told, key=lambda fact: fact.kind == "session.closed")
 
 
 def correct_session(conn: Connection, session_id: str, by: str, **changes: Any) -> tuple[Row, list[Fact]]:

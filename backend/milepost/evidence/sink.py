@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from sqlalchemy import Connection
 
 from milepost.db import Database
-from milepost.evidence import benches, docks, doors, ignition, replay, repository, signs, vehicles
+from milepost.evidence import benches, docks, doors, hearing, ignition, replay, repository, signs, vehicles
 from milepost.evidence.geometry import FenceIndex, fence_of
 from milepost.evidence.model import Fact
 from milepost.evidence.states import States
@@ -110,13 +110,15 @@ class DetectorSink:
                     ignition.note(conn, target[1], reading)
                 if reading.kind == "fix" and target[0] == "vehicle":
                     of_vehicle.setdefault(target[1], []).append(reading)
-                elif reading.kind in ("tag", "gate") and target[0] == "door":
+                elif target[0] == "door":
                     of_door.setdefault((device, target[1]), []).append(reading)
                 elif reading.kind == "tag" and target[0] == "bench":
                     of_bench.setdefault(target[1], []).append(reading)
         facts: list[Fact] = []
         for (device, door), found in sorted(of_door.items()):
+            late_from = hearing.note_readings(conn, device, door, found)
             facts += doors.observe(conn, device, door, found, waiting=waiting[device], now=now)
+            facts += docks.heard(conn, door, late_from)
             facts += docks.by_tags(conn, door, found, now)
         for bench, found in sorted(of_bench.items()):
             facts += benches.observe(conn, bench, found, now)

@@ -5,7 +5,8 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from milepost.evidence import repository, service
+from milepost.evidence import hearing, late, repository, service
+from milepost.evidence.docking import how
 from milepost.fleet import repository as fleet_rows
 from milepost.plan import repository as plan_rows
 from milepost.plan import service as plan
@@ -15,7 +16,8 @@ from milepost.times import now_ms, to_rfc3339
 def door_view(conn: Connection, door: dict[str, Any], *, last: int = 20) -> dict[str, Any]:
     """Everything about a door at this moment; `door`: its row, already checked against the reader's scopes."""
     now = now_ms()
-    open_rows = [row for row in repository.sessions(conn, door_id=door["id"]) if row["to_ms"] is None]
+    rows = [row for row in repository.sessions(conn, door_id=door["id"]) if row["to_ms"] != row["from_ms"]]
+    open_rows = [row for row in rows if row["from_ms"] <= now and (row["to_ms"] is None or row["to_ms"] > now)]
     site = fleet_rows.find(conn, "site", door["site_id"]) or {}
     reader = [
         row["device_id"]
@@ -66,7 +68,22 @@ def session_view(conn: Connection, row: dict[str, Any]) -> dict[str, Any]:
         "over": [each for each in rows if each["unit"] not in expected],
         "done": len(done & expected.keys()),
         "total": len(expected),
+        "opened": {"how": how(row["opened_by"]), "by": row["opened_by"]},
+        "degraded": _degraded(conn, row),
     }
+
+
+def _degraded(conn: Connection, row: dict[str, Any]) -> dict[str, Any] | None:
+    """When nobody read at the door, and what reads that came afterwards say beside the scans; None when all is well."""
+    holes = hearing.of_session(conn, row, now_ms())
+    reads = [
+        {**each, "at": to_rfc3339(each["at"]), "received": to_rfc3339(each["received"])}
+        for each in late.came_late(conn, row)
+    ]
+    if not holes and not reads:
+        return None
+    spans = [{"from": to_rfc3339(start), "to": to_rfc3339(end)} for start, end in holes]
+    return {"now": bool(holes), "holes": spans, "late": reads}
 
 
 def _passage(conn: Connection, row: dict[str, Any]) -> dict[str, Any]:

@@ -59,6 +59,30 @@ def off_way(fixes: Iterable[Fix], way: Sequence[Place], corridor_m: float = CORR
     return found
 
 
+def off_every_way(fixes: Iterable[Fix], ways: Iterable[Sequence[Place]], corridor_m: float = CORRIDOR_M) -> list[Off]:
+    """When a vehicle was off each of several ways at once, as `off_way`; nothing where no way is known."""
+    given = list(fixes)
+    each = [off_way(given, way, corridor_m) for way in ways if len(way) >= 2]
+    if not each:
+        return []
+    found: list[Off] = []
+    for off in each[0]:
+        shared = [[other for other in others if _meet(off, other)] for others in each[1:]]
+        if all(shared):
+            every = [off, *(other for others in shared for other in others[-1:])]
+            ends = [one.to_ms for one in every if one.to_ms is not None]
+            found.append(
+                Off(
+                    max(one.from_ms for one in every), min(ends) if ends else None, min(one.farthest_m for one in every)
+                )
+            )
+    return found
+
+
+def _meet(one: Off, other: Off) -> bool:
+    return (one.to_ms is None or other.from_ms < one.to_ms) and (other.to_ms is None or one.from_ms < other.to_ms)
+
+
 def _is_off(outside: list[tuple[int, float]]) -> bool:
     return len(outside) >= OFF_FIXES and outside[-1][0] - outside[0][0] >= OFF_MS
 

@@ -20,6 +20,12 @@ def find(conn: Connection, kind: str, row_id: str, who: Principal = SYSTEM) -> R
     return dict(row) if row else None
 
 
+def lock(conn: Connection, kind: str, row_id: str) -> None:
+    """Make others who lock the same row wait for the end of this transaction."""
+    table = _SCOPED[kind]
+    conn.execute(readable(SYSTEM, table, table.c.id).where(table.c.id == row_id).with_for_update())
+
+
 def listing(
     conn: Connection, kind: str, who: Principal, *, after: str | None = None, limit: int = 500, **equal: Any
 ) -> list[Row]:

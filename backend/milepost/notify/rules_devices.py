@@ -4,6 +4,7 @@ Not of an order: nothing here is reckoned from facts of one, and the item resolv
 """
 
 from milepost.notify.rules import Both, Rule, To
+from milepost.notify.rules_road import AT_DOOR, ROAD_RULES, WHO
 
 _WHERE = ("[{plate}，][{place} {door} 号门，]设备 {device}，", "[{plate}, ][{place} door {door}, ]device {device}, ")
 _CREW = (To("dispatcher", "branch"), To("engineer", "company"))
@@ -69,7 +70,12 @@ _RULES = (
         ("空间够了自动了结；收不下时设备留着记录，不会丢",
          "Resolves itself once there is room; while nothing is taken in, devices keep their records"),
     ),
+    *ROAD_RULES,
 )  # fmt: skip
+_BARE: dict[str, Both] = {
+    "disk": ("{holder}", "{holder}"),
+    **{rule.id: AT_DOOR if rule.id == "session_degraded" else WHO for rule in ROAD_RULES},
+}
 DEVICE_RULES: dict[str, Rule] = {rule.id: rule for rule in _RULES}
 
 
@@ -78,7 +84,7 @@ def device_texts() -> dict[str, Both]:
     found: dict[str, Both] = {}
     for rule in _RULES:
         (zh, en), (todo_zh, todo_en) = rule.detail, rule.task
-        bare_zh, bare_en = ("{holder}", "{holder}") if rule.id == "disk" else _at("", "")
+        bare_zh, bare_en = _BARE.get(rule.id, _at("", ""))
         found[f"{rule.id}.staff"] = (
             f"{rule.title[0]}：{zh}。需办：{todo_zh}。", f"{rule.title[1]}: {en}. To do: {todo_en}."
         )  # fmt: skip

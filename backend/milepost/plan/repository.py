@@ -88,6 +88,15 @@ def vehicle_intervals(conn: Connection, **equal: Any) -> list[Row]:
     return [dict(row) for row in conn.execute(statement).mappings()]
 
 
+def on_trips(conn: Connection, at_ms: int) -> list[Row]:
+    """The vehicle of every trip that has one at an instant, by vehicle; of several the trip it joined last."""
+    statement = select(trip_vehicle).where(
+        trip_vehicle.c.from_ms <= at_ms, or_(trip_vehicle.c.to_ms.is_(None), trip_vehicle.c.to_ms > at_ms)
+    )
+    rows = conn.execute(statement.order_by(trip_vehicle.c.from_ms, trip_vehicle.c.id)).mappings()
+    return list({row["vehicle_id"]: dict(row) for row in rows}.values())
+
+
 def end_interval(conn: Connection, interval_id: str, at_ms: int) -> None:
     """Close the interval of a vehicle on a trip."""
     conn.execute(update(trip_vehicle).where(trip_vehicle.c.id == interval_id).values(to_ms=at_ms))

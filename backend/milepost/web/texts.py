@@ -6,6 +6,7 @@ Both are written, not translated word by word: plain, short, no exclamation mark
 from milepost.notify.rules import RULES
 from milepost.web.texts_desk import DESK_TEXTS
 from milepost.web.texts_devices import DEVICE_TEXTS
+from milepost.web.texts_doors import DOOR_TEXTS
 from milepost.web.texts_fields import FIELD_TEXTS
 from milepost.web.texts_forms import FORM_TEXTS
 from milepost.web.texts_history import HISTORY_TEXTS
@@ -259,6 +260,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     **REPORT_TEXTS,
     **HISTORY_TEXTS,
     **DEVICE_TEXTS,
+    **DOOR_TEXTS,
     **SETTINGS_TEXTS,
 }
 # Exceptions without words of the pages' own are called as in what people are told of them.

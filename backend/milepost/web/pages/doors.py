@@ -16,6 +16,7 @@ from milepost.evidence.model import Author
 from milepost.evidence.view import door_view
 from milepost.fleet import service as fleet
 from milepost.fleet.tables import door, site, vehicle
+from milepost.notify.repository import names_of
 from milepost.orders import service as orders
 from milepost.orders.tables import order
 from milepost.times import now_ms, parse_rfc3339
@@ -108,6 +109,11 @@ def _now(conn: Connection, me: Principal, door_id: str, request: Request, seen: 
         fresh = [unit for unit in session["over"] if unit["passage"] and unit["passage"]["id"] != seen]
         wrong = max(fresh, key=lambda unit: unit["passage"]["at"], default=None)
     plate = session["vehicle"]["plate"] if session else None
+    if session:
+        by_hand = session["opened"]["how"] == "hand"
+        session["opened"]["name"] = _name(conn, session["opened"]["by"]) if by_hand else ""
+        for each in (*session["degraded"]["holes"], *session["degraded"]["late"]) if session["degraded"] else ():
+            each.update({name: parse_rfc3339(each[name]) for name in ("from", "to", "at") if each.get(name)})
     return {
         "door": shown,
         "site_name": views.site_name(shown["site"], language),
@@ -121,6 +127,10 @@ def _now(conn: Connection, me: Principal, door_id: str, request: Request, seen: 
         "keeper": me.has("keeper"),
         "seen": seen,
     }
+
+
+def _name(conn: Connection, person: str) -> str:
+    return names_of(conn, {person}).get(person, person)
 
 
 def _choices(conn: Connection, me: Principal) -> list[dict[str, Any]]:
