@@ -17,7 +17,7 @@ from milepost_device import wire
 
 from .conftest import T0, batch, until
 
-BATCHES, FIXES = 2_400, 60
+BATCHES, FIXES = 2_000, 60
 
 
 class Reader:
@@ -58,7 +58,7 @@ def test_a_backlog_is_decoded_once_for_a_fast_and_a_slow_sink(spool: Spool, monk
     look = decode._looked_at
     monkeypatch.setattr(decode, "_recent", decode._Recent(60_000))  # less than half of the backlog
     monkeypatch.setattr(decode, "_looked_at", lambda item: looks.update([item.id]) or look(item))
-    runners = run(spool, Reader("fast"), Reader("slow", lambda: time.sleep(0.2)))
+    runners = run(spool, Reader("fast"), Reader("slow", lambda: time.sleep(0.6)))
     try:
         until(lambda: all(each.taken == BATCHES for each in runners), 60)
     finally:
