@@ -5,6 +5,7 @@ from pathlib import Path
 
 import paho.mqtt.client as mqtt
 import pytest
+from paho.mqtt.enums import CallbackAPIVersion
 
 from milepost.ingest.model import topic
 from milepost.ingest.service import Ingest
@@ -31,7 +32,7 @@ def broker(tmp_path: Path, certificate: tuple[Path, Path]) -> Iterator[Mosquitto
 def send_all(broker: MosquittoHouse, cert: Path) -> None:
     """A device's batches reach the broker."""
     broker.accounts.put(DEVICE, "secret")
-    client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id=DEVICE)
+    client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=DEVICE)
     client.tls_set(str(cert))
     client.username_pw_set(DEVICE, "secret")
     client.connect(broker.host, broker.port)
@@ -52,7 +53,7 @@ def test_a_backlog_of_messages_longer_than_a_tls_record_comes_whole(
     broker: MosquittoHouse, certificate: tuple[Path, Path], spool: Spool, settings: Settings,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    # Less than a record: the rest of it is with the TLS layer then, where no selector sees it.
+    # Less than a record: the rest of it is with the TLS layer then.
     monkeypatch.setattr("milepost.ingest.client._READ", 4_096)
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))  # as an operator names a CA of the house
     place = Broker(broker.host, broker.port, "mp-ingest", "service-password", tls=True)
