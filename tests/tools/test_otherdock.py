@@ -368,6 +368,8 @@ def test_a_unit_in_the_wrong_truck_must_be_told_within_three_seconds_and_never_c
     wrong = [happened("w", "wrong_truck")]
     told = figures(wrong, line("w", "REVIEW", 102.5), sums())
     assert (told["wrong_truck"], told["wrong_truck_told"]) == (0, 1.0)
+    before = figures(wrong, line("w", "REVIEW", 92), sums())  # it stood in the door before it went in
+    assert before["wrong_truck_told"] == 1.0
     late = figures(wrong, line("w", "REVIEW", 104), sums())
     assert (late["wrong_truck"], late["wrong_truck_told"]) == (0, 0.0)
     counted = figures(wrong, line("w", "LOADED", 102), sums())
@@ -380,6 +382,9 @@ def test_first_word_from_the_first_crossing_and_final_word_from_the_last() -> No
         [load], line("a", "LOADED", 102), line("a", "PASSED_BACK", 131), line("a", "LOADED", 165), sums(("a",))
     )
     assert (got["first_p95_s"], got["final_p90_s"]) == (2.0, 5.0)
+    assert (got["first_in_3_s"], got["final_in_3_s"]) == (1.0, 0.0)
+    early = figures([happened("a", "loaded")], line("a", "LOADED", 90), line("a", "LOADED", 400), sums(("a",)))
+    assert (early["first_p95_s"], early["final_p90_s"]) == (0.0, 0.0)
     again = figures([happened("a", "loaded")], line("a", "LOADED", 101), line("a", "LOADED", 400), sums(("a",)))
     assert again["final_p90_s"] == 1.0  # saying it again changes nothing
     assert figures([happened("a", "loaded")], sums((), ("a",)))["first_p95_s"] == math.inf

@@ -27,9 +27,10 @@ def _broken(body: Body, door_x: float, y: float) -> list[tuple[float, float]]:
     t = np.arange(body.from_t, body.to_t, _STEP_S)
     if not len(t):
         return []
-    px, py, _, hy = body.track.at(t)
+    px, py, hx, hy = body.track.at(t)
     front_y, rear_y = py + body.ahead_m * hy, py - body.behind_m * hy
-    across = (np.maximum(front_y, rear_y) + 0.1 > y) & (np.minimum(front_y, rear_y) - 0.1 < y)
+    half = 0.1 + 0.4 * np.abs(hx)  # what drives along the wall is as wide as a pallet
+    across = (np.maximum(front_y, rear_y) + half > y) & (np.minimum(front_y, rear_y) - half < y)
     across &= np.abs(px - door_x) < DOOR_HALF_M + 0.4
     if not across.any():
         return []

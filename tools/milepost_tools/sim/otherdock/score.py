@@ -14,6 +14,7 @@ from typing import Any
 from milepost_tools.sim.otherdock.verdicts import Key, Line, Standing, Verdicts, key, read
 
 _AUTO = {"loaded": "LOADED", "unloaded": "UNLOADED"}
+_DRAWS_NEAR_S = 30.0
 _DIRTY = {"not", "wrong_truck", "turned_back", "backed_out", "taken_out", "left_aboard"}
 
 
@@ -47,13 +48,15 @@ class Tally:
         REVIEW / loads; a REVIEW without a unit answers for a load of its session that no antenna heard. silent_listed:
         how many; silent_unshown: those of them that the session's line does not even list as short.
         wrong_truck: units in a truck whose list does not have them that end as counted; wrong_truck_told: share of them
-        with a REVIEW of the unit within 3 s of the line. shipments_untouched: load sessions in whose truth nothing
-        is wrong, of which every unit was counted, nothing else was, and no question is open; shipments_untouched_all:
-        the same of all load sessions, true shorts listed as short. shorts_shown: listed units not aboard at the close
-        that the session's line has as short or review / all such. first_p95_s: from a load's first crossing to the
-        first LOADED, UNLOADED or REVIEW about it at the door. final_p90_s: from its last crossing to the line from
-        which on its final state stood. calibration_error: ten bins over the confidences of the counts that stand;
-        calibration_first of the first count of each unit and session, of what was true in the end.
+        with a REVIEW of the unit in that session no later than 3 s after it crossed the line. shipments_untouched: load
+        sessions in whose truth nothing is wrong, of which every unit was counted, nothing else was, and no question is
+        open; shipments_untouched_all: the same of all load sessions, true shorts listed as short. shorts_shown: listed
+        units not aboard at the close that the session's line has as short or review / all such. first_p95_s: from a
+        load's first crossing to the first LOADED, UNLOADED or REVIEW about it at the door, 0 for a word that came while
+        it drew near, up to half a minute before. final_p90_s: from its last crossing to the line from which on its
+        final state stood. first_in_3_s, final_in_3_s: how many of all loads were that quick. calibration_error: ten
+        bins over the confidences of the counts that stand; calibration_first: of the first count of each unit and
+        session, against what was true in the end.
         sums_wrong: session lines that do not say what the decisions say.
         """
         n = self.counts
@@ -76,7 +79,9 @@ class Tally:
             "shipments": n["shipments"],
             "shorts_shown": _share(n["shorts_shown"], n["shorts"]),
             "shorts": n["shorts"],
+            "first_in_3_s": _share(sum(1 for s in self.first_s if s <= 3), len(self.first_s)),
             "first_p95_s": _quantile(self.first_s, 0.95),
+            "final_in_3_s": _share(sum(1 for s in self.final_s if s <= 3), len(self.final_s)),
             "final_p90_s": _quantile(self.final_s, 0.90),
             "calibration_error": calibration_error(self.stated),
             "calibration_first": calibration_error(self.early),
@@ -181,7 +186,11 @@ def _load(tally: Tally, entry: dict[str, Any], standing: Standing, state: str, v
     over = [t for t, which in entry["crossings"] if which == way]
     if not over:
         return
-    words = [line["at"] for line in standing.lines if line["decision"] != "PASSED_BACK" and line["at"] >= over[0] - 3]
+    words = [
+        line["at"]
+        for line in standing.lines
+        if line["decision"] != "PASSED_BACK" and line["at"] >= over[0] - _DRAWS_NEAR_S
+    ]
     tally.first_s.append(max(words[0] - over[0], 0.0) if words else math.inf)
     if standing.changed_at is not None and state != "NOTHING":
         tally.final_s.append(max(standing.changed_at - over[-1], 0.0))
@@ -197,9 +206,8 @@ def _other(tally: Tally, entry: dict[str, Any], standing: Standing, state: str, 
         n["wrong"] += 1
         n["wrong_counted"] += state == "COUNTED"
         asked = [line["at"] - entry["at"] for line in standing.lines if line["decision"] == "REVIEW"]
-        soon = [s for s in asked if s >= -5]
-        tally.told_s.append(soon[0] if soon else math.inf)
-        if not soon:
+        tally.told_s.append(min(asked, default=math.inf))
+        if not asked:
             _error(tally, "wrong_truck", "NEVER TOLD", entry)
     elif entry["listed"] and entry["outcome"] != "left_aboard":
         n["shorts"] += 1
