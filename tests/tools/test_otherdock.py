@@ -22,6 +22,7 @@ from milepost_tools.sim.otherdock.motion import Leg, drive
 from milepost_tools.sim.otherdock.score import calibration_error, compare
 from milepost_tools.sim.otherdock.site import draw_site, wave_number
 from milepost_tools.sim.otherdock.verdicts import key, read
+from milepost_tools.sim.otherdock.world import Body
 
 BARE = Tag("00" * 12, 0.0, 0.0, 1.2, 0.0, True, 0.0, 0.0, 0.0)
 
@@ -206,6 +207,19 @@ def test_a_load_breaks_the_hall_side_gate_before_the_truck_side_gate() -> None:
             checked += 1
             assert entry["at"] - 8 < first["inner"] < first["outer"] < entry["at"] + 1
     assert checked > 5
+
+
+@pytest.mark.parametrize(("aside_m", "broken"), [(0.4, True), (0.6, False)])
+def test_a_machine_along_the_wall_breaks_a_beam_when_its_side_reaches_it(aside_m: float, broken: bool) -> None:
+    day = simulate(3, "recommended", doors=1, visits=1)
+    day.site = replace(day.site, faults=replace(day.site.faults, gate_missed=0.0))
+    beam_y = day.site.doors[0].gates["inner"]
+    assert beam_y is not None
+    y = beam_y - aside_m
+    track, ends = drive((-9.0, y), day.start_t, [Leg(((9.0, y),), 1.5)], 1.0)
+    day.bodies = [Body(track, day.start_t, ends[-1], 0.6, 1.8)]
+    states = [(gate, state) for _, _, gate, state in edges(day, np.random.default_rng(0))]
+    assert states == ([("inner", 1), ("inner", 0)] if broken else [])
 
 
 def test_strays_are_more_than_two_for_each_load() -> None:
