@@ -29,7 +29,7 @@ from milepost.ingest.positions import position_of
 from milepost.ingest.service import Ingest, broker_of
 from milepost.ingest.session import Broker
 from milepost.ingest.spool import Spool
-from milepost.live import announce, news, troubles, watch
+from milepost.live import announce, news, roads, troubles, watch, yards
 from milepost.live.relay import LiveSink
 from milepost.notify import service as notify
 from milepost.orders import history, projector
@@ -87,6 +87,7 @@ def database_rounds(db: Database) -> list[Periodic]:
     return [
         Periodic("wake", 0.5, lambda: clocks.wake(db)),
         Periodic("contact", watch.EVERY_S, watch.ContactWatch(db).round),
+        Periodic("docks", yards.EVERY_S, yards.DockWatch(db).round),
         Periodic("device-signs", watch.EVERY_S, troubles.SignsWatch(db).round),
         Periodic("notices", 1.0, lambda: notify.deliver(db)),
         Periodic("keys", 3600.0, lambda: once.forget(db)),
@@ -103,8 +104,15 @@ def worker_rounds(
         if holds(TELEMETRY):
             store.maintain(now_ms())
 
+    road = roads.RoadWatch(db, store)
+
+    def look_at_the_road() -> None:
+        if holds(TELEMETRY):
+            road.round()
+
     return [
         Periodic("outgoing", 0.25, outgoing.round),
+        Periodic("road", roads.EVERY_S, look_at_the_road),
         Periodic("telemetry", 60.0, maintain),
         # A dead letter that another process ran again lies behind the last item that our sinks have been told of.
         Periodic("spool-news", 1.0, lambda: ingest.spool.announce(ingest.spool.last_id())),

@@ -4,11 +4,13 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import Connection
 
 from milepost.access.deps import Me, Reader
+from milepost.access.model import Principal
 from milepost.errors import Invalid, NotFound
 from milepost.evidence import journey, repository
-from milepost.evidence.routing import Router, router_of
+from milepost.evidence.routing import Place, Router, router_of
 from milepost.evidence.watch import long_stop
 from milepost.fleet import repository as fleet_rows
 from milepost.fleet import service as fleet
@@ -89,7 +91,7 @@ class Help(BaseModel):
     phone: str | None
 
 
-def _router(request: Request) -> Router:
+def router_in(request: Request) -> Router:
     """The router that the settings name, made once."""
     state = request.app.state
     if getattr(state, "router", None) is None:
@@ -137,7 +139,7 @@ def _row(row: dict[str, Any]) -> LegOut:
 
 
 @router.get("/trips/{trip_id}/eta", tags=["evidence"])
-def trip_eta(trip_id: str, conn: Reader, me: Me, roads: Annotated[Router, Depends(_router)]) -> Eta:
+def trip_eta(trip_id: str, conn: Reader, me: Me, roads: Annotated[Router, Depends(router_in)]) -> Eta:
     """When a trip will reach the stops still to come, as an interval with its reasons."""
     trip = plan.get_trip(conn, trip_id, me)
     vehicle, found = journey.eta(conn, trip, roads, now_ms())
@@ -172,8 +174,13 @@ def nearest_help(vehicle_id: str, conn: Reader, me: Me, limit: Few = 5) -> list[
     known = journey.of_vehicle(conn, vehicle_id, now_ms())
     if known is None:
         raise NotFound("the vehicle was never seen: ask the driver where it stands, then GET /api/v1/nearest/vehicles")
+    return help_near(conn, me, (known.last.lat, known.last.lon), limit)
+
+
+def help_near(conn: Connection, me: Principal, here: Place, limit: int) -> list[Help]:
+    """The repair shops that `me` may see, nearest first, as the crow flies."""
     shops = [row for row in fleet_rows.listing(conn, "site", me, limit=10_000) if row["kind"] == "repair"]
-    near = journey.nearest((known.last.lat, known.last.lon), shops, limit)
+    near = journey.nearest(here, shops, limit)
     firms = masterdata_rows.known(conn, me, "customer", {row["customer"] for row, _ in near if row["customer"]})
     found = []
     for row, distance_m in near:

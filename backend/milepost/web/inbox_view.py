@@ -17,8 +17,8 @@ from milepost.notify.rules import URGENCIES
 from milepost.orders import repository as orders_repository
 from milepost.orders import service as orders
 from milepost.orders.authority import covers
-from milepost.times import parse_rfc3339
-from milepost.web import charts, orders_view
+from milepost.times import now_ms, parse_rfc3339
+from milepost.web import charts, help_view, orders_view
 from milepost.web.order_story import gist
 
 Row = dict[str, Any]
@@ -117,6 +117,7 @@ def one(conn: Connection, me: Principal, alert_id: str, language: str, t: Transl
         "settle": settling(item, allowed),
         "people": _people(conn, item),
         "told": _told(item["told"], t),
+        "help": help_view.of_item(conn, me, item, order, now_ms()),
     }
 
 

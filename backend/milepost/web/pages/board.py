@@ -5,15 +5,20 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
+from sqlalchemy import Connection
 from starlette.responses import JSONResponse, Response
 
 from milepost.access.deps import Me, Reader
+from milepost.access.model import Principal
+from milepost.alerts.rules import rule_of_item
 from milepost.errors import NotFound
 from milepost.fleet import service as fleet
 from milepost.fleet.track import readings_of_vehicle
+from milepost.live import roads
 from milepost.live.api import hub_of
+from milepost.notify.templates import LANGUAGES
 from milepost.times import now_ms
-from milepost.web import orders_view, views
+from milepost.web import help_view, orders_view, views
 from milepost.web.assets import assets
 from milepost.web.i18n import translator
 from milepost.web.render import language_of, page
@@ -59,7 +64,7 @@ def meta(request: Request, me: Me, conn: Reader) -> Response:
     listed = views.orders_of_trips(conn, {row["id"] for row in trips.values()})
     orders = {row["id"]: row for row in orders_view.by_ids(conn, me, {o for ids in listed.values() for o in ids}, t)}
     drivers = views.driver_names(conn, me)
-    troubles = orders_view.troubles_of_vehicles(conn, me, t)
+    troubles = _troubles(conn, me, t, language)
     vehicles = []
     for row in views.vehicles_seen(conn, me):
         trip = trips.get(row["id"])
@@ -136,13 +141,28 @@ def vehicle_panel(vehicle_id: str, request: Request, me: Me, conn: Reader) -> HT
         trip=trip,
         driver=views.driver_names(conn, me).get(trip["driver_id"]) if trip else None,
         cards=[orders_view.card(row) for row in orders],
-        needs=_needs(orders, orders_view.troubles_of_vehicles(conn, me, t).get(vehicle_id, []), t),
+        needs=_needs(orders, _troubles(conn, me, t, language).get(vehicle_id, []), t),
+        help=help_view.of_truck(conn, me, vehicle_id, orders, now),
         reads=reads,
         devices=devices,
         fix=max(latest.values(), key=lambda reading: reading.at, default=None),
         limits=limits,
         unit_names=orders_view.unit_names(conn, me, [read["subjects"]["unit"] for read in reads]),
     )
+
+
+def _troubles(conn: Connection, me: Principal, t: Any, language: str) -> dict[str, list[dict[str, Any]]]:
+    """What is open about trucks, by vehicle: on the road first, then what the orders say of them."""
+    found = {
+        vehicle_id: [
+            {"what": rule_of_item(row).title[LANGUAGES.index(language)], "order": None, "since": row["opened_at"]}
+            for row in rows
+        ]
+        for vehicle_id, rows in roads.of_vehicles(conn).items()
+    }
+    for vehicle_id, needs in orders_view.troubles_of_vehicles(conn, me, t).items():
+        found.setdefault(vehicle_id, []).extend(needs)
+    return found
 
 
 def _needs(aboard: list[dict[str, Any]], own: list[dict[str, Any]], t: Any) -> list[dict[str, Any]]:

@@ -22,7 +22,7 @@ from milepost.orders import service as orders
 from milepost.orders.authority import roles_over
 from milepost.orders.model import STAGES
 from milepost.times import now_ms, parse_rfc3339
-from milepost.web import charts, clock_view, formats, orders_view, qr, views
+from milepost.web import charts, clock_view, eta_view, formats, orders_view, qr, views
 from milepost.web.fact_words import lines_of
 from milepost.web.forms import acts, behind, offers, refusals, starts
 from milepost.web.forms.bodies import FORMS
@@ -101,6 +101,7 @@ def show(
         detail=detail,
         places=place_words(detail, sites),
         load=load_text(row, t),
+        eta=eta_view.of_order(request, conn, row, (detail.get("to") or {}).get("site"), t, now),
         branch=masterdata.branch(conn, row["branch"]) if row["branch"] else None,
         channel=offers.channel_text(row["channel"], language),
         klass=offers.class_text(row["customer_class"], language),
