@@ -124,7 +124,7 @@ class LiveHub:
         with self._lock:
             return self._board.full(only)
 
-    def placed(self, only: Collection[str] | None = None) -> list[Placed]:
+    def placed(self, only: Collection[str] | None = None) -> Sequence[Placed]:
         """Where every vehicle was last seen, and by which device; as `full`, without events."""
         with self._lock:
             return self._board.placed(only)

@@ -1,6 +1,7 @@
 """Last known positions as JSON, from memory: ten thousand of them in one answer, many times a minute.
 
-Most rows are the same as at the last question, so each is written once and kept until the board replaces it.
+Most rows are the same as at the last question, so each is written once and kept until the board replaces it; and where
+none has changed, the whole answer is the last one.
 """
 
 import json
@@ -16,20 +17,26 @@ class PositionTexts:
 
     def __init__(self) -> None:
         self._kept: dict[str, tuple[Row, str]] = {}
+        self._last: tuple[Sequence[Placed], str, int, bytes] = ((), "", 0, b"")
 
-    def page(self, placed: Sequence[Placed], after: str, limit: int) -> str:
-        """`{"items": [...], "next": ...}` of the vehicles behind `after`; `placed` by id of the vehicle."""
+    def page(self, placed: Sequence[Placed], after: str, limit: int) -> bytes:
+        """`{"items": [...], "next": ...}` of the vehicles behind `after`; `placed` by id of the vehicle, never changed
+        once it was given here."""
+        last = self._last
+        if last[0] is placed and last[1:3] == (after, limit):
+            return last[3]
         start = bisect_right(placed, after, key=lambda pair: pair[0][0])
         part = placed[start : start + limit]
         following = json.dumps(part[-1][0][0]) if len(placed) > start + limit else "null"
-        return f'{{"items":[{",".join(map(self._item, part))}],"next":{following}}}'
-
-    def _item(self, placed: Placed) -> str:
-        row, device = placed
-        kept = self._kept.get(row[0])
-        if kept is None or kept[0] is not row:  # the board never changes a row, it makes a new one
-            kept = self._kept[row[0]] = (row, _text(row, device))
-        return kept[1]
+        kept, texts = self._kept, []
+        for row, device in part:
+            known = kept.get(row[0])
+            if known is None or known[0] is not row:  # the board never changes a row, it makes a new one
+                known = kept[row[0]] = (row, _text(row, device))
+            texts.append(known[1])
+        text = f'{{"items":[{",".join(texts)}],"next":{following}}}'.encode()
+        self._last = (placed, after, limit, text)
+        return text
 
 
 def _text(row: Row, device: str | None) -> str:

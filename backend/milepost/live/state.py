@@ -7,7 +7,7 @@ A change becomes visible at the next tick, which gives everything changed since 
 
 import heapq
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -95,6 +95,8 @@ class Board:
         self.now = 0
         self._first = first_seq
         self._vehicles: dict[str, _Vehicle] = {}
+        self._by_id: list[_Vehicle] | None = None  # the same by id; None when one was added since
+        self._placed: list[Placed] | None = None  # of all, as long as no row changes
         self._ignition: dict[str, tuple[int, bool]] = {}  # when it was switched last, and whether on
         self._presence: dict[str, tuple[int, bool]] = {}  # when the broker last said whether it is there, and what
         self._limits: dict[str, Limits] = {}
@@ -128,6 +130,7 @@ class Board:
             return False
         if state is None:
             state = self._vehicles[vehicle] = _Vehicle(lng, lat, None, None, at)
+            self._by_id = None
             state.ignition = self._ignition.get(vehicle, (0, None))[1]
             state.limits = self.limits_of(vehicle)
         state.lng, state.lat, state.at, state.speed_mps, state.device = lng, lat, at, speed_mps, device
@@ -180,6 +183,8 @@ class Board:
         if not rows and not self._waiting:
             return None
         self.seq += 1
+        if rows:
+            self._placed = None
         for row in rows:
             self._vehicles[row[0]].seq = self.seq
         events = [{"seq": self.seq, **body} for body in self._waiting]
@@ -205,10 +210,16 @@ class Board:
         rows = [v.row for v in self._vehicles.values() if v.row and _sees(only, v.row[0])]
         return Frame(self.seq, self.now, rows, self._since_events(0, only)[-EVENTS_SHOWN:])
 
-    def placed(self, only: Collection[str] | None = None) -> list[Placed]:
-        """The rows of `full`, by id of the vehicle, each with the device that saw it."""
-        shown = [vehicle for vehicle in self._vehicles.values() if vehicle.row and _sees(only, vehicle.row[0])]
-        return sorted(((each.row, each.seen_by) for each in shown), key=lambda pair: pair[0][0])
+    def placed(self, only: Collection[str] | None = None) -> Sequence[Placed]:
+        """The rows of `full`, by id of the vehicle, each with the device that saw it. Who sees all is given the same
+        object as long as nothing changes."""
+        if self._by_id is None:
+            self._by_id = [self._vehicles[each] for each in sorted(self._vehicles)]
+        if only is None:
+            if self._placed is None:
+                self._placed = [(each.row, each.seen_by) for each in self._by_id if each.row]
+            return self._placed
+        return [(each.row, each.seen_by) for each in self._by_id if each.row and each.row[0] in only]
 
     def _since_events(self, seq: int, only: Collection[str] | None) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []
