@@ -9,7 +9,9 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.websockets import WebSocket
 
 from milepost.access.scope import request_scope
 from milepost.db import is_passing
@@ -17,6 +19,7 @@ from milepost.errors import Invalid, MilepostError, TooLarge, Unavailable
 
 MAX_BODY_BYTES = 1_000_000
 _SHOWN = 20
+_LATER = 1013  # RFC 6455 and its registry: the server cannot now, the client may come again
 _log = logging.getLogger(__name__)
 
 
@@ -55,7 +58,7 @@ def install(api: FastAPI) -> None:
     api.add_exception_handler(MilepostError, _domain)
     api.add_exception_handler(RequestValidationError, _malformed)
     api.add_exception_handler(HTTPException, _plain)
-    api.add_exception_handler(DBAPIError, _database)
+    api.add_exception_handler(DBAPIError, _database)  # pyright: ignore[reportArgumentType]  (sockets come here too)
     api.add_exception_handler(Exception, _unexpected)
 
 
@@ -141,11 +144,17 @@ def _plain(_request: Request, error: Exception) -> JSONResponse:
     )
 
 
-def _database(request: Request, error: Exception) -> JSONResponse:
-    """Two commands that waited for each other, or a database that is away: not a defect, and nothing was changed."""
+async def _database(request: HTTPConnection, error: Exception) -> JSONResponse | None:
+    """Two commands that waited for each other, or a database that is away: not a defect, and nothing was changed.
+
+    A board's socket is closed with 1013, "try again later", which its page does by itself.
+    """
     if not is_passing(error):
         raise error
-    _log.warning("%s %s: %s", request.method, request.url.path, error)
+    _log.warning("%s %s: %s", request.scope.get("method", "socket"), request.url.path, error)
+    if isinstance(request, WebSocket):
+        await request.close(_LATER, "the database is busy or away")
+        return None
     return _answer(Unavailable("the database is busy or away, nothing was changed by this request; send it again"))
 
 

@@ -1,11 +1,13 @@
 """The stream over HTTP: who may see it, what they see, that it can be resumed, that it never queues."""
 
+import sqlite3
 import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from sqlalchemy.exc import OperationalError
 from starlette.websockets import WebSocketDisconnect
 
 from milepost.db import Database
@@ -49,6 +51,18 @@ def closed_with(client: TestClient, url: str = "/api/v1/live", **headers: str) -
     with client.websocket_connect(url, headers=headers) as socket, pytest.raises(WebSocketDisconnect) as closed:
         socket.receive_json()
     return closed.value.code
+
+
+def test_while_the_database_is_away_a_board_is_told_to_come_again(viewer, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = viewer("dispatcher")
+
+    def away(*_: object) -> None:
+        locked = sqlite3.OperationalError("database is locked")
+        locked.sqlite_errorname = "SQLITE_BUSY"
+        raise OperationalError("SELECT 1", {}, locked)
+
+    monkeypatch.setattr("milepost.live.api._sight", away)
+    assert closed_with(client) == 1013
 
 
 def test_a_new_viewer_gets_the_whole_state_and_then_each_change(viewer, hub: LiveHub) -> None:
