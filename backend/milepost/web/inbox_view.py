@@ -13,12 +13,14 @@ from milepost.alerts import service as alerts
 from milepost.alerts.service import Filter
 from milepost.clocks.todo import TO_DO
 from milepost.errors import NotFound
+from milepost.masterdata import service as masterdata
 from milepost.notify.rules import URGENCIES
 from milepost.orders import repository as orders_repository
 from milepost.orders import service as orders
 from milepost.orders.authority import covers
 from milepost.times import now_ms, parse_rfc3339
-from milepost.web import charts, help_view, orders_view
+from milepost.web import charts, help_view, orders_view, views
+from milepost.web.forms import offers
 from milepost.web.order_story import gist
 
 Row = dict[str, Any]
@@ -106,7 +108,9 @@ def one(conn: Connection, me: Principal, alert_id: str, language: str, t: Transl
     order = None if about is None else orders_view.by_number(conn, me, about, t)
     evidence, allowed = [], []
     if about is not None and order is not None:
-        evidence = [_fact(each, language, t) for each in orders.evidence_of(conn, me, about)]
+        names = {row["id"]: offers.branch_name(row, language) for row in masterdata.branches(conn, active_only=False)}
+        sites = {key: views.site_name(row, language) for key, row in views.sites_by_id(conn, SYSTEM).items()}
+        evidence = [_fact(each, names, sites, t) for each in orders.evidence_of(conn, me, about)]
         allowed = orders.get(conn, me, about)["allowed"]
     named = set(item["facts"])
     return {
@@ -157,7 +161,7 @@ def _row(item: Mapping[str, Any]) -> Row:
             "told_roles": list(dict.fromkeys(roles))}  # fmt: skip
 
 
-def _fact(each: Mapping[str, Any], language: str, t: Translate) -> Row:
+def _fact(each: Mapping[str, Any], branches: Mapping[str, str], sites: Mapping[str, str], t: Translate) -> Row:
     at, snapshot = parse_rfc3339(each["at"]), each["snapshot"] or {}
     return {
         **each,
@@ -166,9 +170,9 @@ def _fact(each: Mapping[str, Any], language: str, t: Translate) -> Row:
         "sign": orders_view.sign_of(each["source"]),
         "rssi": charts.rssi(snapshot, at),
         "name": orders_view.word(t, "fact", each["kind"]),
-        "gist": gist(each["kind"], each["body"], t),
+        "gist": gist(each["kind"], each["body"], t, branches),
         "about": [
-            t("subject.door", n=subject["text"]) if kind == "door" else subject["text"]
+            t("subject.door", n=subject["text"]) if kind == "door" else sites.get(subject["id"], subject["text"])
             for kind in _SUBJECTS
             for subject in each["subjects"]
             if subject["kind"] == kind

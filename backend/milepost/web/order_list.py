@@ -13,7 +13,7 @@ from milepost.errors import Invalid
 from milepost.orders import listing as orders
 from milepost.orders.model import STAGES
 from milepost.orders.tables import order
-from milepost.web.orders_view import Row, Translate, view
+from milepost.web.orders_view import Row, Translate, view, with_customers
 
 FINISHED = ("archived", "cancelled")
 SHOWS = ("open", "late", "problem", "done", "all")
@@ -63,7 +63,7 @@ def listing(
     rows = rows[:limit]
     pressing = pressing_of(conn, me, [row["id"] for row in rows])
     made = [{**view(row, t), "created_at": row["created_at"], "pressing": pressing.get(row["id"])} for row in rows]
-    return made, "" if more is None else f"{wanted.sort}.{more['sort_key']}.{more['id']}"
+    return with_customers(conn, made), "" if more is None else f"{wanted.sort}.{more['sort_key']}.{more['id']}"
 
 
 def pressing_of(conn: Connection, me: Principal, ids: Sequence[str]) -> dict[str, Row]:

@@ -11,6 +11,7 @@ from milepost.alerts import service as alerts
 from milepost.notify.reasons import said
 from milepost.orders import history
 from milepost.times import parse_rfc3339
+from milepost.web.clock_view import name_of
 from milepost.web.orders_view import word
 
 Row = dict[str, Any]
@@ -119,7 +120,7 @@ def entries(
         {
             "n": each["n"],
             "at": parse_rfc3339(each["at"]),
-            "what": _counted(_who(fact, t) for fact in each["facts"]) or [t(f"history.{each['kind']}")],
+            "what": _counted(_who(fact, t) for fact in each["facts"]) or [_by_itself(each, t)],
             "changed": [
                 _difference(part, t, branches)
                 for part in each["changed"]
@@ -129,6 +130,12 @@ def entries(
         }
         for each in reversed(found)
     ]
+
+
+def _by_itself(each: Mapping[str, Any], t: Translate) -> str:
+    """What an entry tells that came with no fact: time went by, or a clock was judged anew."""
+    told, clock = t(f"history.{each['kind']}"), each["data"].get("clock")
+    return told if clock is None else f"{told} · {name_of(clock, t)} {clock}"
 
 
 def _counted(told: Iterable[str]) -> list[str]:

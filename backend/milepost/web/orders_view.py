@@ -7,8 +7,9 @@ from typing import Any
 
 from sqlalchemy import Connection, or_
 
-from milepost.access.model import Principal
+from milepost.access.model import SYSTEM, Principal
 from milepost.access.scope import readable
+from milepost.masterdata import repository as masterdata
 from milepost.orders import projector
 from milepost.orders.model import too_late
 from milepost.orders.tables import order
@@ -92,14 +93,28 @@ def view(row: Row, t: Translate) -> Row:
 def by_ids(conn: Connection, me: Principal, ids: Iterable[str], t: Translate) -> list[Row]:
     """Orders by id, those the person may see, by number."""
     statement = readable(me, order).where(order.c.id.in_(list(ids))).order_by(order.c.number)
-    return [view(dict(row), t) for row in conn.execute(statement).mappings()]
+    return with_customers(conn, [view(dict(row), t) for row in conn.execute(statement).mappings()])
 
 
 def by_number(conn: Connection, me: Principal, number: str, t: Translate) -> Row | None:
     """One order by its number or id, or None."""
     statement = readable(me, order).where(or_(order.c.number == number, order.c.id == number))
     row = conn.execute(statement).mappings().first()
-    return None if row is None else view(dict(row), t)
+    return None if row is None else with_customers(conn, [view(dict(row), t)])[0]
+
+
+def with_customers(conn: Connection, rows: list[Row]) -> list[Row]:
+    """The same orders, each with what its customer is called in the register (`customer_name`), else its id."""
+    names = customers(conn, (row["customer"] for row in rows))
+    for row in rows:
+        row["customer_name"] = names.get(row["customer"], row["customer"])
+    return rows
+
+
+def customers(conn: Connection, ids: Iterable[str | None]) -> dict[str, str]:
+    """What the register calls these companies, by id; whoever sees an order may know whose it is."""
+    wanted = {each for each in ids if each}
+    return {key: row["name"] for key, row in masterdata.known(conn, SYSTEM, "customer", wanted).items()}
 
 
 def linked(conn: Connection, me: Principal, row: Row, t: Translate) -> list[Row]:
@@ -129,7 +144,7 @@ def card(row: Row) -> Row:
     """The few words of an order in the board's panel."""
     return {
         "number": row["number"],
-        "customer": row["customer"] or "",
+        "customer": row["customer_name"] or "",
         "state": row["state"],
         "road": row["road"],
         "tally": row["tally_text"],

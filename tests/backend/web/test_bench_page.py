@@ -40,7 +40,7 @@ def test_a_bench_is_entered_and_a_reader_put_there_and_taken_away(
     engineer = client_of("engineer")
     assert "还没有配货台" in engineer.get("/benches?lang=zh").text
     page = engineer.post("/benches?lang=zh", data=BENCH | {"site": yard})
-    assert "已登记" in page.text and "江桥仓" in page.text and "-45 dBm" in page.text
+    assert "已登记" in page.text and "江桥仓" in page.text and ">-45</td>" in page.text
     with db.read() as conn:
         [bench] = repository.listing(conn, "bench", SYSTEM, after=None, limit=5)
     assert (bench["site_id"], bench["number"], bench["rssi_floor_dbm"]) == (yard, "7", -45.0)

@@ -8,6 +8,13 @@ import pytest
 from fastapi.testclient import TestClient
 from paper_browser import Page, opened
 
+from milepost.access.model import SYSTEM
+from milepost.db import Database
+from milepost.masterdata import service as masterdata
+from milepost.times import now_ms
+from milepost.web.i18n import translator
+from milepost.web.order_story import _by_itself
+
 pytestmark = pytest.mark.usefixtures("branches")
 Clients = Callable[..., TestClient]
 Ask = Callable[..., str]
@@ -310,3 +317,31 @@ def test_EO18_a_cancel_reason_is_kept_as_a_code_and_read_in_the_language_of_the_
     assert "No agreement on price: 太贵" in page_of(desk, number, "en").text
     told = next(m for m in desk.get("/api/v1/messages").json()["items"] if m["template"] == "event.cancelled")
     assert "价格没谈成：太贵" in told["text"]["zh"] and "No agreement on price: 太贵" in told["text"]["en"]
+
+
+@pytest.mark.parametrize(("lang", "names"), [("zh", "张江 → 北蔡"), ("en", "Zhangjiang → Beicai")])
+def test_pages_of_an_order_name_branches_and_companies_not_their_ids(
+    client_of: Clients, ask: Ask, db: Database, lang: str, names: str
+) -> None:
+    desk, number = client_of(*ALL), ask(customer="C-9", branch="ZJ")
+    with db.tx() as conn:
+        values = {"name": "东海食品", "parties": ["customer"]}
+        masterdata.edit(conn, SYSTEM, "customer", "C-9", values, now_ms(), None)
+    page = page_of(desk, number, lang).send(
+        "/act/accept", contact__with="Wang", contact__about="x", contact__result="y"
+    )
+    page = page.send("/act/reroute", to_branch="BC")
+    assert page.status == 200 and names in page.text
+    assert "ZJ" not in re.sub(r'(value|name|href|id)="[^"]*"', "", page.text), "an id is for programs"
+    for path in (f"/orders/{number}", "/orders", "/desk", f"/desk?order={number}"):
+        text = opened(desk, f"{path}{'&' if '?' in path else '?'}lang={lang}").text
+        assert "东海食品" in text and ">C-9" not in text, path
+
+
+def test_a_clock_that_was_judged_anew_is_named_in_the_history() -> None:
+    t = translator("en")
+    assert (
+        _by_itself({"kind": "rejudged", "data": {"clock": "N-01"}}, t)
+        == "a clock was judged anew · Accept and phone N-01"
+    )
+    assert _by_itself({"kind": "time", "data": {}}, t) == t("history.time")

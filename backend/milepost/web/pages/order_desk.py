@@ -15,7 +15,7 @@ from milepost.clocks.todo import TO_DO
 from milepost.masterdata import service as masterdata
 from milepost.masterdata.model import CHANNELS
 from milepost.times import now_ms
-from milepost.web import clock_view
+from milepost.web import clock_view, orders_view
 from milepost.web.forms import offers, refusals
 from milepost.web.i18n import translator
 from milepost.web.order_side import side_of
@@ -53,7 +53,7 @@ def desk(
         me,
         "order_desk.html",
         section="desk",
-        groups=_groups(rows, now, zone, t),
+        groups=_groups(orders_view.with_customers(conn, rows), now, zone, t),
         total=len(rows),
         cut=len(rows) == _MOST,
         figures=figures,

@@ -50,7 +50,7 @@ def queue(request: Request, me: Store, conn: Reader, site: str = "") -> Response
     if site:
         statement = statement.where(order.c.site == site[:64])
     found = conn.execute(statement.order_by(order.c.id).limit(_MOST + 1)).mappings().all()
-    rows = [orders_view.view(dict(row), t) for row in found[:_MOST]]
+    rows = orders_view.with_customers(conn, [orders_view.view(dict(row), t) for row in found[:_MOST]])
     due = _due(conn, me, [row["id"] for row in rows])
     for row in rows:
         own = due.get(row["id"])

@@ -20,7 +20,7 @@ from milepost.orders.bodies import TRIP_BODIES
 from milepost.plan import api as plan_api
 from milepost.plan import service as plan
 from milepost.times import now_ms
-from milepost.web import eta_view, trip_acts, trip_forms, trip_list, trip_load, views
+from milepost.web import eta_view, orders_view, trip_acts, trip_forms, trip_list, trip_load, views
 from milepost.web.forms import offers
 from milepost.web.forms.reading import Texts, Wrong, first
 from milepost.web.i18n import translator
@@ -144,6 +144,8 @@ def show(
         request, me, "trip.html", section="trips", status=back.status if back else 200,
         trip=row, load=load, sites=trip_list.site_names(conn, language),
         branch=offers.branch_name(branch, language) if branch else row["branch"],
+        carrier=orders_view.customers(conn, [row["carrier"]]).get(row["carrier"], row["carrier"]),
+        held=trip_load.held(conn, row["vehicles"]) if row["state"] != "done" else [],
         etas=eta_view.of_trip(request, conn, found, t, now) if row["state"] != "done" else {},
         planner=planner, aboard=len(aboard), candidates=_candidates(conn, me) if planner else [],
         vehicle_form=trip_acts.described("trip-vehicle", trip_forms.VEHICLE, choices, t, start=start, back=back),
@@ -223,7 +225,7 @@ def _candidates(conn: Connection, me: Principal) -> list[dict[str, Any]]:
     listed = trip_forms.listed(conn, {row["id"] for row in found["items"]})
     free = [row for row in found["items"] if row["id"] not in listed]
     free.sort(key=lambda row: row["customer_class"] not in trip_load.PRIORITY_CLASSES)
-    return free[:_CANDIDATES]
+    return orders_view.with_customers(conn, free[:_CANDIDATES])
 
 
 def _offers(request: Request, conn: Connection, me: Principal) -> offers.Offers:
