@@ -82,6 +82,12 @@ class Company:
         assert answer.status_code == 200, answer.text
         return answer.json()
 
+    def facts(self, ref: str) -> list[dict[str, Any]]:
+        """What an order rests on."""
+        answer = self.people["admin"].get(f"/api/v1/orders/{ref}/facts")
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
     def clocks(self, ref: str) -> list[dict[str, Any]]:
         """All clocks of an order."""
         answer = self.people["admin"].get(f"/api/v1/orders/{ref}/clocks")
@@ -119,6 +125,11 @@ class Company:
         """A device by its name; it numbers its readings."""
         return self.devices.setdefault(name, Device(name))
 
+    def lay(self, epcs: Sequence[str], start: int, level: float = -40.0) -> list[Reading]:
+        """Units lie on the yard's picking bench, one after the other, two windows of reads each."""
+        reader = self.device("r-bench")
+        return [reader.tag(start + n * 2_000 + after, epc, level) for n, epc in enumerate(epcs) for after in (0, 900)]
+
     def cross(self, door: str, way: str, epcs: Sequence[str], start: int) -> list[Reading]:
         """Loads of four go through a door one after the other."""
         reader = self.device(f"r-{door}")
@@ -130,7 +141,8 @@ class Company:
 
 @pytest.fixture
 def company(db: Database, client_of: Callable[..., TestClient], monkeypatch: pytest.MonkeyPatch) -> Company:
-    """Yard, terminal and shop, each with a door and a reader; trucks a to f with trackers. It is 07:30 on a Monday."""
+    """Yard, terminal and shop, each with a door and a reader, and a bench in the yard with one; trucks a to f with
+    trackers. It is 07:30 on a Monday."""
     wall = Wall()
     wall.ms = clock("07:30")
     monkeypatch.setattr(times, "time", wall)
@@ -147,6 +159,9 @@ def company(db: Database, client_of: Callable[..., TestClient], monkeypatch: pyt
         for name, door in doors.items():
             fleet.register_device(conn, device_id=f"r-{name}", role="reader", name=name, accounts=accounts)
             fleet.bind(conn, f"r-{name}", "door", door, 0)
+        bench = fleet.add_bench(conn, site_id=sites["yard"], number="1")
+        fleet.register_device(conn, device_id="r-bench", role="reader", name="bench", accounts=accounts)
+        fleet.bind(conn, "r-bench", "bench", bench, 0)
         for n, name in enumerate("abcdef"):
             trucks[name] = fleet.add_vehicle(conn, plate=f"沪A0000{n}")
             fleet.register_device(conn, device_id=f"gps-{name}", role="tracker", name=name, accounts=accounts)
