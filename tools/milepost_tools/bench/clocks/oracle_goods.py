@@ -165,7 +165,7 @@ def _tell(diary: Diary, fact: Fact) -> None:
         case "disposition.decided" if fact.body["decision"] == "lost":
             if not fact.body.get("units"):
                 diary.tell(fact, "lost")
-            _release(diary, fact, _named(diary, fact) or diary.counting, "lost")
+            _release(diary, fact, _named(diary, fact) or list(diary.units.values()), "lost")
         case _:
             pass
 
