@@ -65,8 +65,17 @@ def open_commands(case: Case) -> list[str]:
     ]
 
 
-def check_trip(name: str, trip: Any, rows: Sequence[Mapping[str, Any]]) -> None:
-    """The driver signs only for what is planned (T14)."""
+def check_trip(name: str, trip: Any, rows: Sequence[Mapping[str, Any]], held: Sequence[Mapping[str, Any]] = ()) -> None:
+    """The driver signs only for what is planned, and for nothing that another truck claims too (T14, EX-22).
+
+    `held`: units that both claim, as `held.claimed_twice` tells them.
+    """
+    if name == "load-sign" and held:
+        named = ", ".join(f"{each['number']} #{each['no']}" for each in held[:10])
+        raise IllegalStep(
+            f"load-sign: {named}: another truck claims it too; look where it is, and scan it there or pass it back",
+            ["load", "pass-back"], state="loading", ex="EX-22", guard="two_trucks",
+        )  # fmt: skip
     if name == "load-sign" and not rows:
         raise IllegalStep(
             f"load-sign: trip {trip.number} expects no order; put one on its list first", ["expected"], state="planned"

@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from milepost.access.model import SYSTEM, Principal
 from milepost.errors import Forbidden, Invalid
-from milepost.orders import guards, repository, warnings
+from milepost.orders import guards, held, repository, warnings
 from milepost.orders.authority import author_role, roles_over
 from milepost.orders.transitions import TRIP_STEPS
 from milepost.orders.vocabulary import KINDS
@@ -32,7 +32,8 @@ def command(conn: Connection, me: Principal, trip_id: str, name: str, asked: Ask
     if role is None:
         need = ", ".join(sorted(KINDS[kind].authors | {"admin"}))
         raise Forbidden(f"{name}: this needs one of the roles {need} over trip {trip.number}")
-    guards.check_trip(name, trip, rows)
+    on = [each["vehicle_id"] for each in plan_rows.vehicle_intervals(conn, trip_id=trip.id) if each["to_ms"] is None]
+    guards.check_trip(name, trip, rows, held.claimed_twice(conn, on) if name == "load-sign" else ())
     fields = dict(asked.fields)
     _own(conn, trip, rows, fields)
     now = now_ms()

@@ -8,6 +8,12 @@ DOOR_TEXTS: dict[str, tuple[str, str]] = {
     "door.degraded": ("读写不可靠：没读到的不作数，装卸请扫描", "Not reading reliably: scan what goes in or out"),
     "door.degraded.since": ("{a} 起没有读数", "no reads since {a}"),
     "door.degraded.span": ("{a}–{b} 没有读数", "no reads from {a} to {b}"),
+    "trip.held": ("先不要发车：两辆车都报装了同一件", "Do not leave yet: two trucks claim the same unit"),
+    "trip.held.by": ("报装的车：{plates}", "claimed by {plates}"),
+    "trip.held.help": (
+        "看清它在哪辆车上，在那里扫描；或在另一辆上退回。",
+        "Look on which truck it lies and scan it there, or pass it back from the other one.",
+    ),
     "eta.expected": ("预计到达", "Expected"),
     "eta.high": ("把握大", "quite sure"),
     "eta.medium": ("有把握", "fairly sure"),

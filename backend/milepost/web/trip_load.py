@@ -13,6 +13,7 @@ from milepost.evidence import repository as evidence_rows
 from milepost.evidence.model import Fact
 from milepost.evidence.service import standing
 from milepost.fleet import repository as fleet_rows
+from milepost.orders.held import claimed_twice
 from milepost.orders.model import LEVEL
 from milepost.orders.tables import order
 from milepost.plan import repository as plan_rows
@@ -86,6 +87,16 @@ def _strays(conn: Connection, vehicles: set[str]) -> dict[str, list[str]]:
             if unit["wrong_truck"] and unit["vehicle"] in vehicles:
                 found.setdefault(unit["vehicle"], []).append(label(row.number, unit["no"]))
     return found
+
+
+def held(conn: Connection, intervals: Sequence[Row]) -> list[Row]:
+    """Units that a vehicle of the trip and another one both claim: {label, plates, since}."""
+    on = {row["vehicle_id"] for row in intervals if row["to_ms"] is None}
+    return [
+        {"label": label(each["number"], each["no"]), "since": each["since"],
+         "plates": [_plate(conn, vehicle) or vehicle for vehicle in each["vehicles"]]}
+        for each in claimed_twice(conn, on)
+    ]  # fmt: skip
 
 
 def belongs(conn: Connection, unit_id: str, order_id: str) -> Row | None:

@@ -1,7 +1,7 @@
 """The units' physical register: picked, loaded, passed back, unloaded, seen (T9, T13, T15, F3.4)."""
 
 from milepost.evidence.model import Fact
-from milepost.orders.fold.grades import Mark
+from milepost.orders.fold.grades import Mark, grade_of
 from milepost.orders.fold.registers import Order, Trip, Unit, World
 from milepost.orders.model import LEVEL, SIGNED
 
@@ -42,7 +42,7 @@ def loaded(w: World, fact: Fact, unit: Unit) -> None:
     """T13: a read outward, or a scan, onto a vehicle."""
     vehicle = fact.subjects["vehicle"]
     if unit.aboard not in (None, vehicle):
-        if fact.source not in ("scan", "person"):
+        if fact.source != "scan" and (fact.source != "person" or (unit.frozen is None and proven(unit.loaded_by))):
             _two_trucks(w, fact, unit, vehicle)
             return
         leave_vehicle(w, unit, fact.at)  # a person looked: it lies where the scan says
@@ -51,6 +51,11 @@ def loaded(w: World, fact: Fact, unit: Unit) -> None:
             return
         thaw(w, unit, fact.at)
     load(w, unit, fact, vehicle, fact.subjects.get("site"), None)
+
+
+def proven(fact: Fact | None) -> bool:
+    """True for what two sensors saw, or one that is as good as certain: a bare assertion does not outweigh it."""
+    return fact is not None and fact.by.role == "device" and grade_of(fact) in ("A", "B")
 
 
 def load(w: World, unit: Unit, fact: Fact, vehicle: str, site: str | None, trip: Trip | None) -> None:

@@ -145,6 +145,7 @@ def show(
         trip=row, load=load, sites=trip_list.site_names(conn, language),
         branch=offers.branch_name(branch, language) if branch else row["branch"],
         carrier=orders_view.customers(conn, [row["carrier"]]).get(row["carrier"], row["carrier"]),
+        held=trip_load.held(conn, row["vehicles"]) if row["state"] != "done" else [],
         etas=eta_view.of_trip(request, conn, found, t, now) if row["state"] != "done" else {},
         planner=planner, aboard=len(aboard), candidates=_candidates(conn, me) if planner else [],
         vehicle_form=trip_acts.described("trip-vehicle", trip_forms.VEHICLE, choices, t, start=start, back=back),
