@@ -295,7 +295,7 @@ def happened(unit: str, outcome: str, at: float | None = 100.0, **more: Any) -> 
     way = {"loaded": [[at, "in"]], "wrong_truck": [[at, "in"]], "unloaded": [[at, "out"]]}.get(outcome, [])
     entry = {
         "unit": unit, "epcs": [], "door": 1, "session": "S", "trip": "T", "outcome": outcome, "at": at, "kind": "plain",
-        "listed": outcome != "wrong_truck", "live_tags": 2, "crossings": way, "heard": 50,
+        "listed": outcome != "wrong_truck", "live_tags": 2, "crossings": way, "heard": 50, "known": True,
     }  # fmt: skip
     return {**entry, **more}
 
@@ -384,6 +384,11 @@ def test_a_unit_in_the_wrong_truck_must_be_told_within_three_seconds_and_never_c
     assert (told["wrong_truck"], told["wrong_truck_told"]) == (0, 1.0)
     before = figures(wrong, line("w", "REVIEW", 92), sums())  # it stood in the door before it went in
     assert before["wrong_truck_told"] == 1.0
+    tags = [happened("w", "wrong_truck", epcs=["3A"], known=False)]
+    unnamed = {**line(None, "REVIEW", 102), "epcs": ["3a"]}  # on no list, so nobody knows its name
+    assert figures(tags, unnamed, sums())["unknown_told"] == 1.0
+    assert figures(tags, {**unnamed, "epcs": ["3b"]}, sums())["unknown_told"] == 0.0
+    assert figures(tags, {**unnamed, "door": 2}, sums())["unknown_told"] == 0.0
     late = figures(wrong, line("w", "REVIEW", 104), sums())
     assert (late["wrong_truck"], late["wrong_truck_told"]) == (0, 0.0)
     counted = figures(wrong, line("w", "LOADED", 102), sums())

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +19,8 @@ def write(day: Day, folder: Path) -> dict[str, int]:
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng([day.seed, 0x11E5])
     heard = listen(day, rng)
-    truth = _with_reads(day.truth, heard)
+    orders = _orders(day)
+    truth = _completed(day.truth, heard, orders)
     reads = [line for own in heard for line in _read_lines(day, own, rng)]
     gates: list[tuple[float, str]] = []
     for t, door, gate, state in edges(day, rng):
@@ -28,14 +30,20 @@ def write(day: Day, folder: Path) -> dict[str, int]:
         "reads": _arrive(folder / "reads.jsonl", reads, day, rng),
         "gates": _arrive(folder / "gates.jsonl", gates, day, rng),
     }
-    for name, entries in (("sessions", _sessions(day)), ("orders", _orders(day)), ("truth", truth)):
+    for name, entries in (("sessions", _sessions(day)), ("orders", orders), ("truth", truth)):
         (folder / f"{name}.json").write_text(json.dumps(entries, ensure_ascii=False), encoding="utf-8")
         counts[name] = len(entries)
     return counts
 
 
-def _with_reads(truth: list[dict[str, object]], heard: list[Reads]) -> list[dict[str, object]]:
-    """The truth with `heard`: how often the unit's tags were read at the door within four seconds of its `at`."""
+def _completed(
+    truth: list[dict[str, object]], heard: list[Reads], orders: list[dict[str, Any]]
+) -> list[dict[str, object]]:  # fmt: skip
+    """The truth with what only the files tell.
+
+    heard: how often the unit's tags were read at the door within four seconds of its `at`; known: some list names it.
+    """
+    known = [unit["unit"] for order in orders for unit in order["units"]]
     times: dict[tuple[str, str], list[np.ndarray]] = {}
     for own in heard:
         for number in np.unique(own.epc):
@@ -47,7 +55,7 @@ def _with_reads(truth: list[dict[str, object]], heard: list[Reads]) -> list[dict
         if isinstance(at, float) and isinstance(epcs, list):
             near = [t for epc in set(epcs) for t in times.get((repr(entry["door"]), epc), [])]
             count = sum(int((np.abs(t - at) < 4).sum()) for t in near)
-        told.append({**entry, "heard": count})
+        told.append({**entry, "heard": count, "known": entry["unit"] in known})
     return told
 
 
@@ -109,9 +117,9 @@ def _sessions(day: Day) -> list[dict[str, object]]:
     ]
 
 
-def _orders(day: Day) -> list[dict[str, object]]:
+def _orders(day: Day) -> list[dict[str, Any]]:
     """The lists of the trucks, each in two orders, and those of later days."""
-    found: list[dict[str, object]] = []
+    found: list[dict[str, Any]] = []
     trips = [(visit.trip, [*visit.units, *visit.lent]) for visit in day.visits]
     trips += [(f"later {index + 1}", units) for index, units in enumerate(day.others)]
     for trip, things in trips:

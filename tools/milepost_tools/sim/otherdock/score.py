@@ -26,6 +26,7 @@ class Tally:
     first_s: list[float] = field(default_factory=list)
     final_s: list[float] = field(default_factory=list)
     told_s: list[float] = field(default_factory=list)
+    unknown_told_s: list[float] = field(default_factory=list)
     stated: list[tuple[float, bool]] = field(default_factory=list)
     early: list[tuple[float, bool]] = field(default_factory=list)
     kinds: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -35,7 +36,7 @@ class Tally:
         """Take in another day's."""
         self.counts.update(other.counts)
         self.kinds.update(other.kinds)
-        for name in ("first_s", "final_s", "told_s", "stated", "early", "errors"):
+        for name in ("first_s", "final_s", "told_s", "unknown_told_s", "stated", "early", "errors"):
             getattr(self, name).extend(getattr(other, name))
 
     def figures(self) -> dict[str, float]:
@@ -47,16 +48,17 @@ class Tally:
         unit that never crossed the line there. silent_rate: loads that end with neither a count nor a
         REVIEW / loads; a REVIEW without a unit answers for a load of its session that no antenna heard. silent_listed:
         how many; silent_unshown: those of them that the session's line does not even list as short.
-        wrong_truck: units in a truck whose list does not have them that end as counted; wrong_truck_told: share of them
-        with a REVIEW of the unit in that session no later than 3 s after it crossed the line. shipments_untouched: load
-        sessions in whose truth nothing is wrong, of which every unit was counted, nothing else was, and no question is
-        open; shipments_untouched_all: the same of all load sessions, true shorts listed as short. shorts_shown: listed
-        units not aboard at the close that the session's line has as short or review / all such. first_p95_s: from a
-        load's first crossing to the first LOADED, UNLOADED or REVIEW about it at the door, 0 for a word that came while
-        it drew near, up to half a minute before. final_p90_s: from its last crossing to the line from which on its
-        final state stood. first_in_3_s, final_in_3_s: how many of all loads were that quick. calibration_error: ten
-        bins over the confidences of the counts that stand; calibration_first: of the first count of each unit and
-        session, against what was true in the end.
+        wrong_truck: units in a truck whose list does not have them (wrong_truck_passages) that end as counted.
+        wrong_truck_told: share of those on another list with a REVIEW of the unit no later than 3 s after it crossed
+        the line; unknown_told: the same of those on no list (unknown_passages), where the REVIEW names their tags.
+        shipments_untouched: load sessions in whose truth nothing is wrong, of which every unit was counted, nothing
+        else was, and no question is open; shipments_untouched_all: the same of all load sessions, true shorts listed as
+        short. shorts_shown: listed units not aboard at the close that the session's line has as short or review / all
+        such. first_p95_s: from a load's first crossing to the first LOADED, UNLOADED or REVIEW about it at the door, 0
+        for a word that came while it drew near, up to half a minute before. final_p90_s: from its last crossing to the
+        line from which on its final state stood. first_in_3_s, final_in_3_s: how many of all loads were that quick.
+        calibration_error: ten bins over the confidences of the counts that stand; calibration_first: of the first count
+        of each unit and session, against what was true in the end.
         sums_wrong: session lines that do not say what the decisions say.
         """
         n = self.counts
@@ -73,7 +75,9 @@ class Tally:
             "silent_unshown": n["unshown"],
             "wrong_truck": n["wrong_counted"],
             "wrong_truck_passages": n["wrong"],
-            "wrong_truck_told": _share(sum(1 for s in self.told_s if s <= 3), n["wrong"]),
+            "wrong_truck_told": _share(sum(1 for s in self.told_s if s <= 3), len(self.told_s)),
+            "unknown_passages": len(self.unknown_told_s),
+            "unknown_told": _share(sum(1 for s in self.unknown_told_s if s <= 3), len(self.unknown_told_s)),
             "shipments_untouched": _share(n["untouched_clean"], n["clean"]),
             "shipments_untouched_all": _share(n["untouched"], n["shipments"]),
             "shipments": n["shipments"],
@@ -106,10 +110,13 @@ def compare(truth: list[dict[str, Any]], sessions: list[dict[str, Any]], lines: 
     for place, entry in known.items():
         standing = verdicts.units.get(place, Standing())
         state = _state(entry, standing, spare)
+        named = _named(entry, verdicts)
+        if named and state == "NOTHING":
+            state = "REVIEW"
         if entry["outcome"] in _AUTO:
             _load(tally, entry, standing, state, verdicts)
         else:
-            _other(tally, entry, standing, state, verdicts)
+            _other(tally, entry, standing, state, named, verdicts)
         tally.kinds[f"{entry['outcome']}/{entry['kind']}", state] += 1
     for place, standing in verdicts.units.items():
         entry = known.get(place)
@@ -155,6 +162,16 @@ def _spare(verdicts: Verdicts) -> dict[Key, list[float]]:
     return found
 
 
+def _named(entry: dict[str, Any], verdicts: Verdicts) -> list[Line]:
+    """Questions without a unit that name the tags of one, at its door: a unit on no list at all has no other name."""
+    tags = {epc.upper() for epc in entry["epcs"]}
+    return [
+        line
+        for line in verdicts.unknown
+        if key(line["door"]) == key(entry["door"]) and tags & {epc.upper() for epc in line["epcs"]}
+    ]
+
+
 def _state(entry: dict[str, Any], standing: Standing, spare: dict[Key, list[float]]) -> str:
     """COUNTED, REVIEW or NOTHING."""
     if standing.counted is not None:
@@ -198,17 +215,19 @@ def _load(tally: Tally, entry: dict[str, Any], standing: Standing, state: str, v
         tally.final_s.append(math.inf)
 
 
-def _other(tally: Tally, entry: dict[str, Any], standing: Standing, state: str, verdicts: Verdicts) -> None:
+def _other(
+    tally: Tally, entry: dict[str, Any], standing: Standing, state: str, named: list[Line], verdicts: Verdicts
+) -> None:  # fmt: skip
     n = tally.counts
     if state == "COUNTED":
         _error(tally, f"{entry['outcome']}/{entry['kind']}", state, entry)
     if entry["outcome"] == "wrong_truck":
         n["wrong"] += 1
         n["wrong_counted"] += state == "COUNTED"
-        asked = [line["at"] - entry["at"] for line in standing.lines if line["decision"] == "REVIEW"]
-        tally.told_s.append(min(asked, default=math.inf))
+        asked = [line["at"] - entry["at"] for line in [*standing.lines, *named] if line["decision"] == "REVIEW"]
+        (tally.told_s if entry["known"] else tally.unknown_told_s).append(min(asked, default=math.inf))
         if not asked:
-            _error(tally, "wrong_truck", "NEVER TOLD", entry)
+            _error(tally, "wrong_truck" if entry["known"] else "on no list", "NEVER TOLD", entry)
     elif entry["listed"] and entry["outcome"] != "left_aboard":
         n["shorts"] += 1
         sums = verdicts.sums.get(key(entry["session"]), {})
