@@ -439,6 +439,13 @@ def test_days_add_up_and_only_clean_shipments_count_as_untouched() -> None:
     assert (got["shipments_untouched"], got["shipments_untouched_all"]) == (0.0, 0.5)
 
 
+def test_a_count_that_is_said_again_stands_with_its_last_confidence() -> None:
+    again = [line("a", "LOADED", 101, sure=0.7), line("a", "LOADED", 400, sure=1.0), sums(("a",))]
+    got = figures([happened("a", "loaded")], *again)
+    assert (got["calibration_error"], got["calibration_first"]) == (0.0, pytest.approx(0.3))
+    assert got["final_p90_s"] == 1.0
+
+
 def test_sums_that_contradict_the_decisions_are_counted() -> None:
     assert figures([happened("a", "loaded")], line("a", "LOADED", 101), sums((), ("a",)))["sums_wrong"] == 1
 

@@ -84,8 +84,10 @@ def read(lines: Iterable[Line]) -> Verdicts:
         if verdict == "PASSED_BACK":
             if standing.counted is not None:
                 standing.counted, standing.changed_at = None, line["at"]
-        elif standing.counted is None or standing.counted["decision"] != verdict:
-            standing.counted, standing.changed_at = line, line["at"]
+        else:
+            if standing.counted is None or standing.counted["decision"] != verdict:
+                standing.changed_at = line["at"]
+            standing.counted = line  # said again, perhaps with another confidence
             if verdict == "LOADED":
                 held[unit, door] = where
     return Verdicts(units, sums, unknown, list(loose.values()))
