@@ -401,6 +401,8 @@ def _to_row(coverage: Coverage) -> tuple[str, str, int, int, int, int, int]:
 
 def _text(ranges: tuple[tuple[int, int], ...]) -> str:
     """Ranges as JSON; nearly always there is one or none."""
+    if not ranges:
+        return "[]"
     if len(ranges) == 1:
         return f"[[{ranges[0][0]}, {ranges[0][1]}]]"
     return json.dumps(ranges)
