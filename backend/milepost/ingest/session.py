@@ -15,6 +15,7 @@ _log = logging.getLogger(__name__)
 _KEEPALIVE_S = 30
 _CONNECT_S = 3.0
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 15.0
+_SUBSCRIBE_S = 60.0  # a broker that has not answered the subscription by then has lost it: nothing would ever come
 
 
 class SessionRefused(RuntimeError):
@@ -51,6 +52,7 @@ class Session:
         self.trouble: str | None = None
         self._broker = broker
         self._opened = False
+        self._opened_at = 0.0
         self._leaving = False
         self._pause_s = _FIRST_PAUSE_S
         self._next_try = 0.0
@@ -88,6 +90,7 @@ class Session:
             else:
                 self._client.connect(self._broker.host, self._broker.port, _KEEPALIVE_S)
                 self._opened = True
+            self._opened_at = time.monotonic()
         except OSError as error:
             self._say(f"no connection to the broker at {self._broker.host}:{self._broker.port}: {error}")
             return False
@@ -103,8 +106,11 @@ class Session:
         self.wants_write = self.socket is not None and self._client.want_write()
 
     def care(self) -> None:
-        """Keepalive."""
+        """Keepalive; and a new connection where the broker answers pings and never the subscription."""
         self._client.loop_misc()
+        if self.socket is not None and not self.ready and time.monotonic() - self._opened_at > _SUBSCRIBE_S:
+            self._say(f"the broker has not answered the subscription for {_SUBSCRIBE_S:g} s; connecting anew")
+            self.drop()
 
     def ack(self, connection: int, mids: Sequence[int]) -> None:
         """Acknowledge messages of `connection`; after a reconnect this is void, the broker sends them again."""

@@ -4,6 +4,7 @@ import os
 import random
 import shutil
 import signal
+import socket
 import struct
 import subprocess
 import sys
@@ -407,6 +408,53 @@ def test_a_spool_that_takes_nothing_acknowledges_nothing_and_recovers(
     until(lambda: device.acknowledged(10))
     until(lambda: len(sink.items) == 1)
     device.close()
+
+
+class Deaf(threading.Thread):
+    """A broker that takes connections and answers pings, and loses the first subscription of each session."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.place = Broker("127.0.0.1", self.listener.getsockname()[1], "mp-ingest", "none")
+        self.connections = 0
+        self.start()
+
+    def run(self) -> None:
+        while True:
+            try:
+                sock, _ = self.listener.accept()
+            except OSError:
+                return
+            self.connections += 1
+            threading.Thread(target=self._serve, args=(sock, self.connections > 2), daemon=True).start()
+
+    def _serve(self, sock: socket.socket, well: bool) -> None:
+        with sock:
+            while data := sock.recv(4096):
+                if data[0] == 0x10:
+                    sock.sendall(b"\x20\x02\x00\x00")
+                elif data[0] == 0x82 and well:
+                    sock.sendall(b"\x90\x03" + data[2:4] + b"\x01")
+                elif data[0] == 0xC0:
+                    sock.sendall(b"\xd0\x00")
+
+
+def test_a_subscription_that_the_broker_loses_is_made_anew(
+    spool: Spool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("milepost.ingest.session._SUBSCRIBE_S", 0.5)
+    deaf = Deaf()
+    one_part = Settings(data_dir=tmp_path, ingest_parts="a")  # pyright: ignore[reportCallIssue]
+    ingest = Ingest(one_part, spool, [], deaf.place)
+    ingest.start()
+    try:
+        until(lambda: any("not answered the subscription" in each for each in ingest.receiver.troubles()))
+        assert ingest.wait_ready(10) and deaf.connections == 4  # two sessions, each of them twice
+        until(lambda: ingest.receiver.troubles() == [])
+    finally:
+        ingest.stop()
+        deaf.listener.close()
 
 
 def test_M03_a_broker_that_forgot_everything_is_subscribed_to_again(
