@@ -11,8 +11,9 @@ from milepost_hil.virtual import VirtualBoard
 from milepost_tools.demo.boards import Broker, flashed
 from milepost_tools.demo.client import Client
 from milepost_tools.demo.ledger import Made, made_by
+from milepost_tools.served import until
 
-from .house import House, events, readings, seqs, until
+from .house import House, events, readings, seqs
 
 # Every position that differs by 1 m becomes a record, and leaves soon.
 EVERY_FIX = {

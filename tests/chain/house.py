@@ -1,15 +1,10 @@
 """The service as people run it: `milepost serve` in a process of its own, on a folder and ports that stay."""
 
-import ctypes
-import json
 import os
 import shutil
 import signal
 import socket
 import sqlite3
-import subprocess
-import sys
-import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -22,22 +17,10 @@ from milepost.access.model import Grant
 from milepost.db import Database
 from milepost.times import now_ms
 from milepost_tools.demo.client import Client, at
+from milepost_tools.served import Served, until
 
 PASSWORD = "correct horse battery"
 _START_S = 40
-_PAUSE_S = 0.1
-_PR_SET_PDEATHSIG = 1
-_libc = ctypes.CDLL(None)
-
-
-def until(condition: Callable[[], Any], timeout_s: float = 30.0, what: Callable[[], object] = lambda: "") -> Any:
-    """Wait for a true value and return it. Raises TimeoutError with what `what()` says then."""
-    deadline = time.monotonic() + timeout_s
-    while not (found := condition()):
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"not within {timeout_s:g} s: {what()}")
-        time.sleep(_PAUSE_S)
-    return found
 
 
 class House:
@@ -47,40 +30,13 @@ class House:
         self.data = folder / "service"
         self.url = ""
         self.broker = ("", 0)
-        self._errors = folder / "serve.log"
-        self._process: subprocess.Popen[str] | None = None
-        self._port = _free_port()
+        words = ["serve", "--data", str(self.data), "--port", str(_free_port())]
+        self._served = Served(words, folder / "serve.log", start_s=_START_S, with_thread=True)
 
     def start(self) -> None:
-        """Start the service; returns when it has said where it is. Raises AssertionError with its log."""
-        words = [
-            Path(sys.executable).with_name("milepost"),
-            "serve",
-            "--data",
-            self.data,
-            "--port",
-            self._port,
-            "--json",
-        ]
-        with self._errors.open("a") as errors:
-            self._process = subprocess.Popen(
-                [str(word) for word in words],
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                text=True,
-                env={key: value for key, value in os.environ.items() if not key.startswith("MILEPOST_")},
-                preexec_fn=_die_with_parent,  # noqa: PLW1509  (only async-signal-safe work: one prctl)
-            )
-        lines: list[str] = []
-        assert self._process.stdout is not None
-        reader = threading.Thread(target=lambda out: lines.append(out.readline()), args=(self._process.stdout,))
-        reader.start()
-        reader.join(_START_S)
-        try:
-            said = json.loads(lines[0])
-        except (IndexError, ValueError):
-            self.kill()
-            raise AssertionError(f"the service did not start:\n{self.log()[-2000:]}") from None
+        """Start the service; returns when it has said where it is. Raises RuntimeError with its log."""
+        self._served.start()
+        said = self._served.where
         self.url = said["url"]
         host, port = said["broker"].removeprefix("mqtt://").split(":")
         if self.broker[1]:
@@ -89,30 +45,21 @@ class House:
 
     def kill(self) -> None:
         """End it as the kernel's out-of-memory killer would; its broker dies with it."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait(10)
+        self._served.kill()
 
     def stop(self) -> None:
         """End it as an operator would."""
-        if self._process is not None and self._process.poll() is None:
-            self._process.terminate()
-            try:
-                self._process.wait(30)
-            except subprocess.TimeoutExpired:
-                self.kill()
-                raise
+        self._served.stop(30)
 
     def log(self) -> str:
         """What the service wrote to its standard error."""
-        return self._errors.read_text()
+        return self._served.log()
 
     # --- its broker --------------------------------------------------------------------------------
 
     def broker_pid(self) -> int | None:
         """The nats-server that this service runs, None while there is none."""
-        assert self._process is not None
-        for task in Path(f"/proc/{self._process.pid}/task").iterdir():
+        for task in Path(f"/proc/{self._served.pid}/task").iterdir():
             for word in (task / "children").read_text().split():
                 try:
                     if "nats-server" in Path(f"/proc/{word}/cmdline").read_text():
@@ -126,10 +73,9 @@ class House:
 
         meanwhile(): runs while the service stands still and the broker still takes (and acknowledges) what comes.
         """
-        assert self._process is not None
         pid = until(self.broker_pid, 10)
         # The service stands still meanwhile, so that it cannot start the next broker on the data we take away.
-        os.kill(self._process.pid, signal.SIGSTOP)
+        self._served.freeze()
         try:
             meanwhile()
             os.kill(pid, signal.SIGKILL)
@@ -137,7 +83,7 @@ class House:
                 until(lambda: not _runs(pid), 10)
                 shutil.rmtree(self.data / "broker" / "data")
         finally:
-            os.kill(self._process.pid, signal.SIGCONT)
+            self._served.thaw()
         until(lambda: self.broker_pid() not in (None, pid), 20)
 
     # --- people ------------------------------------------------------------------------------------
@@ -221,7 +167,3 @@ def _runs(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] not in "ZX"
     except OSError:
         return False
-
-
-def _die_with_parent() -> None:
-    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

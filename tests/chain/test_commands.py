@@ -8,9 +8,10 @@ from typing import Any
 
 from milepost_hil.virtual import VirtualBoard
 from milepost_tools.demo.client import Client
+from milepost_tools.served import until
 
 from .device import Drive, as_told, hear_out, once, settle, told
-from .house import House, events, put, readings, until
+from .house import House, events, put, readings
 from .mqtt import service_party
 
 # Only the interval makes a record.

@@ -7,9 +7,10 @@ import pytest
 
 from milepost_hil.virtual import VirtualBoard
 from milepost_tools.demo.client import Client
+from milepost_tools.served import until
 
 from .device import Drive, acknowledged, as_told, hear_out, once, settle, told
-from .house import House, readings, seqs, until
+from .house import House, readings, seqs
 
 
 def test_a_killed_backend_comes_back_and_misses_nothing(
@@ -75,6 +76,6 @@ def test_a_service_never_moves_its_broker_to_another_port(house: House) -> None:
     house.kill()
     with pytest.raises(ConnectionRefusedError):
         until(lambda: socket.create_connection(house.broker).close(), 10)  # its broker goes with it
-    with socket.create_server(house.broker), pytest.raises(AssertionError, match=f"port {house.broker[1]} .* is taken"):
+    with socket.create_server(house.broker), pytest.raises(RuntimeError, match=f"port {house.broker[1]} .* is taken"):
         house.start()
     house.start()

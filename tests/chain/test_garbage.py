@@ -13,9 +13,10 @@ from milepost_device import wire
 from milepost_hil.bench.sensors import ReaderModule, tag_notice
 from milepost_hil.virtual import VirtualBoard
 from milepost_tools.demo.client import Client, at
+from milepost_tools.served import until
 
 from .device import Drive, as_told, epoch, told
-from .house import House, events, put, readings, seqs, until
+from .house import House, events, put, readings, seqs
 from .mqtt import STREAM, Party, batch, with_version
 
 _EPCS = [bytes.fromhex(f"3036451fd40c0e40000001{n:02x}") for n in range(1, 5)]

@@ -9,9 +9,10 @@ import pytest
 
 from milepost_hil.virtual import VirtualBoard
 from milepost_tools.demo.client import Client
+from milepost_tools.served import until
 
 from .device import Drive, as_told, flash, hear_out, once, settle, told
-from .house import House, readings, until
+from .house import House, readings
 
 _SEED = 20
 _CUTS = 12

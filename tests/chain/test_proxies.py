@@ -20,8 +20,9 @@ from milepost.broker import EmbeddedBroker
 from milepost.db import Database
 from milepost.fleet.accounts import NatsFile
 from milepost.times import now_ms
+from milepost_tools.served import until
 
-from .house import PASSWORD, until
+from .house import PASSWORD
 from .workers import Worker
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples" / "workers"
@@ -50,7 +51,9 @@ def workers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Worker]]:
         "MILEPOST_BROKER_PASSWORD": _SECRET,
         "MILEPOST_DATABASE_URL": url,
     }
-    both = [Worker("web", name, folder, env, "--port", str(free_port())).start(wait=False) for name in ("w1", "w2")]
+    both = [Worker("web", name, folder, env, "--port", str(free_port())) for name in ("w1", "w2")]
+    for each in both:
+        each.launch()
     for each in both:
         each.ready()
     yield both
@@ -122,7 +125,7 @@ def proxy(
     program = words_of.__name__
     if shutil.which(program) is None:
         pytest.skip(f"no {program} here: apt-get install {program}")
-    if not Path(f"/proc/{workers[0].pid}").exists():
+    if not workers[0].runs:
         workers[0].start()  # the test of another proxy has killed it
     port = free_port()
     upstreams = {f"127.0.0.1:808{n}": each.url.removeprefix("http://") for n, each in enumerate(workers, 1)}

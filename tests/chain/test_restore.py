@@ -15,8 +15,9 @@ import pytest
 from milepost.ingest.model import topic
 from milepost.times import now_ms
 from milepost_device import wire
+from milepost_tools.served import until
 
-from .house import House, readings, until
+from .house import House, readings
 
 _STREAM = 99
 _DEVICE = "drill-1"

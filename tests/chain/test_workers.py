@@ -20,8 +20,9 @@ from milepost.orders.tables import order as order_table
 from milepost.times import now_ms, to_rfc3339
 from milepost_device import wire
 from milepost_device.wire import part_of
+from milepost_tools.served import until
 
-from .house import readings, seqs, until
+from .house import readings, seqs
 from .workers import Fleet, Office, Site, Tracker, Viewer, Worker
 
 _LAT, _LON = 31.2, 121.4
@@ -78,7 +79,7 @@ class Company:
         self.standby = site.worker("ingest", "s", "--standby")
         self.web = [site.worker("web", "w1"), site.worker("web", "w2")]
         for each in self.all:
-            each.start(wait=False)
+            each.launch()
         for each in self.all:
             each.ready()
         self.count = sweeps * _SWEEP_S
@@ -248,7 +249,7 @@ def _storm(company: Company, rounds: int, seed: int) -> None:
         else:
             victim.kill()
         page.kill()
-        page.start(wait=False)
+        page.launch()
         began = time.monotonic()
         until(lambda: company.all_held(but=victim.name), 20, company.site.held)  # noqa: B023
         assert time.monotonic() - began < _TAKEOVER_S

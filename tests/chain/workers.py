@@ -1,11 +1,6 @@
 """An installation of several processes: a broker, PostgreSQL, ingest and web workers, and trackers that keep a ring."""
 
-import ctypes
 import json
-import os
-import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -34,75 +29,26 @@ from milepost.schema import load_tables
 from milepost.times import now_ms
 from milepost_device import wire
 from milepost_tools.demo.client import Client, at
+from milepost_tools.served import Served, until
 
-from .house import PASSWORD, until
+from .house import PASSWORD
 
 _START_S = 60
 _USER, _PASSWORD = "mp-ingest", "of the service"
-_PR_SET_PDEATHSIG = 1
-_libc = ctypes.CDLL(None)
 
 
-class Worker:
-    """One process of ours, started, killed, stopped for a while, started again under the same name."""
+class Worker(Served):
+    """One process of ours among several, started again under the same name."""
 
     def __init__(self, verb: str, name: str, folder: Path, env: dict[str, str], *options: str) -> None:
+        words = [verb, "--worker", name, *options]
+        super().__init__(words, folder / f"{name}.log", env, start_s=_START_S, with_thread=True)
         self.name = name
-        self.url = ""
-        self.pid = 0
-        self._log = folder / f"{name}.log"
-        self._words = [str(Path(sys.executable).with_name("milepost")), verb, "--worker", name, "--json", *options]
-        self._env = {key: value for key, value in os.environ.items() if not key.startswith("MILEPOST_")} | env
-        self._process: subprocess.Popen[str] | None = None
 
-    def start(self, *, wait: bool = True) -> "Worker":
-        """Start it; with `wait`, return when it has said where it is."""
-        with self._log.open("a") as log:
-            self._process = subprocess.Popen(
-                self._words, stdout=subprocess.PIPE, stderr=log, text=True, env=self._env,
-                preexec_fn=lambda: _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL),  # noqa: PLW1509
-            )  # fmt: skip
-        self.pid = self._process.pid
-        return self.ready() if wait else self
-
-    def ready(self) -> "Worker":
-        """Wait until it has said where it is."""
-        assert self._process is not None and self._process.stdout is not None
-        lines: list[str] = []
-        reader = threading.Thread(target=lambda out: lines.append(out.readline()), args=(self._process.stdout,))
-        reader.start()
-        reader.join(_START_S)
-        assert lines and lines[0].strip(), f"{self.name} did not start:\n{self.log()[-3000:]}"
-        self.url = json.loads(lines[0]).get("url", "")
-        return self
-
-    def kill(self) -> None:
-        """As the kernel's out-of-memory killer would."""
-        assert self._process is not None
-        self._process.kill()
-        self._process.wait(10)
-
-    def freeze(self) -> None:
-        """Stand still, keeping files, connections and locks, until `thaw`."""
-        os.kill(self.pid, signal.SIGSTOP)
-
-    def thaw(self) -> None:
-        os.kill(self.pid, signal.SIGCONT)
-
-    def terminate(self) -> None:
-        """Ask it to end, as an operator would."""
-        if self._process is not None and self._process.poll() is None:
-            self._process.send_signal(signal.SIGCONT)
-            self._process.terminate()
-
-    def stop(self) -> None:
-        """End it as an operator would."""
-        self.terminate()
-        if self._process is not None:
-            self._process.wait(40)
-
-    def log(self) -> str:
-        return self._log.read_text()
+    @property
+    def url(self) -> str:
+        """Where it is; empty for one that serves nothing."""
+        return self.where.get("url", "")
 
 
 class Site:

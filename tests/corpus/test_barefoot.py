@@ -16,9 +16,10 @@ from pathlib import Path
 import pytest
 
 from milepost_hil.virtual import VirtualBoard
+from milepost_tools.served import until
 
 from ..chain.device import flash
-from ..chain.house import House, readings, until
+from ..chain.house import House, readings
 
 _BOUND_E6 = 0.5 + 1 / 120 + 1e-6  # rounding to 1e-6 degrees, and the last digit of the NMEA minutes
 _M_PER_DEGREE = 111_195.0

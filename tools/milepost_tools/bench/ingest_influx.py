@@ -20,9 +20,10 @@ from milepost_device import wire
 from milepost_tools.bench.influxd import ADMIN, Influxd, NoInfluxd
 from milepost_tools.bench.ingest import fleet
 from milepost_tools.bench.ingest.fleet import Drive
-from milepost_tools.bench.ingest.house import House, until
+from milepost_tools.bench.ingest.house import House
 from milepost_tools.bench.ingest.sender import Sender
 from milepost_tools.bench.telegraf_build import NoTelegraf, telegraf
+from milepost_tools.served import until
 
 _FIXES = 60  # in a message
 _TRUCKS = 200

@@ -21,9 +21,10 @@ from milepost.times import now_ms
 from milepost_device import wire
 from milepost_tools.bench.ingest import fleet
 from milepost_tools.bench.ingest.fleet import Drive, rounds
-from milepost_tools.bench.ingest.house import House, until
+from milepost_tools.bench.ingest.house import House
 from milepost_tools.bench.ingest.sender import Sender
 from milepost_tools.bench.ingest.storm import Blow, Count, Storm, count, laid_out
+from milepost_tools.served import until
 
 FIXES = 60  # in a batch: a minute at 1 Hz
 

@@ -1,14 +1,8 @@
 """The service of a bench, as people run it: `milepost serve` and its broker, each in a process of its own."""
 
 import contextlib
-import json
-import os
 import resource
 import subprocess
-import sys
-import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import httpx
@@ -19,9 +13,9 @@ from milepost.fleet.accounts import NatsFile
 from milepost_tools.bench.ingest import fleet
 from milepost_tools.bench.ingest.sender import Place
 from milepost_tools.demo.client import ApiError, Client, at
+from milepost_tools.served import Served, until
 
 _USER, _PASSWORD = "mp-ingest", "bench-password"
-_START_S = 60
 
 
 class House:
@@ -35,7 +29,6 @@ class House:
         settings: dict[str, str] | None = None,
     ) -> None:
         """`database_url`: of orders and fleet; default: SQLite in the data folder. `settings`: more MILEPOST_* ones."""
-        self._settings = settings or {}
         self.data = folder / "service"
         self.data.mkdir(parents=True)
         self.database_url = database_url or f"sqlite:///{self.data / 'milepost.db'}"
@@ -45,8 +38,10 @@ class House:
         host, port = self.broker.start()
         self.place = Place(host, port, _USER, _PASSWORD)
         self.url = ""
-        self._log = folder / "serve.log"
-        self._process: subprocess.Popen[str] | None = None
+        words = ["serve", "--data", str(self.data), "--port", "0", "--database", self.database_url,
+                 "--broker", f"mqtt://{host}:{port}"]  # fmt: skip
+        given = {"MILEPOST_BROKER_USER": _USER, "MILEPOST_BROKER_PASSWORD": _PASSWORD, **(settings or {})}
+        self._served = Served(words, folder / "serve.log", given)
         self._client: Client | None = None
 
     def register(self, trucks: int) -> None:
@@ -60,44 +55,18 @@ class House:
 
     def start(self) -> None:
         """Start the service; returns when it serves. Raises RuntimeError with its log."""
-        words = [
-            sys.executable, "-c", "from milepost.cli import main; main()", "serve", "--data", str(self.data),
-            "--port", "0", "--database", self.database_url,
-            "--broker", f"mqtt://{self.place.host}:{self.place.port}", "--json",
-        ]  # fmt: skip
-        environment = {key: value for key, value in os.environ.items() if not key.startswith("MILEPOST_")}
-        environment |= {"MILEPOST_BROKER_USER": _USER, "MILEPOST_BROKER_PASSWORD": _PASSWORD, **self._settings}
-        with self._log.open("a") as errors:
-            self._process = subprocess.Popen(
-                words, stdout=subprocess.PIPE, stderr=errors, text=True, env=environment
-            )  # fmt: skip
-        lines: list[str] = []
-        out = self._process.stdout
-        assert out is not None
-        reader = threading.Thread(target=lambda: lines.append(out.readline()), daemon=True)
-        reader.start()
-        reader.join(_START_S)
-        try:
-            self.url = json.loads(lines[0])["url"]
-        except (IndexError, ValueError):
-            self.kill()
-            raise RuntimeError(f"the service did not start:\n{self.log()[-2000:]}") from None
+        self._served.start()
+        self.url = self._served.where["url"]
         self._client = Client(at(self.url), fleet.LOGIN, fleet.PASSWORD)
 
     def kill(self) -> None:
         """End the service as the kernel's out-of-memory killer would."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait(10)
+        self._served.kill()
 
     def end(self) -> None:
         """End the service in good order; the broker stays."""
-        if self._process is not None and self._process.poll() is None:
-            self._process.terminate()
-            try:
-                self._process.wait(30)
-            except subprocess.TimeoutExpired:
-                self.kill()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._served.stop(30)
 
     def stop(self) -> None:
         """End everything."""
@@ -106,12 +75,12 @@ class House:
 
     def log(self) -> str:
         """What the service wrote to its standard error."""
-        return self._log.read_text() if self._log.exists() else ""
+        return self._served.log()
 
     def lags(self) -> dict[str, int]:
         """How many spool items each sink has not had yet. Raises RuntimeError when the service has ended, ApiError or
         httpx.HTTPError when it cannot say (its database is away)."""
-        if self._process is None or self._process.poll() is not None:
+        if not self._served.runs:
             raise RuntimeError(f"the service is not running:\n{self.log()[-2000:]}")
         if self._client is None:
             self._client = Client(at(self.url), fleet.LOGIN, fleet.PASSWORD)
@@ -130,21 +99,7 @@ class House:
 
     def cpu_s(self) -> float:
         """CPU seconds of the service so far, all threads."""
-        assert self._process is not None
-        fields = Path(f"/proc/{self._process.pid}/stat").read_text().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def until(condition: Callable[[], bool], timeout_s: float, what: Callable[[], object], pause_s: float = 0.1) -> None:
-    """Wait for it. Raises TimeoutError with what `what()` says then."""
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        if time.monotonic() > deadline:
-            said = "?"
-            with contextlib.suppress(Exception):
-                said = str(what())
-            raise TimeoutError(f"not within {timeout_s:g} s: {said}")
-        time.sleep(pause_s)
+        return self._served.cpu_s()
 
 
 def own_cpu_s() -> float:
