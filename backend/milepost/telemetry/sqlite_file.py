@@ -27,6 +27,7 @@ from milepost.times import now_ms
 
 _log = logging.getLogger(__name__)
 HOUR_MS = 3_600_000
+# With every change of it LAYOUT grows: a file of the present layout is opened without a look at its tables.
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS device (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
 CREATE TABLE IF NOT EXISTS reason (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE);
@@ -96,12 +97,13 @@ class StoreFile:
         self.generation = 0
         self._writer = self._open()
         layout = layout_of(self._writer, self._path)
-        with self.tx() as conn:
-            for statement in _SCHEMA.split(";"):
-                conn.execute(statement)
-            if layout != LAYOUT:
+        if layout != LAYOUT:
+            # Only then: whoever comes to read must not wait for one who writes, and has perhaps been stopped meanwhile.
+            with self.tx() as conn:
+                for statement in _SCHEMA.split(";"):
+                    conn.execute(statement)
                 conn.execute(f"PRAGMA user_version = {LAYOUT}")
-            conn.executemany("INSERT OR IGNORE INTO reason VALUES (?, ?)", enumerate(REASONS, 1))
+                conn.executemany("INSERT OR IGNORE INTO reason VALUES (?, ?)", enumerate(REASONS, 1))
 
     def close(self) -> None:
         """Close the file; nobody may use it after."""
@@ -168,7 +170,8 @@ class StoreFile:
 
     def _open(self) -> sqlite3.Connection:
         conn = sqlite3.connect(self._path, isolation_level=None, timeout=10, check_same_thread=False)
-        conn.execute("PRAGMA auto_vacuum=INCREMENTAL")  # only of effect on a file that is not there yet
+        if conn.execute("PRAGMA page_count").fetchone()[0] == 0:
+            conn.execute("PRAGMA auto_vacuum=INCREMENTAL")  # of a file that is there it only takes the writers' lock
         conn.execute("PRAGMA journal_mode=WAL")
         conn.execute("PRAGMA synchronous=FULL")
         conn.execute("PRAGMA cache_size=-16384")

@@ -4,7 +4,9 @@ import random
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -325,3 +327,27 @@ def test_a_repeat_keeps_the_first_receipt_of_a_record(store: SqliteTelemetry) ->
     for copy in (event, replace(event, received_at=T0 + 99), replace(event, received_at=T0 + 5)):
         store.write([copy], 1)
     assert [each.reading.received_at for each in everything(store)] == [T0 + 5]
+
+
+def test_who_comes_to_read_does_not_wait_for_a_writer_that_was_stopped(path: Path) -> None:
+    """A process that was frozen in the middle of a write holds the writers' lock for as long as it stands still."""
+    first = SqliteTelemetry(path)
+    first.write([Judged(fix(n)) for n in range(10)], 10)
+    stopped = sqlite3.connect(path, isolation_level=None)
+    stopped.execute("BEGIN IMMEDIATE")
+    began = time.monotonic()
+    second = SqliteTelemetry(path)
+    with ThreadPoolExecutor(1) as other:  # a thread with a connection of its own
+        assert other.submit(second.latest).result()["truck-1"].seq == 9
+    assert time.monotonic() - began < 5  # the lock is waited for ten seconds
+    stopped.execute("ROLLBACK")
+    stopped.close()
+    second.close()
+    first.close()
+
+
+def test_a_new_file_gives_its_pages_back_bit_by_bit(path: Path) -> None:
+    SqliteTelemetry(path).close()
+    conn = sqlite3.connect(path)
+    assert conn.execute("PRAGMA auto_vacuum").fetchone()[0] == 2
+    conn.close()
