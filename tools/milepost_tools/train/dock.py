@@ -6,7 +6,7 @@ on days that they have not seen; every set is calibrated on days of its own.
 
 from collections.abc import Iterable
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
@@ -22,11 +22,12 @@ from milepost_tools.bench.dock_score import Truth, inputs
 from milepost_tools.sim.dock import simulate
 from milepost_tools.train import boost
 
-Rows = tuple[np.ndarray, np.ndarray, np.ndarray]
+Rows = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 LOOKS = ("first", "late")
-LOOK_RECIPE = boost.Recipe(trees=110, depth=4, rate=0.1, ridge=4.0, leaf_weight=3.0)
-CLOSE_RECIPE = boost.Recipe(trees=80, depth=4, rate=0.1, ridge=4.0, leaf_weight=3.0)
-_KEPT_SHARE = 0.1  # of the rows that nobody would doubt; they weigh as much more
+LOOK_RECIPE = boost.Recipe(trees=140, depth=4, rate=0.1, ridge=4.0, leaf_weight=3.0, share=0.4)
+CLOSE_RECIPE = boost.Recipe(trees=100, depth=4, rate=0.08, ridge=4.0, leaf_weight=3.0, share=0.5)
+FOLDS = 2
+_KEPT_SHARE = 0.05  # of the rows that nobody would doubt; they weigh as much more
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,26 +41,32 @@ class Day:
 
 
 def rows_of(model: dict[str, Any] | None, day: Day) -> dict[str, Rows]:
-    """Vectors, outcomes and weights of one day by kind of look. model: judges meanwhile, None: the plain one."""
+    """Vectors, outcomes, weights and what became of it, of one day by kind of look.
+
+    model: judges meanwhile, None: the plain one. What became of it: of a listed unit going with its session, whether it
+    was across at the close, else NaN.
+    """
     scene = simulate(day.seed, day.profile, doors=day.doors, hours=day.hours)
     truth, given = Truth(scene), inputs(scene)
     luck = np.random.default_rng(day.seed)
-    kept: dict[str, list[tuple[list[float], bool, float]]] = {"first": [], "late": [], "close": []}
+    kept: dict[str, list[tuple[np.ndarray, bool, float, float]]] = {"first": [], "late": [], "close": []}
     correlator: Correlator
 
     def note(
-        kind: str, at_s: float, case: Case, session: Session | None, door: Id, direction: int, vector: list[float],
+        kind: str, at_s: float, case: Case, session: Session | None, door: Id, direction: int, vector: np.ndarray,
         moment: Moment,
     ) -> None:  # fmt: skip
         unit = correlator.roster.unit(case.subject)
         name = truth.unit_of(correlator.roster.epcs(case.subject)[0]) if unit is None else unit.unit
         if kind == "close":
             assert session is not None
-            kept[kind].append((vector, name in truth.across[session.session], 1.0))
+            kept[kind].append((vector, name in truth.across[session.session], 1.0, float("nan")))
             return
         yes = truth.crossed(name, door, direction, moment.at_s)
         if yes or luck.random() < _KEPT_SHARE:
-            kept[kind].append((vector, yes, 1.0 if yes else 1 / _KEPT_SHARE))
+            listed = session is not None and direction == session.direction and name in truth.listed[session.session]
+            stays = float(session is not None and name in truth.across[session.session]) if listed else float("nan")
+            kept[kind].append((vector, yes, 1.0 if yes else 1 / _KEPT_SHARE, stays))
 
     correlator = Correlator(given.sessions, given.orders, scorer=Scorer(model), trace=note)
     correlator.feed(given.reads, given.edges)
@@ -67,37 +74,60 @@ def rows_of(model: dict[str, Any] | None, day: Day) -> dict[str, Rows]:
     return {kind: _columns(rows, len(CLOSE_NAMES if kind == "close" else NAMES)) for kind, rows in kept.items()}
 
 
-def _columns(rows: list[tuple[list[float], bool, float]], width: int) -> Rows:
+def _columns(rows: list[tuple[np.ndarray, bool, float, float]], width: int) -> Rows:
     return (
         np.array([row[0] for row in rows], np.float32).reshape(-1, width),
         np.array([row[1] for row in rows], np.float64),
         np.array([row[2] for row in rows], np.float64),
+        np.array([row[3] for row in rows], np.float64),
     )
 
 
 def days(seed: int, count: int) -> list[Day]:
     """Days to learn from, even seeds only, weak and recommended hardware in turn. seed: of the first, even."""
-    profiles = ("recommended", "weak", "mixed", "weak")
+    profiles = ("recommended", "weak", "recommended", "mixed")
     return [Day(seed + 2 * n, profiles[n % 4]) for n in range(count)]
 
 
 def together(parts: Iterable[Rows]) -> Rows:
     """Rows of several days."""
-    x, y, w = zip(*parts, strict=True)
-    return np.concatenate(x), np.concatenate(y), np.concatenate(w)
+    x, y, w, stays = zip(*parts, strict=True)
+    return np.concatenate(x), np.concatenate(y), np.concatenate(w), np.concatenate(stays)
+
+
+def parameters(seed: int, count: int) -> dict[str, Any]:
+    """What a model's file says of its training, so that it can be made again. Arguments as for `train`."""
+    every = days(seed, count // 2 + count)
+    return {
+        "seed": seed,
+        "days": count,
+        "profiles": [each.profile for each in every[:4]],
+        "doors": every[0].doors,
+        "hours": every[0].hours,
+        "looks": asdict(LOOK_RECIPE),
+        "close": asdict(CLOSE_RECIPE),
+        "kept_share": _KEPT_SHARE,
+        "folds": FOLDS,
+    }
 
 
 def train(seed: int, count: int, pool: Executor, version: str) -> dict[str, Any]:
-    """The model as its file holds it. count: days for the looks, as many again for the close.
+    """The model as its file holds it. count: days for the close; half as many before them, for the looks that it hears.
 
     The close learns what the looks say of days that they have not seen; then the looks learn from all days.
     """
-    early = list(pool.map(partial(rows_of, None), days(seed, count)))
-    model: dict[str, Any] = {"look_names": list(NAMES), "close_names": list(CLOSE_NAMES), "version": version}
+    before = count // 2
+    early = list(pool.map(partial(rows_of, None), days(seed, before)))
+    model: dict[str, Any] = {
+        "look_names": list(NAMES),
+        "close_names": list(CLOSE_NAMES),
+        "version": version,
+        "training": parameters(seed, count),
+    }
     for kind in LOOKS:
         model[kind] = fitted([each[kind] for each in early], LOOK_RECIPE)
     model["close"] = None
-    late = list(pool.map(partial(rows_of, model), days(seed + 2 * count, count)))
+    late = list(pool.map(partial(rows_of, model), days(seed + 2 * before, count)))
     model["close"] = fitted([each["close"] for each in late], CLOSE_RECIPE)
     for kind in LOOKS:
         model[kind] = fitted([each[kind] for each in early + late], LOOK_RECIPE)
@@ -106,13 +136,20 @@ def train(seed: int, count: int, pool: Executor, version: str) -> dict[str, Any]
 
 def fitted(parts: list[Rows], recipe: boost.Recipe) -> dict[str, Any]:
     """Trees for the rows of several days, calibrated by leaving a third of the days out at a time."""
-    totals, outcomes, weights = [], [], []
-    for n in range(3):
-        trees = boost.fit(*together(part for m, part in enumerate(parts) if m % 3 != n), recipe)
-        x, y, w = together(part for m, part in enumerate(parts) if m % 3 == n)
+    totals, outcomes, weights, stays = [], [], [], []
+    for n in range(FOLDS):
+        x, y, w, _ = together(part for m, part in enumerate(parts) if m % FOLDS != n)
+        trees = boost.fit(x, y, w, recipe)
+        x, y, w, stay = together(part for m, part in enumerate(parts) if m % FOLDS == n)
         totals.append(boost.scores(trees, x))
         outcomes.append(y)
         weights.append(w)
-    whole = boost.fit(*together(parts), recipe)
-    whole["calibration"] = boost.calibration(*(np.concatenate(each) for each in (totals, outcomes, weights)))
+        stays.append(stay)
+    x, y, w, _ = together(parts)
+    whole = boost.fit(x, y, w, recipe)
+    total, yes, weight, stay = (np.concatenate(each) for each in (totals, outcomes, weights, stays))
+    scale, shift = whole["calibration"] = boost.calibration(total, yes, weight)
+    said = ~np.isnan(stay) & (scale * total + shift > 0)
+    if said.any():
+        whole["stays"] = boost.calibration((scale * total + shift)[said], stay[said], weight[said])
     return whole

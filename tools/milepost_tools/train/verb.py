@@ -8,6 +8,8 @@ from pathlib import Path
 
 import click
 
+SEED, DAYS = 1000, 32  # of the model that ships
+
 
 @click.group()
 def train() -> None:
@@ -15,15 +17,17 @@ def train() -> None:
 
 
 @train.command()
-@click.option("--seed", type=click.IntRange(0), default=1000, show_default=True, help="The first day's; even.")
-@click.option("--days", type=click.IntRange(4), default=24, show_default=True, help="For the looks; as many to close.")
+@click.option("--seed", type=click.IntRange(0), default=SEED, show_default=True, help="The first day's; even.")
+@click.option(
+    "--days", type=click.IntRange(4), default=DAYS, show_default=True, help="For the close; half as many before."
+)
 @click.option("--jobs", type=click.IntRange(1), default=2, show_default=True, help="Processes that play days.")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="The model's file.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of the summary.")
 def dock(seed: int, days: int, jobs: int, out: Path, as_json: bool) -> None:
     """Train the dock-door decision; the same seed and days give the same file.
 
-    Example: milepost train dock --seed 1000 --days 24 --out backend/milepost/evidence/dock/dock-model.json
+    Example: milepost train dock --seed 1000 --days 32 --out backend/milepost/evidence/dock/dock-model.json
     """
     if seed % 2:
         raise click.UsageError(f"seed {seed} is odd; odd seeds are kept for judging")

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from milepost.evidence.dock.look import INDEX
+from milepost.evidence.dock.look import INDEX, Place, Sight
 from milepost.evidence.dock.moments import Moment
 from milepost.evidence.dock.store import BIN_S, DoorLog
 from milepost.evidence.dock.trees import odds
@@ -19,16 +19,22 @@ class Seen:
     """A moment as it was judged: chances that the subject went with the session (p), and against it (back).
 
     first, back_first: at the first look; late, back: 25 s on, until then as at first. vector: of the latest look;
-    alarm: the chance at the first look if the unit were on the list here.
+    alarm: the chance if the unit were on the list here; stays: the chance that it is across at the close;
+    settled: the later look was taken; blind: the log begins just before it, so nothing is known of its past.
     """
 
     moment: Moment
+    sight: Sight
+    place: Place
+    vector: np.ndarray
     first: float
     late: float
     back: float
-    vector: list[float]
-    back_first: float = 0.0
-    alarm: float = 0.0
+    back_first: float
+    alarm: float
+    stays: float
+    settled: bool = False
+    blind: bool = False
 
     @property
     def at_s(self) -> float:
@@ -45,7 +51,7 @@ class Case:
     word: str | None = None
     said: float = 0.0  # the confidence of the word
     word_at_s: float = 0.0
-    corrected: bool = False
+    frozen: bool = False  # counted into two trucks: only a person decides
 
     def best(self) -> Seen | None:
         """The moment at which it most likely crossed last: the best one behind the last way back."""
@@ -54,13 +60,16 @@ class Case:
         pool = after or self.seen
         return max(pool, key=lambda each: (each.late, each.at_s), default=None)
 
-    def turned_back(self) -> bool:
-        """True when the first look at a moment behind the best one saw it come back, and none since saw it go again."""
+    def turned_back(self, back: float) -> bool:
+        """True when the first look at a moment behind the best one saw it come back, and none since saw it go again.
+
+        back: the chance from which on it counts as seen.
+        """
         best = self.best()
         if best is None:
             return False
         after = [each for each in self.seen if each.at_s > best.at_s + 2.0]
-        turn = max((each.at_s for each in after if each.back_first >= 0.5 and each.first < 0.2), default=None)
+        turn = max((each.at_s for each in after if each.back_first >= back and each.first < 0.2), default=None)
         return turn is not None and not any(each.at_s > turn and each.first >= 0.5 for each in after)
 
     def belief(self) -> float:
@@ -71,25 +80,62 @@ class Case:
         return across
 
 
+_FROM_LOOK = (
+    "rise",
+    "rival",
+    "far_louder",
+    "far_later",
+    "turn_count",
+    "turn_level",
+    "fall",
+    "near_after",
+    "far_after",
+    "near_before",
+    "far_before",
+    "near_last",
+    "far_last",
+    "near_rise",
+    "far_rise",
+    "loudest",
+    "rise_over_others",
+    "others_louder",
+    "others_rise_more",
+    "others_rising",
+    "enter_order",
+    "leave_order",
+    "near_times",
+    "far_times",
+    "near_times_after",
+    "far_times_after",
+    "gates_alive",
+    "resident",
+    "seen_moments",
+    "reads",
+    "share",
+    "heard_before",
+    "rival_after",
+    "rival_rise",
+    "later_than_usual",
+    "gate_than_usual",
+    "among_peaks",
+    "tags",
+    "silence",
+)  # fmt: skip
 CLOSE_NAMES = (
     "best_first", "best_late", "belief", "back_after", "back_before", "second", "moments",
     "moments_after", "rival_best", "rival_later", "since", "listed", "listed_elsewhere", "known", "list_done",
     "list_size", "heard_share",
     "near_end", "far_end", "loud_end", "near_antennas", "far_antennas", "last_minute", "elsewhere_later", "loading",
-    "look_rise", "look_rival", "look_far_louder", "look_far_later", "look_turn", "look_fall", "look_near_after",
-    "look_far_after", "look_loudest", "look_rise_over", "look_enter", "look_leave", "look_gates", "look_resident",
-    "look_seen", "look_reads", "look_rival_after", "session_left",
+    *(f"look_{name}" for name in _FROM_LOOK), "session_left",
+    "best_alarm", "company", "back_first_after", "first_after", "first_max", "unexplained", "unexplained_here",
 )  # fmt: skip
 CLOSE_INDEX = {name: n for n, name in enumerate(CLOSE_NAMES)}
-_FROM_LOOK = (
-    "rise", "rival", "far_louder", "far_later", "turn_count", "fall", "near_after", "far_after", "loudest",
-    "rise_over_others", "enter_order", "leave_order", "gates_alive", "resident", "seen_moments", "reads", "rival_after",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Around:
-    """What the close asks of others. rivals: its moments at other doors; done, size: of the list of the session."""
+    """What the close asks of others. rivals: its moments at other doors; done, size: of the list of the session;
+    company: how likely another crossed with it; unexplained: passages that no tag went with."""
 
     rivals: Sequence[Seen]
     listed: bool
@@ -100,9 +146,11 @@ class Around:
     near: int
     antennas: tuple[int, int]
     left_s: float
+    company: float
+    unexplained: Sequence[tuple[float, float]]
 
 
-def close_vector(case: Case, door: DoorLog, others: Sequence[DoorLog], until_s: float, around: Around) -> list[float]:
+def close_vector(case: Case, door: DoorLog, others: Sequence[DoorLog], until_s: float, around: Around) -> np.ndarray:
     """The measures for the verdict at the close, in the order of CLOSE_NAMES. until_s: data up to then are seen."""
     best = case.best()
     assert best is not None
@@ -124,12 +172,12 @@ def close_vector(case: Case, door: DoorLog, others: Sequence[DoorLog], until_s: 
             heard = other.level[span][other.subject[span] == case.subject]
             if len(heard):
                 elsewhere = np.fmax(elsewhere, _high(heard) - top)
-    rival = max((each.late for each in around.rivals), default=0.0)
-    later = max((each.late for each in around.rivals if each.at_s > best.at_s + APART_S), default=0.0)
+    rival = max((each.alarm for each in around.rivals), default=0.0)
+    later = max((each.alarm for each in around.rivals if each.at_s > best.at_s + APART_S), default=0.0)
     after = [each for each in case.seen if each.at_s > best.at_s + 1.0]
     before = [each for each in case.seen if each.at_s < best.at_s - 1.0]
     apart = [each.late for each in case.seen if abs(each.at_s - best.at_s) > APART_S]
-    return [
+    return np.array([
         odds(best.first), odds(best.late), odds(case.belief()), odds(max((each.back for each in after), default=0.0)),
         odds(max((each.back for each in before), default=0.0)), odds(max(apart, default=0.0)),
         float(np.log1p(len(case.seen))), float(np.log1p(len(after))), odds(rival), odds(later),
@@ -137,7 +185,10 @@ def close_vector(case: Case, door: DoorLog, others: Sequence[DoorLog], until_s: 
         float(around.known), around.done, float(around.size), share, near_end, far_end, loud_end,
         float(around.antennas[around.near]), float(around.antennas[far]), last_minute, float(elsewhere),
         float(around.near == 0), *(best.vector[INDEX[name]] for name in _FROM_LOOK), around.left_s,
-    ]  # fmt: skip
+        odds(best.alarm), odds(around.company), odds(max((each.back_first for each in after), default=0.0)),
+        odds(max((each.first for each in after), default=0.0)), odds(max(each.first for each in case.seen)),
+        float(len(around.unexplained)), float(sum(a - 3.0 < best.at_s < b + 3.0 for a, b in around.unexplained)),
+    ])  # fmt: skip
 
 
 def _high(levels: np.ndarray) -> float:

@@ -1,7 +1,8 @@
 """Something went through the light gates and no tag went with it: a dead tag, or none. Pure.
 
-An empty forklift breaks the beams too; a load with its forklift breaks them longer. So a passage asks for a manual scan
-only when it took as long as those whose tags were read at this door.
+An empty forklift breaks the beams too; a load with its forklift is longer. So a passage asks for a manual scan only
+when it was as long as those whose tags were read at this door; the length is the time in the near gate over the time
+from gate to gate, whatever the speed.
 """
 
 from collections import deque
@@ -13,16 +14,23 @@ AFTER_S = 2.5  # after the far gate was freed, when every tag of the passage has
 _CHATTER_S = 0.4
 _APART_S = 8.0
 _LEAST_KNOWN = 4
-_AS_LONG = 0.75
+_AS_LONG = 0.95
 
 
 @dataclass(frozen=True, slots=True)
 class Through:
-    """What crossed both gates. begin_s: near gate interrupted; end_s: far gate freed; long_s: near gate's time."""
+    """What crossed both gates. begin_s: near gate interrupted; end_s: far gate freed; long_s: near gate's time;
+    apart_s: from the near gate's interruption to the far one's, which tells how fast it went."""
 
     begin_s: float
     end_s: float
     long_s: float
+    apart_s: float
+
+    @property
+    def length(self) -> float:
+        """Its length, in distances between the gates."""
+        return self.long_s / max(self.apart_s, 0.05)
 
 
 def ends(rows: np.ndarray, from_s: float, to_s: float) -> list[float]:
@@ -40,24 +48,24 @@ def through(near: np.ndarray, far: np.ndarray, end_s: float) -> Through | None:
     before = [row for row in _joined(near) if row[0] < begin and row[1] < end_s and begin - row[0] < _APART_S]
     if not before:
         return None
-    return Through(before[-1][0], end_s, before[-1][1] - before[-1][0])
+    return Through(before[-1][0], end_s, before[-1][1] - before[-1][0], begin - before[-1][0])
 
 
 class Lengths:
-    """How long passages with tags took at one door."""
+    """How long what passed with tags was at one door."""
 
     def __init__(self) -> None:
         self._known: deque[float] = deque(maxlen=25)
 
     def add(self, passage: Through) -> None:
         """Learn from one that was explained."""
-        self._known.append(passage.long_s)
+        self._known.append(passage.length)
 
     def as_long(self, passage: Through) -> bool:
-        """True when it took as long as those; False while too few are known."""
+        """True when it was as long as those; False while too few are known."""
         if len(self._known) < _LEAST_KNOWN:
             return False
-        return passage.long_s >= _AS_LONG * sorted(self._known)[len(self._known) // 2]
+        return passage.length >= sorted(self._known)[len(self._known) // 2] * _AS_LONG
 
 
 def _joined(rows: np.ndarray) -> list[tuple[float, float]]:

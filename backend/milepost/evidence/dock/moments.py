@@ -46,7 +46,8 @@ def moments(log: DoorLog, rivals: Sequence[DoorLog], first_bin: int, last_bin: i
     rivals: the other doors; where one hears the subject far louder at that time, it is no moment here. Where the light
     gates live, something must have been in their beams.
     """
-    subject, at, level = log.bin_subject, log.bin_at, log.bin_level
+    tags = log.tags
+    subject, at, level = tags.bin_subject, tags.bin_at, tags.bin_level
     size = len(at)
     if not size:
         return []
@@ -90,13 +91,11 @@ def _in_beam(log: DoorLog, at: np.ndarray) -> np.ndarray:
 def _outshone(rival: DoorLog, subject: np.ndarray, at: np.ndarray, level: np.ndarray) -> np.ndarray:
     """Where another door heard the subject louder by OUTSHONE_CDB within a second."""
     found = np.zeros(len(at), bool)
-    if not len(rival.bin_at) or not len(at):
+    tags = rival.tags
+    if not len(tags.bin_at) or not len(at):
         return found
-    width = int(max(rival.bin_at.max(), at.max())) + NEAR_BINS + 2
-    key = rival.bin_subject * width + rival.bin_at
     for step in range(-NEAR_BINS, NEAR_BINS + 1):
-        wanted = subject * width + at + step
-        place = np.searchsorted(key, wanted)
-        place[place == len(key)] = 0
-        found |= (key[place] == wanted) & (rival.bin_level[place] >= level + OUTSHONE_CDB)
+        place, stop = tags.bins(subject, at + step, at + step + 1)
+        heard = stop > place
+        found[heard] |= tags.bin_level[place[heard]] >= level[heard] + OUTSHONE_CDB
     return found

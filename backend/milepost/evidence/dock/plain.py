@@ -4,9 +4,10 @@ It explains every decision, stands in where no trained model is given, and check
 bounds are set by hand, so that no reason can come to mean its opposite; sizes were fitted once to simulated days.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isnan
+
+import numpy as np
 
 from milepost.evidence.dock.look import INDEX
 
@@ -28,7 +29,7 @@ REASONS: tuple[Reason, ...] = (
     Reason("rise", 0, 8, 20, 0.24, 1.0, "{0:+.0f} dB against its own past"),
     Reason("far_later", -1.5, 0.1, 1.5, 1.9, 0.0, "far side {0:+.1f} s after near side"),
     Reason("turn_count", -3, 0, 3, 0.55, 0.0, "reads move from near to far side ({0:+.1f})"),
-    Reason("last_far", 0, 0.5, 1, 0.25, 0.0, "of its last reads {0:.0%} on the far side"),
+    Reason("far_last", 0, 0.5, 1, 0.25, 0.0, "of its last reads {0:.0%} on the far side"),
     Reason("enter_order", -2, 0, 2, 0.83, 0.0, "far gate {0:+.1f} s after near gate"),
     Reason("leave_order", -2, 0, 2, 0.72, 0.0, "far gate free {0:+.1f} s after near gate"),
     Reason("rival", -10, 4, 20, 0.03, 0.2, "{0:+.0f} dB against the next door"),
@@ -45,7 +46,7 @@ REASONS: tuple[Reason, ...] = (
 BASE = -5.35
 
 
-def terms(vector: Sequence[float]) -> list[float]:
+def terms(vector: np.ndarray) -> list[float]:
     """What each of REASONS adds to the log-odds."""
     found = []
     for reason in REASONS:
@@ -57,12 +58,12 @@ def terms(vector: Sequence[float]) -> list[float]:
     return found
 
 
-def score(vector: Sequence[float]) -> float:
+def score(vector: np.ndarray) -> float:
     """Log-odds that the subject crossed."""
     return BASE + sum(terms(vector))
 
 
-def reasons(vector: Sequence[float], most: int = 4) -> tuple[str, ...]:
+def reasons(vector: np.ndarray, most: int = 4) -> tuple[str, ...]:
     """The weightiest reasons in words, those for and those against, strongest first."""
     said = terms(vector)
     order = sorted(range(len(said)), key=lambda n: (-abs(said[n]), n))

@@ -1,10 +1,11 @@
 """Who judges the measures: the trained trees where a file of them is given, else the plain model."""
 
 import json
-from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Any
+
+import numpy as np
 
 from milepost.evidence.dock import plain
 from milepost.evidence.dock.case import CLOSE_NAMES
@@ -28,17 +29,21 @@ class Scorer:
             else (Trees(data["first"]), Trees(data["late"]), Trees(data["close"]) if data["close"] else None)
         )
 
-    def first(self, vector: Sequence[float]) -> float:
+    def first(self, vector: np.ndarray) -> float:
         """The chance that it crossed, 2 s after the moment."""
         return chance(plain.score(vector) if self._first is None else self._first.score(vector))
 
-    def late(self, vector: Sequence[float]) -> float:
+    def late(self, vector: np.ndarray) -> float:
         """The same 25 s after."""
         return chance(plain.score(vector) if self._late is None else self._late.score(vector))
 
-    def close(self, vector: Sequence[float]) -> float:
+    def stays(self, seen_first: float) -> float:
+        """The chance that a unit of the list that crossed by the first look is across when its session closes."""
+        return seen_first if self._first is None else self._first.stays(seen_first)
+
+    def close(self, vector: np.ndarray) -> float:
         """The chance that it is across when the session closes."""
-        return chance(vector[2] - 0.2 if self._close is None else self._close.score(vector))
+        return chance(vector[2] + 1.0 if self._close is None else self._close.score(vector))
 
 
 @cache

@@ -1,11 +1,12 @@
 """What one door's readers and gates said lately, in columns sorted by time. Bounded, and the same for any order.
 
-Levels are kept per read; besides, the loudest read of each subject in each half second (a *bin*) is what the search for
-moments and the memory of ten minutes work on.
+Levels are kept per read, by time and tag by tag; besides, the loudest read of each subject in each half second (a
+*bin*)
+is what the search for moments and the memory of ten minutes work on.
 """
 
 from collections.abc import Iterable
-from typing import Any
+from functools import cached_property
 
 import numpy as np
 
@@ -13,9 +14,8 @@ from milepost.evidence.dock.model import INNER, OUTER
 
 BIN_S = 0.5
 KEEP_S = 660.0  # a fixture shows within ten minutes
-_STUCK_S = 60.0
 
-_COLUMNS = (("t", np.float64), ("subject", np.int32), ("side", np.int8), ("antenna", np.int16), ("level", np.float64))
+_COLUMNS = (("t", np.float64), ("subject", np.int32), ("side", np.int8), ("level", np.float64), ("antenna", np.int16))
 
 
 class DoorLog:
@@ -29,13 +29,13 @@ class DoorLog:
         self.level: np.ndarray = np.empty(0, np.float64)
         self.edges: list[tuple[float, int, int]] = []
         self.blocked: tuple[np.ndarray, np.ndarray] = (np.empty((0, 2)), np.empty((0, 2)))
-        self._new: list[tuple[float, int, int, int, float]] = []
+        self._new: list[tuple[float, int, int, float, int]] = []
         self._new_edges: set[tuple[float, int, int]] = set()
-        self.bin_subject = self.bin_at = self.bin_level = np.empty(0, np.int64)
+        self._tags: ByTag | None = None
 
-    def add(self, t: float, subject: int, side: int, antenna: int, level: float) -> None:
+    def add(self, t: float, subject: int, side: int, level: float, antenna: int) -> None:
         """Take one read; `settle` before looking."""
-        self._new.append((t, subject, side, antenna, level))
+        self._new.append((t, subject, side, level, antenna))
 
     def add_edge(self, t: float, side: int, state: int) -> None:
         """Take one edge of a gate; `settle` before looking."""
@@ -44,19 +44,19 @@ class DoorLog:
     def settle(self) -> None:
         """Sort what is new into what is known; doubled lines become one."""
         if self._new:
-            fresh = list(zip(*self._new, strict=True))
-            self._new = []
+            fresh, self._new = self._new, []
+            start = int(np.searchsorted(self.t, min(row[0] for row in fresh)))  # all before stands as it is
             columns = [
-                np.concatenate((getattr(self, name), np.array(values, dtype=kind)))
-                for (name, kind), values in zip(_COLUMNS, fresh, strict=True)
+                np.concatenate((getattr(self, name)[start:], np.array(values, dtype=kind)))
+                for (name, kind), values in zip(_COLUMNS, zip(*fresh, strict=True), strict=True)
             ]
             order = np.lexsort(columns[::-1])
             columns = [column[order] for column in columns]
             keep = np.ones(len(order), bool)
             keep[1:] = np.any([column[1:] != column[:-1] for column in columns], axis=0)
             for (name, _), column in zip(_COLUMNS, columns, strict=True):
-                setattr(self, name, column[keep])
-            self._make_bins()
+                setattr(self, name, np.concatenate((getattr(self, name)[:start], column[keep])))
+            self._touched()
         if self._new_edges:
             self.edges = sorted(self._new_edges.union(self.edges))
             self._new_edges = set()
@@ -68,7 +68,7 @@ class DoorLog:
         if start > 0:
             for name, _ in _COLUMNS:
                 setattr(self, name, getattr(self, name)[start:].copy())
-            self._make_bins()
+            self._touched()
         if self.edges and self.edges[0][0] < before_s:
             kept = [edge for edge in self.edges if edge[0] >= before_s]
             # What was interrupted at the cut is still interrupted behind it.
@@ -84,41 +84,90 @@ class DoorLog:
         first, last = np.searchsorted(self.t, (from_s, to_s))
         return slice(int(first), int(last))
 
-    def share_heard(self, subject: int, first_bin: int, last_bin: int) -> float:
-        """In what part of the bins first ≤ bin < last the subject was heard, 0…1."""
-        low = np.searchsorted(self.bin_subject, subject)
-        high = np.searchsorted(self.bin_subject, subject, side="right")
-        first, last = np.searchsorted(self.bin_at[low:high], (first_bin, last_bin))
-        return float(last - first) / max(1, last_bin - first_bin)
-
-    def state(self) -> dict[str, Any]:
-        """Plain JSON values of all that is kept."""
+    def resided(self, sides: dict[int, int]) -> None:
+        """Give the reads the sides of their antennas anew, when a session told what its antennas look at."""
         self.settle()
-        return {
-            "reads": [getattr(self, name).tolist() for name, _ in _COLUMNS],
-            "edges": [list(edge) for edge in self.edges],
-        }
+        for antenna, side in sides.items():
+            self.side[self.antenna == antenna] = side
+        self._touched()
 
-    @classmethod
-    def restored(cls, state: dict[str, Any]) -> "DoorLog":
-        """The log that `state` was taken of."""
-        log = cls()
-        log._new = list(zip(*state["reads"], strict=True))
-        log._new_edges = {(t, side, value) for t, side, value in state["edges"]}
-        log.settle()
-        return log
+    def renamed(self, old: int, new: int) -> None:
+        """What was one subject is a part of another, when a list told whose tag it is."""
+        self.settle()
+        self.subject[self.subject == old] = new
+        self._touched()
 
-    def _make_bins(self) -> None:
-        at = np.floor(self.t / BIN_S).astype(np.int64)
-        order = np.lexsort((at, self.subject))
-        if not len(order):
-            self.bin_subject = self.bin_at = self.bin_level = np.empty(0, np.int64)
-            return
-        subject, at, level = self.subject[order], at[order], self.level[order]
-        first = np.flatnonzero(np.r_[True, (subject[1:] != subject[:-1]) | (at[1:] != at[:-1])])
-        # Whole hundredths of a dB: sums of integers do not depend on where the log begins.
-        self.bin_level = np.rint(np.maximum.reduceat(level, first) * 100).astype(np.int64)
+    @property
+    def tags(self) -> "ByTag":
+        """The reads tag by tag, made when asked for."""
+        if self._tags is None:
+            self._tags = ByTag(self)
+        return self._tags
+
+    def _touched(self) -> None:
+        self._tags = None
+
+
+class ByTag:
+    """The reads of a log by subject and time, and the loudest of each subject's half seconds (bins).
+
+    key, bin_key: subject and time as one sorted number each, so that any window is found by bisection; order: where
+    the reads stand in the log; bin_level: hundredths of a dBm, whole, so that sums do not depend on where a log begins.
+    """
+
+    def __init__(self, log: DoorLog) -> None:
+        ms = np.floor(log.t * 1000.0 + 1e-4).astype(np.int64)
+        self.names, place = np.unique(log.subject, return_inverse=True)
+        self.start_ms = int(ms[0]) if len(ms) else 0
+        self.stop_ms = int(ms[-1]) + 1 if len(ms) else 1
+        self._wide = self.stop_ms - self.start_ms + 2
+        key = place * self._wide + (ms - self.start_ms)
+        self.order = np.argsort(key, kind="stable")
+        self.key = key[self.order]
+        self.t, self.side = log.t[self.order], log.side[self.order]
+        self.level, self.antenna = log.level[self.order], log.antenna[self.order]
+        subject, at = log.subject[self.order], np.floor(self.t / BIN_S).astype(np.int64)
+        fresh = np.ones(len(at), bool)
+        fresh[1:] = (subject[1:] != subject[:-1]) | (at[1:] != at[:-1])
+        first = np.flatnonzero(fresh)
         self.bin_subject, self.bin_at = subject[first].astype(np.int64), at[first]
+        loud = np.maximum.reduceat(self.level, first) if len(first) else self.level
+        self.bin_level = np.rint(loud * 100).astype(np.int64)
+        self.first_bin = int(self.bin_at.min()) if len(first) else 0
+        self._bins = (int(self.bin_at.max()) - self.first_bin + 2) if len(first) else 2
+        self._bin_key = np.searchsorted(self.names, self.bin_subject) * self._bins + (self.bin_at - self.first_bin)
+
+    @cached_property
+    def bins_by_time(self) -> tuple[np.ndarray, np.ndarray]:
+        """The bins in order of time: where they stand, and when they are."""
+        order = np.argsort(self.bin_at, kind="stable")
+        return order, self.bin_at[order]
+
+    def window(self, subject: np.ndarray, from_s: np.ndarray, to_s: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """First and last (exclusive) read of each subject in its from_s ≤ t < to_s, to the millisecond."""
+        base, known = self._place(subject, self._wide)
+        low, high = (np.floor(each * 1000.0 + 1e-4).astype(np.int64) - self.start_ms for each in (from_s, to_s))
+        return _between(self.key, base, low, high, self._wide - 1, known)
+
+    def bins(self, subject: np.ndarray, first: np.ndarray, last: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """First and last (exclusive) bin of each subject in its first ≤ bin < last."""
+        base, known = self._place(subject, self._bins)
+        return _between(self._bin_key, base, first - self.first_bin, last - self.first_bin, self._bins - 1, known)
+
+    def _place(self, subject: np.ndarray, wide: int) -> tuple[np.ndarray, np.ndarray]:
+        place = np.searchsorted(self.names, subject)
+        known = place < len(self.names)
+        known[known] = self.names[place[known]] == subject[known]
+        return place.astype(np.int64) * wide, known
+
+
+def _between(
+    key: np.ndarray, base: np.ndarray, low: np.ndarray, high: np.ndarray, most: int, known: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    first = np.searchsorted(key, base + np.clip(low, 0, most))
+    last = np.searchsorted(key, base + np.clip(high, 0, most))
+    first = np.where(known, first, 0)
+    return first, np.where(known, np.maximum(last, first), 0)
 
 
 def _intervals(edges: Iterable[tuple[float, int, int]], side: int) -> np.ndarray:
@@ -142,11 +191,3 @@ def _intervals(edges: Iterable[tuple[float, int, int]], side: int) -> np.ndarray
     if begin is not None:
         found.append((begin, np.inf))
     return np.array(found).reshape(-1, 2)
-
-
-def believable(rows: np.ndarray, at_s: float) -> np.ndarray:
-    """The intervals known at at_s that no stuck gate made; one still open ends with NaN."""
-    known = rows[rows[:, 0] < at_s]
-    ends = np.where(known[:, 1] < at_s, known[:, 1], np.nan)
-    length = np.where(np.isnan(ends), at_s, ends) - known[:, 0]
-    return np.column_stack((known[:, 0], ends))[length < _STUCK_S]

@@ -19,19 +19,29 @@ class Trees:
         self.depth: int = data["depth"]
         self.base: float = data["base"]
         self.scale, self.shift = data["calibration"]
+        self._stays = data.get("stays", (1.0, 0.0))
         self.feature = np.array(data["feature"], np.int32)  # trees x inner nodes
         self.threshold = np.array(data["threshold"], np.float64)
         self.leaf = np.array(data["leaf"], np.float64)
         self._rows = np.arange(len(self.leaf))
+        self._first = self._rows * (2**self.depth - 1)
+        self._feature, self._threshold = self.feature.ravel(), self.threshold.ravel()
 
-    def score(self, vector: Sequence[float]) -> float:
+    def score(self, vector: np.ndarray | Sequence[float]) -> float:
         """Calibrated log-odds for one vector."""
-        values = np.nan_to_num(np.array(vector, np.float64), nan=_MISSING)
-        rows, node = self._rows, np.zeros(len(self._rows), np.int64)
+        values = np.asarray(vector, np.float64)
+        values = np.where(np.isnan(values), _MISSING, values)
+        node = np.zeros(len(self._rows), np.int64)
         for _ in range(self.depth):
-            node = 2 * node + 1 + (values[self.feature[rows, node]] > self.threshold[rows, node])
-        total = self.base + float(self.leaf[rows, node - (2**self.depth - 1)].sum())
+            place = self._first + node
+            node = 2 * node + 1 + (values[self._feature[place]] > self._threshold[place])
+        total = self.base + float(self.leaf[self._rows, node - (2**self.depth - 1)].sum())
         return self.scale * total + self.shift
+
+    def stays(self, crossed: float) -> float:
+        """The chance that what crossed with a chance of `crossed` is still across when its session closes."""
+        scale, shift = self._stays
+        return chance(scale * odds(crossed) + shift)
 
 
 def chance(log_odds: float) -> float:

@@ -11,7 +11,18 @@ from milepost.evidence.dock import plain
 from milepost.evidence.dock.case import Case, Seen
 from milepost.evidence.dock.empty import Through
 from milepost.evidence.dock.look import INDEX
-from milepost.evidence.dock.model import LOADED, OUT, PASSED_BACK, REVIEW, STRAY, UNLOADED, Decision, Session
+from milepost.evidence.dock.model import (
+    LOADED,
+    OUT,
+    PASSED_BACK,
+    REVIEW,
+    STRAY,
+    UNLOADED,
+    Decision,
+    Id,
+    Session,
+    id_key,
+)
 from milepost.evidence.dock.roster import Roster
 
 
@@ -19,17 +30,20 @@ from milepost.evidence.dock.roster import Roster
 class Limits:
     """Chances from which on something is said.
 
-    first: counted at the first look; ask: asked about at the first look; sure: told again with the greater certainty;
-    count: counted at the close; drop: below it a unit has not crossed; back: taken to have come back; foreign: of a
+    first: counted at the first look; ask: asked about at the first look; sure: a question answered by the later look;
+    count: counted at the close; keep: a count stands at the close; weak: both, at doors with few antennas; drop: below
+    it a unit has not crossed, and is shown as short when it is listed; back: taken to have come back; foreign: of a
     unit that does not belong here; stranger: of a tag on no list. rival_db: so much louder elsewhere, the first look
     stays silent here.
     """
 
     first: float = 0.6
-    ask: float = 0.45
-    sure: float = 0.985
+    ask: float = 0.35
+    sure: float = 0.97
     count: float = 0.95
-    drop: float = 0.05
+    keep: float = 0.92
+    weak: float = 0.985
+    drop: float = 0.6
     back: float = 0.7
     foreign: float = 0.6
     stranger: float = 0.9
@@ -37,6 +51,9 @@ class Limits:
 
 
 CROSSED = (LOADED, UNLOADED)
+_FEW_ANTENNAS = 3
+_SOME = 3  # fewer units of another trip are wrong trucks, not a wrong session
+_SAME_GOODS_S = 12 * 3600.0  # later than that a unit may have been brought back unseen
 
 
 class Speaker:
@@ -45,10 +62,12 @@ class Speaker:
     def __init__(self, roster: Roster, limits: Limits) -> None:
         self.roster, self.limits = roster, limits
         self.out: list[Decision] = []
+        self._aboard: dict[int, tuple[Case, Session]] = {}  # where a unit was counted in last
+        self._strange: dict[tuple[Id, Id], set[int]] = {}  # units of another trip that came through, by session
 
-    def first(self, case: Case, session: Session | None, door: int | str, seen: Seen, at_s: float) -> None:
+    def first(self, case: Case, session: Session | None, door: Id, seen: Seen, at_s: float) -> None:
         """After the first look at a moment."""
-        if self.roster.unit(case.subject) is None:
+        if self.roster.unit(case.subject) is None or seen.blind:
             return
         limits, chance = self.limits, seen.first
         if case.word is not None and case.word != PASSED_BACK and seen.back >= limits.back and seen.back > chance:
@@ -62,33 +81,45 @@ class Speaker:
             if seen.alarm >= limits.foreign and case.word is None:
                 self._say(case, session, door, REVIEW, seen.alarm, at_s, seen, *self._foreign(case, session, at_s))
         elif chance >= limits.first:
-            self._say(case, session, door, _across(session), chance, at_s, seen)
+            self._say(case, session, door, _across(session), seen.stays, at_s, seen)
         elif chance >= limits.ask and case.word is None:
             self._say(case, session, door, REVIEW, chance, at_s, seen)
 
-    def late(self, case: Case, session: Session | None, door: int | str, seen: Seen, at_s: float) -> None:
+    def late(self, case: Case, session: Session | None, door: Id, seen: Seen, at_s: float) -> None:
         """25 s after a moment: a question may be answered, a doubtful word made certain."""
-        if session is None or not self.roster.is_listed(case.subject, session.trip):
+        if session is None or not self.roster.is_listed(case.subject, session.trip) or case.frozen or seen.blind:
             return
-        unsaid = case.word in (REVIEW, None) or (case.word in CROSSED and case.said < 0.97)
-        if unsaid and seen.late >= self.limits.sure:
+        if case.word in (REVIEW, None) and seen.late >= self.limits.sure:
             self._say(case, session, door, _across(session), seen.late, at_s, seen)
 
-    def opened(self, case: Case, session: Session, door: int | str, at_s: float) -> None:
+    def opened(self, case: Case, session: Session, door: Id, at_s: float) -> None:
         """A session opened behind a passage that belongs to it: reads bind by event time."""
         best, chance = case.best(), case.belief()
-        if best is not None and chance >= self.limits.count:
+        if best is not None and case.word not in CROSSED and chance >= self.limits.count:
             self._say(case, session, door, _across(session), chance, at_s, best, "passed before the session opened")
 
-    def close(self, case: Case, session: Session, door: int | str, chance: float, at_s: float) -> None:
-        """The last word of a session on a subject."""
+    def withdrawn(self, case: Case, session: Session, at_s: float, why: str) -> None:
+        """What was counted no longer holds, because a session or a list was told anew."""
         best = case.best()
-        if best is None:
+        if best is not None and case.word in CROSSED:
+            self._say(case, session, session.door, PASSED_BACK, 1.0, at_s, best, why)
+
+    def close(
+        self, case: Case, session: Session, door: Id, chance: float, at_s: float, contested: Id | None = None
+    ) -> None:
+        """The last word of a session on a subject. contested: another door that is as sure of it."""
+        best = case.best()
+        if best is None or case.frozen:
             return
         limits = self.limits
+        if best.blind or case.turned_back(limits.back):
+            chance = min(
+                chance, limits.drop
+            )  # above the trees: what has no past, or was seen to come back, is asked about
         unit = self.roster.unit(case.subject)
-        if chance >= limits.count and case.turned_back():
-            chance = limits.first  # a rule above the trees: what was seen to come back is for a person
+        why: tuple[str, ...] = ()
+        if contested is not None and chance >= limits.drop:
+            chance, why = min(chance, 0.5), (f"door {contested} is as sure of it",)
         if unit is None:
             if chance >= limits.stranger and case.word is None:
                 self._say(case, session, door, REVIEW, chance, at_s, best, "a tag that is on no list went along")
@@ -98,16 +129,22 @@ class Speaker:
                     self._say(case, session, door, REVIEW, chance, at_s, best, *self._foreign(case, session, at_s))
             else:
                 self._not_across(case, session, door, chance, at_s, best)
-        elif chance >= limits.count:
-            if case.word not in CROSSED or (case.said < 0.97 and chance > case.said):
+        elif chance >= self._enough(case, session.door):
+            if case.word not in CROSSED:
                 self._say(case, session, door, _across(session), chance, at_s, best)
         elif chance >= limits.drop:
             if case.word in CROSSED:  # a count can be undone only by saying so
                 self._say(case, session, door, PASSED_BACK, 1 - chance, at_s, best, "taken back to be asked about")
             if case.word != REVIEW:
-                self._say(case, session, door, REVIEW, chance, at_s, best)
+                self._say(case, session, door, REVIEW, chance, at_s, best, *why)
         else:
             self._not_across(case, session, door, chance, at_s, best)
+
+    def _enough(self, case: Case, door: Id) -> float:
+        """The chance from which on a unit counts at the close: more is asked of doors with few antennas."""
+        if sum(self.roster.antennas(door)) <= _FEW_ANTENNAS:
+            return self.limits.weak
+        return self.limits.keep if case.word in CROSSED else self.limits.count
 
     def unidentified(self, session: Session, passage: Through, at_s: float) -> None:
         """Something as long as a load went through the gates and no tag was read with it."""
@@ -120,9 +157,7 @@ class Speaker:
             )
         )
 
-    def _not_across(
-        self, case: Case, session: Session, door: int | str, chance: float, at_s: float, best: Seen
-    ) -> None:
+    def _not_across(self, case: Case, session: Session, door: Id, chance: float, at_s: float, best: Seen) -> None:
         if case.word in (*CROSSED, REVIEW):
             self._say(case, session, door, PASSED_BACK, 1 - chance, at_s, best)
         elif case.word is None:
@@ -132,15 +167,38 @@ class Speaker:
         if session is None:
             return ("outside every session",)
         own = self.roster.own_session_elsewhere(case.subject, session.door, at_s)
+        why = "not on the list of this session"
         if own is not None:
-            return (f"wrong truck: it is on the list of session {own.session} at door {own.door}",)
-        return ("not on the list of this session",)
+            why = f"wrong truck: it is on the list of session {own.session} at door {own.door}"
+        for trip in sorted(self.roster.trips.get(case.subject, ()), key=id_key):
+            came = self._strange.setdefault((session.session, trip), set())
+            came.add(case.subject)
+            listed = len(self.roster.listed[trip])
+            if len(came) >= max(_SOME, (listed + 1) // 2):
+                return (f"{len(came)} of {listed} units of trip {trip} came through here: session or clock wrong?", why)
+        return (why,)
+
+    def _two_trucks(self, case: Case, session: Session, at_s: float, seen: Seen) -> tuple[str, ...]:
+        """Why a unit is not counted in although it went in: it is in another truck already. That one is asked too."""
+        other, there = self._aboard.get(case.subject, (case, session))
+        if other is case or other.word != LOADED or at_s - other.word_at_s > _SAME_GOODS_S:
+            return ()
+        other.frozen = case.frozen = True
+        why = "counted into two trucks and not seen coming out: session {0.session} at door {0.door} has it too"
+        self._say(other, there, there.door, REVIEW, seen.late, at_s, seen, why.format(session))
+        return (why.format(there),)
 
     def _say(
-        self, case: Case, session: Session | None, door: int | str, word: str, confidence: float, at_s: float,
+        self, case: Case, session: Session | None, door: Id, word: str, confidence: float, at_s: float,
         seen: Seen, *why: str,
     ) -> None:  # fmt: skip
         unit = self.roster.unit(case.subject)
+        if word == LOADED and session is not None:
+            twice = self._two_trucks(case, session, at_s, seen)
+            word, why = (REVIEW, (*twice, *why)) if twice else (word, why)
+            self._aboard[case.subject] = (case, session)
+        elif word == UNLOADED:
+            self._aboard.pop(case.subject, None)
         self.out.append(
             Decision(
                 unit=None if unit is None else unit.unit,

@@ -1,0 +1,85 @@
+"""Rules that no training can undo: two trucks, a foreign consignment, levels and clocks that are a little off."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from milepost.evidence.dock.correlate import correlate
+from milepost.evidence.dock.measure import measure
+from milepost.evidence.dock.model import OUT, OUTER, Decision
+from milepost.evidence.dock.store import DoorLog
+
+sys.path.insert(0, str(Path(__file__).parent))
+import hand
+
+
+def finals(said: list[Decision], session: str) -> dict[object, str]:
+    return {each.unit: each.decision for each in said if each.session == session and each.decision != "STRAY"}
+
+
+@pytest.mark.requirement("T17")
+def test_a_unit_counted_into_two_trucks_is_counted_for_neither() -> None:
+    sessions = [hand.session(), hand.session("S2", "D2", "T2")]
+    orders = [hand.order("T1", "U1"), hand.order("T2", "U1")]
+    one = hand.reads(hand.tag("U1"), hand.through(40, stay_s=5), ("D1",))
+    two = [
+        (t, "D2", ant.replace("D1", "D2"), *rest) for t, _, ant, *rest in hand.reads(hand.tag("U1"), hand.through(120))
+    ]
+    said, verdicts = correlate(sessions, orders, one + two, hand.gates(40) + hand.gates(120, door="D2"))
+    assert finals(said, "S1") == finals(said, "S2") == {"U1": "REVIEW"}
+    assert [each.matched for each in verdicts] == [[], []] and [each.review for each in verdicts] == [["U1"], ["U1"]]
+    assert any("two trucks" in reason for each in said for reason in each.reasons)
+
+
+def test_half_a_foreign_consignment_puts_the_session_in_doubt() -> None:
+    foreign = [f"W{n}" for n in range(5)]
+    sessions = [hand.session(), hand.session("S2", "D9", "T2")]
+    lines, edges = [], []
+    for n, unit in enumerate(foreign[:4]):
+        lines += hand.reads(hand.tag(unit), hand.through(40 + 40 * n, stay_s=10))
+        edges += hand.gates(40 + 40 * n)
+    said, (one, _) = correlate(sessions, [hand.order("T1", "U1"), hand.order("T2", *foreign)], lines, edges)
+    assert one.over == foreign[:4] and one.matched == []
+    doubts = [each for each in said if any("session or clock wrong" in reason for reason in each.reasons)]
+    assert {each.unit for each in doubts} == {"W2", "W3"}, "from the third of five on"
+
+
+def log(shift_db: float = 0.0, later_s: float = 0.0) -> DoorLog:
+    door = DoorLog()
+    for t, _, ant, _, level in hand.reads("A", hand.through(40)) + hand.reads("B", [(0, 1.8, -2.6), (100, 1.8, -2.6)]):
+        door.add(t + later_s, 1 if level > -200 else 0, OUTER if "o" in ant else 0, level + shift_db, 0)
+    door.settle()
+    return door
+
+
+@pytest.mark.parametrize("shift_db", [-9.0, 12.0])
+def test_no_measure_is_a_number_of_dbm(shift_db: float) -> None:
+    at = np.array([int((hand.START_S + 40) // 0.5)])
+    subject, until = np.array([1]), np.array([hand.START_S + 42.0])
+    plain, moved = (measure(each, [], subject, at, until) for each in (log(), log(shift_db)))
+    for name in ("both", "sides", "signed"):
+        np.testing.assert_allclose(getattr(plain, name), getattr(moved, name), atol=1e-6)
+
+
+def test_a_moments_measures_do_not_depend_on_what_is_measured_with_it() -> None:
+    door = log()
+    bins = np.array([int((hand.START_S + t) // 0.5) for t in (12, 39, 40, 41, 77)])
+    until = (bins + 4) * 0.5
+    subject = np.ones(len(bins), np.int64)
+    whole = measure(door, [], subject, bins, until)
+    for n in range(len(bins)):
+        alone = measure(door, [], subject[n : n + 1], bins[n : n + 1], until[n : n + 1])
+        for name in ("both", "sides", "signed"):
+            assert getattr(whole, name)[n].tobytes() == getattr(alone, name)[0].tobytes()
+
+
+def test_gates_on_another_clock_are_learned_from_what_passed() -> None:
+    units = [f"U{n}" for n in range(8)]
+    lines, edges = [], []
+    for n, unit in enumerate(units):
+        lines += hand.reads(hand.tag(unit), hand.through(40 + 30 * n, stay_s=5))
+        edges += [(t + 0.8, *rest) for t, *rest in hand.gates(40 + 30 * n)]
+    _, (verdict,) = correlate([hand.session()], [hand.order("T1", *units)], lines, edges)
+    assert verdict.matched == units and OUT == 1
