@@ -23,8 +23,10 @@ DETECTOR = "door"
 OPEN_MS, OPEN_WAITING_MS = 120_000, 600_000
 NEEDS_MS = 45_000
 SEEN_EVERY_MS = 600_000
-QUIET_MS = 5_000
 NEAR_MS = 60_000
+AHEAD_MS = 5_000
+QUIET_MS = 15_000  # by then a passage so far ahead is known: what is told does not hang on how the readings were split
+SETTLED_MS = 3_600_000  # what went through an hour ago says nothing of how loud a tag is now
 _MOST = 4_000  # readings of one door kept open, whatever their age
 
 
@@ -42,19 +44,22 @@ def observe(
     reads = merged([Read(*row) for row in stored.get("reads", ())], _reads(usable), key=_order)
     newest = max(stored.get("newest", 0), *(_end(reading) for reading in fresh))
     told = set(stored.get("told", ()))
-    found = _judge(conn, device, door, gates, reads, cut, newest)
+    settled = {epc: (end, level) for epc, (end, level) in stored.get("settled", {}).items()}
+    found = _judge(conn, device, door, gates, reads, cut, newest, settled)
     changed = _keep(conn, device, door_id, found, told, fresh[-1], cut)
     appended = service.settle(conn, changed)
     seen = dict(stored.get("seen", {}))
-    appended += _tell_seen(conn, device, door, reads, found, seen, newest=newest, received=fresh[-1].received_at)
+    appended += _tell_seen(conn, device, door, reads, seen, newest=newest, received=fresh[-1].received_at)
     cut = _cut(gates, reads, newest - (OPEN_WAITING_MS if waiting else OPEN_MS), cut)
     gone = {read.epc for read in reads} - {each.epc for each in found}
+    settled |= {each.epc: (each.end, each.level_dbm) for each in found if not _open(each.at, cut)}
     state = {
         "gates": [astuple(gate) for gate in gates if cut is None or gate.at >= cut],
         "reads": [astuple(read) for read in reads if cut is None or read.at >= cut],
         "cut": cut,
         "newest": newest,
         "told": sorted(each.id for each in found),
+        "settled": {epc: last for epc, last in settled.items() if newest - last[0] < SETTLED_MS},
         "seen": {epc: bucket for epc, bucket in seen.items() if newest // SEEN_EVERY_MS - bucket < 2},
         "strays": len(gone),
         "late": stored.get("late", 0) + len(fresh) - len(usable),
@@ -65,12 +70,13 @@ def observe(
 
 def _judge(
     conn: Connection, device: str, door: dict[str, Any], gates: list[Gate], reads: list[Read], cut: int | None,
-    newest: int,
+    newest: int, settled: dict[str, tuple[int, float]],
 ) -> list[Passage]:  # fmt: skip
     """The passages of the open window that can still be judged, that is: whose time before is known."""
     floor = door["rssi_floor_dbm"]
     if door["gates"]:
-        found = passages.passages(device, gates, reads, floor_dbm=floor, newest=newest)
+        since = None if cut is None else cut + NEEDS_MS
+        found = passages.passages(device, gates, reads, floor_dbm=floor, newest=newest, since=since, settled=settled)
     else:
         found = []
         for direction in ("out", "in"):
@@ -128,15 +134,14 @@ def _keep(
 
 
 def _tell_seen(
-    conn: Connection, device: str, door: dict[str, Any], reads: list[Read], found: list[Passage], seen: dict[str, int],
-    *, newest: int, received: int,
+    conn: Connection, device: str, door: dict[str, Any], reads: list[Read], seen: dict[str, int], *, newest: int,
+    received: int,
 ) -> list[Fact]:  # fmt: skip
     """unit.seen for known units that were heard and did not pass: once in ten minutes, not while aboard here."""
-    passed = {each.epc for each in found}
     facts = []
     for read in reads:
         bucket = read.at // SEEN_EVERY_MS
-        if read.epc in passed or seen.get(read.epc, -1) >= bucket or newest - read.last_at < QUIET_MS:
+        if seen.get(read.epc, -1) >= bucket or newest - read.last_at < QUIET_MS:
             continue
         seen[read.epc] = bucket
         unit = plan.unit_of_epc(conn, read.epc, read.at)
@@ -165,14 +170,11 @@ def _tell_seen(
 
 
 def _explained(conn: Connection, door_id: str, read: Read) -> bool:
-    """True when a passage near in time says more than that the tag was heard, or when the tag's last passage in the
-    session of that instant led out: then it is heard from inside the truck."""
-    if repository.passages(conn, door_id, read.at - NEAR_MS, read.last_at + NEAR_MS, [read.epc]):
+    """True when a passage near in time says more than that the tag was heard, or when the tag's last passage of the
+    hour before led out: then it is heard from inside the truck. By readings alone: sessions may be known later."""
+    if repository.passages(conn, door_id, read.at - NEAR_MS, read.last_at + AHEAD_MS, [read.epc]):
         return True
-    session = repository.session_at(conn, door_id, read.at)
-    if session is None:
-        return False
-    rows = repository.passages(conn, door_id, session["from_ms"], read.at, [read.epc])
+    rows = repository.passages(conn, door_id, read.at - SETTLED_MS, read.at, [read.epc])
     return bool(rows) and rows[-1]["direction"] == "out"
 
 

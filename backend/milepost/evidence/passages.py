@@ -11,7 +11,7 @@ crossing.
 """
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -77,6 +77,7 @@ class Passage:
     confidence: float
     inputs: tuple[str, ...]
     snapshot: dict[str, Any]
+    end: int  # of the crossing
 
     def as_json(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -123,9 +124,14 @@ def _crossing(run: Sequence[Gate]) -> Crossing:
 
 
 def passages(
-    device: str, gates: Sequence[Gate], reads: Sequence[Read], *, floor_dbm: float, newest: int
-) -> list[Passage]:
-    """Every tag that crossed, from readings sorted by time; `newest` is the latest time any of them speaks of."""
+    device: str, gates: Sequence[Gate], reads: Sequence[Read], *, floor_dbm: float, newest: int,
+    since: int | None = None, settled: Mapping[str, tuple[int, float]] | None = None,
+) -> list[Passage]:  # fmt: skip
+    """Every tag that crossed, from readings sorted by time; `newest` is the latest time any of them speaks of.
+
+    `since`: crossings before it were judged while more was known of the time before them, and are left out; `settled`:
+    of each tag the end (UTC ms) and level of its last passage among those.
+    """
     through = crossings(gates)
     found = []
     by_epc: dict[str, list[Read]] = {}
@@ -133,8 +139,10 @@ def passages(
         by_epc.setdefault(read.epc, []).append(read)
     for epc, own in sorted(by_epc.items()):
         share = _shares(through, own)
-        last: tuple[Crossing, float] | None = None
+        last = (settled or {}).get(epc)
         for crossing in through:
+            if since is not None and crossing.at < since:
+                continue
             during = share.get(crossing.first_id, [])
             level = max((read.max_dbm for read in during), default=-999.0)
             if crossing.direction == "back" or sum(read.count for read in during) < MIN_READS or level < floor_dbm:
@@ -143,7 +151,7 @@ def passages(
             confidence = _confidence(crossing, own, level, before, newest)
             if confidence is None or (last and level < last[1] - RIVAL_DB):
                 continue
-            last = (crossing, level)
+            last = (crossing.end, level)
             found.append(_passage(device, epc, crossing, during, own, gates, level, confidence))
     return sorted(found, key=lambda each: (each.at, each.epc))
 
@@ -163,12 +171,12 @@ def _shares(through: Sequence[Crossing], reads: Sequence[Read]) -> dict[str, lis
 
 
 def _level_before(
-    crossing: Crossing, own: Sequence[Read], during: Sequence[Read], last: tuple[Crossing, float] | None
+    crossing: Crossing, own: Sequence[Read], during: Sequence[Read], last: tuple[int, float] | None
 ) -> float | None:
     """How loud the tag was where it stood before this crossing; None when it was not heard there."""
     start, end = crossing.start - BEFORE_MS, crossing.start - APPROACH_MS
-    if last and last[0].end + PAD_MS > start:  # it stands where the crossing before has left it
-        start, end = last[0].end + PAD_MS, max(end, crossing.start - PAD_MS)
+    if last and last[0] + PAD_MS > start:  # it stands where the crossing before has left it
+        start, end = last[0] + PAD_MS, max(end, crossing.start - PAD_MS)
     levels = [read.max_dbm for read in own if start <= read.at and read.last_at < end]
     # A window so long that it began before the approach says by its first read how loud the tag stood there.
     levels += [read.first_dbm for read in during if read.at < crossing.start - APPROACH_MS]
@@ -210,6 +218,7 @@ def _passage(
         confidence=confidence,
         inputs=(*crossing.inputs[:16], *(read.id for read in during[:24])),
         snapshot=snapshot,
+        end=crossing.end,
     )
 
 
