@@ -21,9 +21,11 @@ from milepost.telemetry.ways import GAP_MS
 __all__ = ["COURIER", "TRUCK", "Fix", "Leg", "Rule", "State", "flush", "legs_of", "metres", "run"]
 
 
-def run(state: State, fixes: Iterable[Fix], rule: Rule = TRUCK) -> tuple[State, list[Leg]]:
+def run(state: State, fixes: Iterable[Fix], rule: Rule = TRUCK, *, rounded: bool = False) -> tuple[State, list[Leg]]:
     """Feed good fixes in order of time, all later than those before; returns the state behind them and the legs that
-    are over by them, in order."""
+    are over by them, in order. `rounded`: look at places with the 6 decimals that every store keeps, so that the live
+    lane gives the same legs as the past; only those that count are rounded, a tenth of them at 1 Hz."""
+    kept = _rounded if rounded else _as_it_is
     machine = _Machine(state.copy(), rule)
     slot, before = state.slot, state.before
     slot_ms, quiet_ms, standing_mps = rule.slot_ms, rule.quiet_ms, rule.standing_mps
@@ -34,15 +36,18 @@ def run(state: State, fixes: Iterable[Fix], rule: Rule = TRUCK) -> tuple[State, 
         if this != slot or slow != was:
             slot = this
             if before is not None and (slow != was or fix[0] - before[0] > quiet_ms):
-                machine.feed_once(_kept(before))
-            machine.feed(_kept(fix))
+                machine.feed_once(kept(before))
+            machine.feed(kept(fix))
         before = fix
-    machine.state.slot, machine.state.before = slot, None if before is None else _kept(before)
+    machine.state.slot, machine.state.before = slot, None if before is None else kept(before)
     return machine.state, machine.legs
 
 
-def _kept(fix: Fix) -> Fix:
-    """As precise as every store keeps it, so that the past gives the same legs as the live lane."""
+def _as_it_is(fix: Fix) -> Fix:
+    return fix
+
+
+def _rounded(fix: Fix) -> Fix:
     return fix[0], round(fix[1], 6), round(fix[2], 6), fix[3]
 
 
@@ -73,6 +78,7 @@ class _Machine:
         self.state = state
         self.rule = rule
         self.legs: list[Leg] = []
+        self._recent_ms = sum(ms for ms, _ in state.recent)
 
     @property
     def last_at(self) -> int:
@@ -151,7 +157,7 @@ class _Machine:
                 Leg("unseen", last[0], fix[0], last[1], last[2], fix[1], fix[2], way, 1, gap, ended_by="contact")
             )
             begun = State(state.slot, fix, fix, fix[:3], vertex=fix[:3])
-            self.state = begun
+            self.state, self._recent_ms = begun, 0
             self._take(fix)
             return True
         out = state.out
@@ -233,9 +239,9 @@ class _Machine:
             way, (_, lat, lon) = 0.0, state.vertex
         state.vertex = (at, lat, lon)
         state.recent.append((ms, way))
-        total = sum(each for each, _ in state.recent)
-        while len(state.recent) > 1 and total - state.recent[0][0] >= rule.jam_window_ms:
-            total -= state.recent.pop(0)[0]
+        self._recent_ms += ms
+        while len(state.recent) > 1 and self._recent_ms - state.recent[0][0] >= rule.jam_window_ms:
+            self._recent_ms -= state.recent.pop(0)[0]
         stay = state.stay
         if stay is None:
             state.way_m += way
