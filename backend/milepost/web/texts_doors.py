@@ -1,10 +1,10 @@
 """Texts of dock sessions, arrival times and what happens on the road. Chinese beside English; part of `TEXTS`."""
 
 DOOR_TEXTS: dict[str, tuple[str, str]] = {
-    "door.opened.hand": ("人工开门：{who}", "opened by hand: {who}"),
-    "door.opened.appointment": ("按预约开门", "opened by its appointment"),
-    "door.opened.position": ("按车辆位置开门", "opened by the truck's own position"),
-    "door.opened.tag": ("按挂车标签开门", "opened by the trailer's tag"),
+    "door.opened.hand": ("靠台：{who} 登记", "opened by hand: {who}"),
+    "door.opened.appointment": ("靠台：按预约", "opened by its appointment"),
+    "door.opened.position": ("靠台：按车辆位置", "opened by the truck's own position"),
+    "door.opened.tag": ("靠台：按挂车标签", "opened by the trailer's tag"),
     "door.degraded": ("读写不可靠：没读到的不作数，装卸请扫描", "Not reading reliably: scan what goes in or out"),
     "door.degraded.since": ("{a} 起没有读数", "no reads since {a}"),
     "door.degraded.span": ("{a}–{b} 没有读数", "no reads from {a} to {b}"),
