@@ -26,7 +26,6 @@ SEEN_EVERY_MS = 600_000
 NEAR_MS = 60_000
 AHEAD_MS = 5_000
 QUIET_MS = 15_000  # by then a passage so far ahead is known: what is told does not hang on how the readings were split
-SETTLED_MS = 3_600_000  # what went through an hour ago says nothing of how loud a tag is now
 _MOST = 4_000  # readings of one door kept open, whatever their age
 
 
@@ -59,7 +58,7 @@ def observe(
         "cut": cut,
         "newest": newest,
         "told": sorted(each.id for each in found),
-        "settled": {epc: last for epc, last in settled.items() if newest - last[0] < SETTLED_MS},
+        "settled": {epc: last for epc, last in settled.items() if newest - last[0] < 2 * passages.MEMORY_MS},
         "seen": {epc: bucket for epc, bucket in seen.items() if newest // SEEN_EVERY_MS - bucket < 2},
         "strays": len(gone),
         "late": stored.get("late", 0) + len(fresh) - len(usable),
@@ -174,7 +173,7 @@ def _explained(conn: Connection, door_id: str, read: Read) -> bool:
     hour before led out: then it is heard from inside the truck. By readings alone: sessions may be known later."""
     if repository.passages(conn, door_id, read.at - NEAR_MS, read.last_at + AHEAD_MS, [read.epc]):
         return True
-    rows = repository.passages(conn, door_id, read.at - SETTLED_MS, read.at, [read.epc])
+    rows = repository.passages(conn, door_id, read.at - passages.MEMORY_MS, read.at, [read.epc])
     return bool(rows) and rows[-1]["direction"] == "out"
 
 

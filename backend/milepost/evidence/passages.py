@@ -24,6 +24,7 @@ RISE_DB = 3.0
 FALL_DB = 8.0
 AFTER_FROM_MS, AFTER_TO_MS = 1_500, 6_000
 MIN_READS = 2
+MEMORY_MS = 3_600_000  # what went through an hour ago says nothing of how loud a tag is now
 RIVAL_DB = 6.0
 _NAMESPACE = uuid.UUID("2d9c1b6e-3c0e-5f0b-8a55-0c9b8ad9f7a3")
 
@@ -143,6 +144,8 @@ def passages(
         for crossing in through:
             if since is not None and crossing.at < since:
                 continue
+            if last is not None and crossing.start - last[0] >= MEMORY_MS:
+                last = None
             during = share.get(crossing.first_id, [])
             level = max((read.max_dbm for read in during), default=-999.0)
             if crossing.direction == "back" or sum(read.count for read in during) < MIN_READS or level < floor_dbm:
