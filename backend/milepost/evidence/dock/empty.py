@@ -2,7 +2,7 @@
 
 An empty forklift breaks the beams too; a load with its forklift is longer. So a passage asks for a manual scan only
 when it was as long as those whose tags were read at this door; the length is the time in the near gate over the time
-from gate to gate, whatever the speed.
+from gate to gate, whatever the speed. Where many passages show no tag, readers hear badly, and one more says nothing.
 """
 
 from collections import deque
@@ -15,6 +15,7 @@ _CHATTER_S = 0.4
 _APART_S = 8.0
 _LEAST_KNOWN = 4
 _AS_LONG = 0.95
+_RARE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +53,25 @@ def through(near: np.ndarray, far: np.ndarray, end_s: float) -> Through | None:
 
 
 class Lengths:
-    """How long what passed with tags was at one door."""
+    """How long what passed with tags was at one door, and how often something as long passed without."""
 
     def __init__(self) -> None:
         self._known: deque[float] = deque(maxlen=25)
+        self._explained: deque[bool] = deque(maxlen=20)
 
     def add(self, passage: Through) -> None:
         """Learn from one that was explained."""
+        if self.as_long(passage):
+            self._explained.append(True)
         self._known.append(passage.length)
+
+    def remarkable(self, passage: Through) -> bool:
+        """True for one without a tag, when it was as long as those with tags and such a thing is rare at this door."""
+        if not self.as_long(passage):
+            return False
+        rare = self._explained.count(False) <= _RARE * len(self._explained)
+        self._explained.append(False)
+        return rare
 
     def as_long(self, passage: Through) -> bool:
         """True when it was as long as those; False while too few are known."""

@@ -13,9 +13,9 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from milepost.errors import Invalid
-from milepost.evidence.dock.case import APART_S, CLOSE_INDEX, Around, Case, Seen, close_vector
+from milepost.evidence.dock.case import APART_S, Around, Case, Seen, close_vector
 from milepost.evidence.dock.files import Edge, Read
-from milepost.evidence.dock.looks import CLOSE, EMPTY, FIRST, LATE_S, OPEN, Looks, Trace, as_if_listed
+from milepost.evidence.dock.looks import CLOSE, EMPTY, FIRST, LATE_S, OPEN, Looks, Trace
 from milepost.evidence.dock.model import OUT, REVIEW, Decision, Id, Order, Session, Verdict
 from milepost.evidence.dock.roster import Roster
 from milepost.evidence.dock.scoring import Scorer, shipped
@@ -251,8 +251,6 @@ class Correlator:
             vector = close_vector(case, door.log, others, at_s, around)
             if self.looks.trace is not None:
                 self.looks.trace("close", at_s, case, session, door.id, session.direction, vector, best.moment)
-            if around.known and not around.listed and case.word == REVIEW:
-                vector = as_if_listed(vector, CLOSE_INDEX)
             contested = next((other for other, each in rivals if _as_sure(each, best)), None) if around.listed else None
             self.looks.speaker.close(case, session, door.id, self.looks.scorer.close(vector), at_s, contested)
             self._sum_up(verdict, case, around.listed)

@@ -262,7 +262,8 @@ class Looks:
         self.unexplained.setdefault(session.session, []).append((passage.begin_s, passage.end_s))
         listed = self.roster.listed.get(session.trip, []) if session.trip is not None else []
         counted = sum(each.word in CROSSED and self.roster.is_listed(each.subject, session.trip) for each in cases)
-        if chance < 0.05 and counted < len(listed) and door.lengths.as_long(passage):
+        remarkable = door.lengths.remarkable(passage)
+        if chance < 0.02 and counted < len(listed) and remarkable:
             self.speaker.unidentified(session, passage, at_s)
 
     def case(self, door: Door, session: Session | None, subject: int) -> Case:

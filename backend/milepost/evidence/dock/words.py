@@ -31,21 +31,22 @@ class Limits:
     """Chances from which on something is said.
 
     first: counted at the first look; ask: asked about at the first look; sure: a question answered by the later look;
-    count: counted at the close; keep: a count stands at the close; weak: both, at doors with few antennas; drop: below
-    it a unit has not crossed, and is shown as short when it is listed; back: taken to have come back; foreign: of a
-    unit that does not belong here; stranger: of a tag on no list. rival_db: so much louder elsewhere, the first look
-    stays silent here.
+    gone: a question taken back by the later look; count: counted at the close, or left so; weak: the same at doors with
+    few antennas; drop: below it a unit has not crossed, and is shown as short when it is listed; back: taken to have
+    come back; foreign: of a unit that does not belong here; doubt: below it such an alarm is taken back at the close;
+    stranger: of a tag on no list. rival_db: so much louder elsewhere, the first look stays silent here.
     """
 
     first: float = 0.6
-    ask: float = 0.35
+    ask: float = 0.2
+    gone: float = 0.05
     sure: float = 0.97
     count: float = 0.95
-    keep: float = 0.92
     weak: float = 0.985
     drop: float = 0.6
     back: float = 0.7
     foreign: float = 0.6
+    doubt: float = 0.25
     stranger: float = 0.9
     rival_db: float = 6.0
 
@@ -91,6 +92,8 @@ class Speaker:
             return
         if case.word in (REVIEW, None) and seen.late >= self.limits.sure:
             self._say(case, session, door, _across(session), seen.late, at_s, seen)
+        elif case.word == REVIEW and max(seen.late, case.belief()) < self.limits.gone:
+            self._say(case, session, door, PASSED_BACK, 1 - seen.late, at_s, seen)
 
     def opened(self, case: Case, session: Session, door: Id, at_s: float) -> None:
         """A session opened behind a passage that belongs to it: reads bind by event time."""
@@ -124,12 +127,12 @@ class Speaker:
             if chance >= limits.stranger and case.word is None:
                 self._say(case, session, door, REVIEW, chance, at_s, best, "a tag that is on no list went along")
         elif not self.roster.is_listed(case.subject, session.trip):
-            if chance >= limits.foreign:
+            if chance >= (limits.doubt if case.word == REVIEW else limits.foreign):
                 if case.word != REVIEW:
                     self._say(case, session, door, REVIEW, chance, at_s, best, *self._foreign(case, session, at_s))
             else:
                 self._not_across(case, session, door, chance, at_s, best)
-        elif chance >= self._enough(case, session.door):
+        elif chance >= self._enough(session.door):
             if case.word not in CROSSED:
                 self._say(case, session, door, _across(session), chance, at_s, best)
         elif chance >= limits.drop:
@@ -140,11 +143,10 @@ class Speaker:
         else:
             self._not_across(case, session, door, chance, at_s, best)
 
-    def _enough(self, case: Case, door: Id) -> float:
+    def _enough(self, door: Id) -> float:
         """The chance from which on a unit counts at the close: more is asked of doors with few antennas."""
-        if sum(self.roster.antennas(door)) <= _FEW_ANTENNAS:
-            return self.limits.weak
-        return self.limits.keep if case.word in CROSSED else self.limits.count
+        few = sum(self.roster.antennas(door)) <= _FEW_ANTENNAS
+        return self.limits.weak if few else self.limits.count
 
     def unidentified(self, session: Session, passage: Through, at_s: float) -> None:
         """Something as long as a load went through the gates and no tag was read with it."""
