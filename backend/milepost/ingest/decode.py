@@ -72,8 +72,8 @@ class _Look:
 class _Recent:
     """The items looked at last: the sinks read the same ones soon after each other, and share the work.
 
-    Bounded by records, not by messages: one message may hold thirty thousand of them. Thread-safe; two threads that
-    want the same at the same instant may both make it.
+    Bounded by records, not by messages: one message may hold thirty thousand of them. Thread-safe; one thread looks at
+    a time, so that sinks which all wake for the same messages do not each decode them.
     """
 
     def __init__(self, most_records: int) -> None:
@@ -87,10 +87,10 @@ class _Recent:
         found = self._held.get(item)
         if found is not None:
             return found
-        found = _looked_at(item)
         with self._lock:
-            if item not in self._held:
-                self._held[item] = found
+            found = self._held.get(item)
+            if found is None:
+                found = self._held[item] = _looked_at(item)
                 self._records += len(found.readings) + 1
             while self._records > self._most:
                 self._records -= len(self._held.pop(next(iter(self._held))).readings) + 1

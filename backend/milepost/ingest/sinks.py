@@ -48,12 +48,14 @@ class SinkRunner:
         self.others: Sequence[SinkRunner] = ()  # readers of the same spool, to keep near in a backlog
         self._careful_until = 0
         self._took_records = 0  # with the last hand-over
+        self._in_hand = 0  # what lies behind this id is being handed over
         self._spool = spool
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"sink-{sink.name}", daemon=True)
 
     def start(self) -> None:
         """Begin behind the sink's own stored position."""
+        self.moved_at = time.monotonic()
         self._thread.start()
 
     def stop(self) -> None:
@@ -104,6 +106,7 @@ class SinkRunner:
             return
         began = time.monotonic()
         self._busy_since = self._busy_since or began
+        self._in_hand = items[0].id - 1  # ids leap where a spool was opened anew
         try:
             self.sink.handle(items)
         except _POISON as error:
@@ -138,9 +141,10 @@ class SinkRunner:
 
     def is_near_behind(self, position: int, now: float) -> bool:
         """Whether this one is some way behind `position`, and moves (`now`: monotonic)."""
-        if self.failing_since is not None or now - self.moved_at >= _LIVELY_S:
+        begun = self._busy_since or self.moved_at  # the first hand-over counts as well
+        if self.failing_since is not None or now - max(begun, self.moved_at) >= _LIVELY_S:
             return False
-        return _LEAD < position - self.position <= _REACH
+        return _LEAD < position - max(self.position, self._in_hand) <= _REACH
 
     def _set_aside(self, item: SpoolItem, error: Exception) -> None:
         with self._spool.tx() as conn:
