@@ -62,6 +62,20 @@ def test_a_session_opened_behind_its_passages_counts_them() -> None:
     assert matched(engine) == [["U1", "U2"]]
 
 
+def test_antennas_named_behind_the_passages_are_measured_as_if_named_before() -> None:
+    def sides(told: bool) -> dict[int, bytes]:
+        engine = Correlator([SESSION] if told else [], [ORDER])
+        engine.feed(READS, EDGES)
+        engine.advance(hand.START_S + 150)
+        if not told:
+            engine.open_session(SESSION)
+            engine.advance(hand.START_S + 150)
+        (case,) = [each for each in engine.looks.cases["S1"].values() if engine.roster.unit(each.subject).unit == "U1"]
+        return {each.moment.bin: each.sight.sides.tobytes() for each in case.seen if each.late > 0.5}
+
+    assert sides(told=True) and sides(told=False) == sides(told=True)
+
+
 def test_a_list_told_behind_the_passages_counts_them_too() -> None:
     engine = run([SESSION], [], {120: [("set_units", ORDER)]})
     assert states(engine.said)["U1"] == states(engine.said)["U2"] == ["LOADED"]

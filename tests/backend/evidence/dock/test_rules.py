@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from milepost.evidence.dock.correlate import correlate
+from milepost.evidence.dock.engine import Correlator
 from milepost.evidence.dock.measure import measure
 from milepost.evidence.dock.model import OUT, OUTER, Decision
 from milepost.evidence.dock.store import DoorLog
@@ -75,11 +76,19 @@ def test_a_moments_measures_do_not_depend_on_what_is_measured_with_it() -> None:
             assert getattr(whole, name)[n].tobytes() == getattr(alone, name)[0].tobytes()
 
 
-def test_gates_on_another_clock_are_learned_from_what_passed() -> None:
+def test_a_door_learns_by_how_much_its_clocks_differ(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("milepost.evidence.dock.looks.CERTAIN", 0.5)
     units = [f"U{n}" for n in range(8)]
     lines, edges = [], []
     for n, unit in enumerate(units):
-        lines += hand.reads(hand.tag(unit), hand.through(40 + 30 * n, stay_s=5))
-        edges += [(t + 0.8, *rest) for t, *rest in hand.gates(40 + 30 * n)]
-    _, (verdict,) = correlate([hand.session()], [hand.order("T1", *units)], lines, edges)
-    assert verdict.matched == units and OUT == 1
+        lines += hand.reads(hand.tag(unit), hand.through(40 + 30 * n, speed_mps=2.0, stay_s=5))
+        edges += hand.gates(40 + 30 * n, speed_mps=2.0, length_m=2.0)
+    usual = []
+    for later_s in (0.0, 0.7):
+        shifted = [(t + later_s, *rest) for t, *rest in edges]
+        engine = Correlator([hand.session()], [hand.order("T1", *units)])
+        engine.feed(lines, shifted)
+        engine.finish()
+        assert engine.verdicts()[0].matched == units
+        usual.append(engine.looks.door("D1").usual[OUT].now[1])
+    assert usual[1] - usual[0] == pytest.approx(0.7, abs=0.3)
