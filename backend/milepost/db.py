@@ -9,9 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
-from sqlalchemy import Connection, Engine, MetaData, create_engine, event
+from sqlalchemy import Column, Connection, Engine, MetaData, String, Table, create_engine, event, inspect, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.pool import QueuePool
@@ -25,6 +23,10 @@ metadata = MetaData(
         "pk": "pk_%(table_name)s",
     }
 )
+_STAMP = Table("alembic_version", MetaData(), Column("version_num", String(32)))
+_MIGRATIONS = Path(__file__).parent / "migrations"
+# In their order; a file of a revision begins with its number.
+REVISIONS = tuple(sorted(each.name[:4] for each in (_MIGRATIONS / "versions").glob("[0-9]*.py")))
 _BUSY_TIMEOUT_MS = 10_000
 _MIGRATION_LOCK = 0x6D_69_6C_65  # any number that nobody else in this database uses
 _POOL, _MORE = 8, 8
@@ -56,8 +58,14 @@ class Database:
 
     def migrate(self) -> None:
         """Bring the schema to the newest revision. Safe to call at every start, by several processes at once."""
+        with self.read() as conn:
+            if revision(conn) == REVISIONS[-1]:
+                return
+        from alembic import command  # noqa: PLC0415  (seldom needed, and it costs start time)
+        from alembic.config import Config  # noqa: PLC0415
+
         config = Config()
-        config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+        config.set_main_option("script_location", str(_MIGRATIONS))
         with self._one_migrates() as engine:
             config.attributes["engine"] = engine
             command.upgrade(config, "head")
@@ -79,6 +87,13 @@ class Database:
     def close(self) -> None:
         """Close all connections."""
         self.engine.dispose()
+
+
+def revision(conn: Connection) -> str | None:
+    """The revision of the schema that a database has, None of one that has none."""
+    if not inspect(conn).has_table(_STAMP.name):
+        return None
+    return conn.execute(select(_STAMP.c.version_num)).scalar()
 
 
 def _sqlite(url: str) -> Engine:

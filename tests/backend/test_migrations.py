@@ -4,9 +4,12 @@ from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 
-from milepost.db import Database, metadata
+import milepost.db
+from milepost.db import REVISIONS, Database, metadata, revision
 from milepost.schema import load_tables
 
 
@@ -25,3 +28,15 @@ def test_the_revisions_end_in_the_declared_schema(empty):
     empty.migrate()  # at every start: nothing happens the second time
     with empty.engine.connect() as conn:
         assert compare_metadata(MigrationContext.configure(conn), metadata) == []
+
+
+def test_the_revisions_are_known_by_their_files_and_a_database_says_which_it_has(empty):
+    config = Config()
+    config.set_main_option("script_location", str(Path(milepost.db.__file__).parent / "migrations"))
+    scripts = ScriptDirectory.from_config(config)
+    assert list(REVISIONS) == [each.revision for each in scripts.walk_revisions()][::-1]
+    with empty.read() as conn:
+        assert revision(conn) is None
+    empty.migrate()
+    with empty.read() as conn:
+        assert revision(conn) == REVISIONS[-1]

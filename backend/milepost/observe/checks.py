@@ -4,6 +4,7 @@ import shutil
 import time
 from dataclasses import dataclass
 
+from milepost.db import REVISIONS
 from milepost.ingest.service import Ingest
 from milepost.observe.observed import Observed
 
@@ -55,12 +56,13 @@ def _database(of: Observed) -> Check:
 
 def _schema(of: Observed) -> Check:
     found = of.database.answer.revision if of.database.answer is not None else None
-    if found == of.head:
+    if found == REVISIONS[-1]:
         return Check("schema", True, f"{found}")
-    if found is not None and found not in of.known_revisions:
+    if found is not None and found not in REVISIONS:
         # While workers are updated one by one: the old ones go on, or nobody would serve.
         return Check("schema", True, f"{found}, newer than this program; update it")
-    return Check("schema", False, f"{found or 'none'}, but this program needs {of.head}; start one process to migrate")
+    needs = f"this program needs {REVISIONS[-1]}; start one process to migrate"
+    return Check("schema", False, f"{found or 'none'}, but {needs}")
 
 
 def _disk(of: Observed) -> Check:

@@ -3,17 +3,13 @@
 import sqlite3
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
-import milepost
 from milepost.clocks import repository as clocks
-from milepost.db import Database
+from milepost.db import Database, revision
 from milepost.ingest.foreign.intake import Intake
 from milepost.ingest.service import Ingest
 from milepost.live.feed import Feed
@@ -63,15 +59,8 @@ class Observed:
     hub: LiveHub | None = None
     feed: Feed | None = None
     foreign: Intake | None = None
-    known_revisions: frozenset[str] = field(init=False)
-    head: str | None = field(init=False)
 
     def __post_init__(self) -> None:
-        config = Config()
-        config.set_main_option("script_location", str(Path(milepost.__file__).parent / "migrations"))
-        scripts = ScriptDirectory.from_config(config)
-        self.known_revisions = frozenset(each.revision for each in scripts.walk_revisions())
-        self.head = scripts.get_current_head()
         self.database = Question("database", self._ask_database, EVERY_S, HANGS_S)
         self.telemetry = Question("telemetry store", self._ask_store, EVERY_S, HANGS_S)
         self.spool = None if self.ingest is None else Question("spool", self._ask_spool, EVERY_S, HANGS_S)
@@ -100,10 +89,9 @@ class Observed:
         with self.db.tx() as conn:  # takes SQLite's lock of writers and lets go of it: who cannot write is not ready
             if conn.dialect.name == "postgresql" and conn.execute(_READ_ONLY).scalar_one() == "on":
                 raise OSError("the database takes no writes; is it a replica?")
-            revision = MigrationContext.configure(conn).get_current_revision()
             now = now_ms()
             since = clocks.overdue_since(conn, now)
-            return DatabaseAnswer(revision, 0 if since is None else now - since, notices.unsent(conn))
+            return DatabaseAnswer(revision(conn), 0 if since is None else now - since, notices.unsent(conn))
 
     def _ask_store(self) -> None:
         # A question as the history puts it, of a device that cannot be: it goes to the server, and finds nothing.

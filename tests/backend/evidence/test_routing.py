@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from milepost.errors import Invalid
-from milepost.evidence.routing import DETOUR, Guess, NoRoute, Osrm, Stretch, Valhalla, router_of
+from milepost.evidence.routers import Osrm, Valhalla
+from milepost.evidence.routing import DETOUR, Guess, NoRoute, Stretch, router_of
 from milepost.telemetry.legs import metres
 
 A, B, C = (31.2304, 121.4737), (31.3, 121.5), (31.4, 121.6)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from milepost.evidence.routing import Osrm
+from milepost.evidence.routers import Osrm
 from milepost.evidence.sink import DetectorSink
 from milepost.times import now_ms, to_rfc3339
 
