@@ -19,6 +19,7 @@ from milepost.times import now_ms
 
 DETECTOR = "replay"
 CONTEXT_MS = 7_200_000  # so far before the late fix the rule begins at least, and where its last stop began
+CERTAIN_MS = CONTEXT_MS // 2  # whatever ended so long before the late fix was certain before it
 MOST_FIXES = 100_000  # a day at 1 Hz; what reaches further back is left as it is
 _DAY_MS = 86_400_000
 _FOREVER = 2**53
@@ -72,7 +73,7 @@ def run(
         why = "fixes or a binding that came later show another way"
         told = service.correct(conn, wanted, known, why=why, now=now_ms())
         if points and len(points) < MOST_FIXES:
-            _passes(conn, vehicle, new, max(from_ms, points[0].at), points[-1].at)
+            _passes(conn, vehicle, new, others, from_ms, (points[0].at, points[-1].at))
             told += vehicles.rebase(conn, vehicle, state, past, fences, now_ms())
         told += docks.by_positions(conn, told, now_ms())
         repository.drop_state(conn, DETECTOR, vehicle)
@@ -91,12 +92,22 @@ def _edge(conn: Connection, vehicle: str) -> int | None:
     return stored["points"][0][0] - 1 if stored["points"] else None
 
 
-def _passes(conn: Connection, vehicle: str, seen: list[geofence.Sighting], from_ms: int, until: int) -> None:
-    """Bring the passes through fences in line with what was seen of [from_ms, until]: those of no reading go."""
+def _passes(
+    conn: Connection,
+    vehicle: str,
+    seen: list[geofence.Sighting],
+    others: set[str],
+    from_ms: int,
+    span: tuple[int, int],
+) -> None:
+    """Bring the passes through fences in line with what became certain from `from_ms` on: those of no reading go.
+
+    `others`: keys of those that were certain before, or that the open window answers for; `span`: of the readings. A
+    pass becomes certain some time after its end.
+    """
     wanted = {row["id"]: row for each in seen if each.kind == "passed" for row in [vehicles.pass_row(vehicle, each)]}
-    window = _in_window(conn, vehicle)
-    for row in repository.passes(conn, vehicle, from_ms, until):
-        if row["left_at"] <= until and row["id"] not in wanted and row["id"] not in window:
+    for row in repository.passes(conn, vehicle, *span):
+        if from_ms - CERTAIN_MS <= row["left_at"] <= span[1] and row["id"] not in wanted and row["id"] not in others:
             repository.drop_pass(conn, row["id"])
     for row in wanted.values():
         repository.add_pass(conn, row)
