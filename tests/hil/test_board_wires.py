@@ -16,6 +16,15 @@ def received(link, size, timeout_s=20.0):
     return out
 
 
+def opened(link, timeout_s=10.0):
+    """The link, once the board has its UART open."""
+    deadline = time.monotonic() + timeout_s
+    while not link.is_open:
+        assert time.monotonic() < deadline, "the board does not open its UART"
+        time.sleep(0.005)
+    return link
+
+
 ECHO = """
 import machine, select
 u = machine.UART(1, 9600)
@@ -33,7 +42,7 @@ def test_a_uart_carries_every_byte_both_ways(make):
     board = make({"main.py": ECHO})
     board.wait_for(b"echo")
     data = bytes(range(256)) * 64
-    board.uart(1).write(data)
+    opened(board.uart(1)).write(data)
     assert received(board.uart(1), len(data)) == data
 
 
@@ -46,16 +55,14 @@ def test_the_link_outlives_a_reset_and_loses_what_comes_while_the_board_is_down(
     at = board.position
     board.start()
     board.wait_for(b"echo", since=at)
-    time.sleep(0.05)
-    board.uart(1).write(b"heard")
+    opened(board.uart(1)).write(b"heard")
     assert received(board.uart(1), 5) == b"heard"
 
 
 def test_a_wrong_baud_rate_gives_garbage(make):
     board = make({"main.py": ECHO})
     board.wait_for(b"echo")
-    time.sleep(0.05)
-    board.uart(1).baudrate = 115200
+    opened(board.uart(1)).baudrate = 115200
     board.uart(1).write(b"$GNRMC,1,2*00\r\n")
     assert b"GNRMC" not in received(board.uart(1), 15, 0.3)
     board.uart(1).baudrate = 9600

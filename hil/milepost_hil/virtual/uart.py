@@ -21,6 +21,11 @@ class UartLink:
         self._board: Pipe | None = None
         self._pipe = call(lambda: Pipe(far.detach(), self._to_board))
 
+    @property
+    def is_open(self) -> bool:
+        """True while the board has the UART open: a little later than what it prints then may be read."""
+        return self._board is not None
+
     def write(self, data: bytes) -> int:
         """Sends to the board, all of it; never blocks long (the relay drains it)."""
         self._near.sendall(data)
