@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Connection
 
 from milepost.db import Database
-from milepost.evidence import log, service, sessions
+from milepost.evidence import log, replay, repository, service, sessions
 from milepost.evidence.sink import DetectorSink
 from milepost.fleet import service as fleet
 from milepost.fleet.model import Credentials
@@ -119,6 +119,14 @@ class Yard:
             facts = self.sink.observe(conn, by_device)
         self.told += facts
         return facts
+
+    def put_right(self) -> None:
+        """Let the sink go back over the past until nothing late is left to be judged again."""
+        while True:
+            self.sink.tick()
+            with self.db.read() as conn:
+                if not repository.targets(conn, replay.DETECTOR):
+                    return
 
     def facts(self, unit: int = 0) -> list[tuple[str, str | None]]:
         """What holds of a unit: (kind, vehicle) by time."""

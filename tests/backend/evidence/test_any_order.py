@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from milepost.evidence import log, replay, repository, service, trailers, vehicles
+from milepost.evidence import log, repository, service, trailers, vehicles
 from milepost.evidence.sink import DetectorSink
 from milepost.fleet import repository as fleet_rows
 from milepost.plan import service as plan
@@ -130,11 +130,7 @@ def told(db, seed: int, *, plain: bool) -> dict:
             yard.feed(*batch)
             if not plain and order.random() < 0.1:
                 yard.sink.tick()
-        while True:
-            yard.sink.tick()
-            with yard.db.read() as conn:
-                if not repository.targets(conn, replay.DETECTOR):
-                    break
+        yard.put_right()
         store.close()
         found = outcome(yard)
         names = {**{v: k for k, v in yard.vehicles.items()}, **{v: k for k, v in yard.trips.items()},

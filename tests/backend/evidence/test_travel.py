@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from milepost.evidence import replay, repository, vehicles
+from milepost.evidence import repository, vehicles
 from milepost.evidence.sink import DetectorSink
 from milepost.telemetry.sqlite import SqliteTelemetry
 from milepost_tools.sim.geo import Ground
@@ -52,11 +52,7 @@ def told(db, batches: list[list]) -> dict:
             yard.feed(*batch)
             if number % 7 == 0:
                 yard.sink.tick()
-        while True:
-            yard.sink.tick()
-            with yard.db.read() as conn:
-                if not repository.targets(conn, replay.DETECTOR):
-                    break
+        yard.put_right()
         store.close()
         return shown(yard)
 
