@@ -361,7 +361,7 @@ def test_garbage_ends_the_connection_with_a_reason_and_the_next_one_works(client
         for pid, *_ in publishes(s):
             s.sendall(b"\x40\x02" + pid)
 
-    lines, _ = client(behave, seconds=30, until=("puback", 2), publish=3)
+    lines, _ = client(behave, seconds=30, until=("puback", 2), publish=3, insist=True)
     assert said(lines, "closed")[0]
     assert 2 in said(lines, "puback")
 
@@ -378,5 +378,5 @@ def test_random_bytes_never_stop_the_client(client):
         for pid, *_ in publishes(s):
             s.sendall(b"\x40\x02" + pid)
 
-    lines, _ = client(behave, seconds=60, until=("puback", 4), publish=5)
+    lines, _ = client(behave, seconds=60, until=("puback", 4), publish=5, insist=True)
     assert 4 in said(lines, "puback")

@@ -1,7 +1,8 @@
 """Runs the MQTT client against 127.0.0.1:argv[1] and prints what happens as JSON lines.
 
 argv[2]: {"seconds": how long at most, "until": [key, value] whose line ends it sooner, "subs": [[topic, qos]...],
-"publish": how many, "will": bool, "keepalive_s", ...}
+"publish": how many, "insist": bool (publish again on each connection what no PUBACK came for, as an outbox
+does), "will": bool, "keepalive_s", ...}
 """
 
 import asyncio
@@ -61,12 +62,11 @@ async def main():
         message=topic.decode(), payload=bytes(payload).decode(), retained=retained
     )
     client.on_connect = lambda: say(connected=client.connects)
-    client.on_puback = lambda token: say(puback=token, inflight=client.inflight)
-    client.on_close = lambda reason, by_peer, oldest: say(closed=reason, by_peer=by_peer, oldest=oldest)
-    asyncio.create_task(client.run())
 
-    async def publish():
-        for n in range(ARGS.get("publish", 0)):
+    owed = list(range(ARGS.get("publish", 0)))
+
+    async def publish(tokens):
+        for n in tokens:
             while True:
                 await client.room()
                 try:
@@ -77,7 +77,20 @@ async def main():
                 except MQTTError as e:
                     say(error=str(e))
 
-    asyncio.create_task(publish())
+    def acknowledged(token):
+        owed.remove(token)
+        say(puback=token, inflight=client.inflight)
+
+    def lost(reason, by_peer, oldest):
+        say(closed=reason, by_peer=by_peer, oldest=oldest)
+        if ARGS.get("insist"):
+            jobs[0].cancel()
+            jobs[0] = asyncio.create_task(publish(list(owed)))
+
+    client.on_puback = acknowledged
+    client.on_close = lost
+    asyncio.create_task(client.run())
+    jobs = [asyncio.create_task(publish(list(owed)))]
     try:
         await asyncio.wait_for(seen.wait(), ARGS["seconds"])
     except asyncio.TimeoutError:
