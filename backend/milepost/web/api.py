@@ -8,6 +8,7 @@ from milepost.web.pages import (
     board,
     desk,
     devices,
+    docks,
     doors,
     history,
     house,
@@ -39,6 +40,7 @@ router.include_router(order.router)
 router.include_router(order_acts.router)
 router.include_router(order_desk.router)
 router.include_router(doors.router)
+router.include_router(docks.router)
 router.include_router(picking.router)
 router.include_router(trips.router)
 router.include_router(loading.router)

@@ -21,6 +21,8 @@ from milepost.orders import service as orders
 from milepost.orders.tables import order
 from milepost.times import now_ms, parse_rfc3339
 from milepost.web import trip_load, views
+from milepost.web.door_disputes import disputes
+from milepost.web.i18n import translator
 from milepost.web.render import language_of, page
 from milepost.web.route import PageRoute
 from milepost.web.topbar import bar
@@ -109,7 +111,12 @@ def _now(conn: Connection, me: Principal, door_id: str, request: Request, seen: 
         fresh = [unit for unit in session["over"] if unit["passage"] and unit["passage"]["id"] != seen]
         wrong = max(fresh, key=lambda unit: unit["passage"]["at"], default=None)
     plate = session["vehicle"]["plate"] if session else None
+    told: list[dict[str, Any]] = []
     if session:
+        told = disputes(conn, session, parse_rfc3339(session["from"]), translator(language))
+        named = {each["unit"] for each in told}
+        for unit in units:
+            unit["disputed"] = unit["unit"] in named
         by_hand = session["opened"]["how"] == "hand"
         session["opened"]["name"] = _name(conn, session["opened"]["by"]) if by_hand else ""
         for each in (*session["degraded"]["holes"], *session["degraded"]["late"]) if session["degraded"] else ():
@@ -122,6 +129,7 @@ def _now(conn: Connection, me: Principal, door_id: str, request: Request, seen: 
         "from_ms": parse_rfc3339(session["from"]) if session else None,
         "log": shown["passages"][:_LOG],
         "wrong": wrong,
+        "disputes": told,
         "belongs": trip_load.belongs(conn, wrong["unit"], wrong["order"]) if wrong else None,
         "choices": [] if session else _choices(conn, me),
         "keeper": me.has("keeper"),

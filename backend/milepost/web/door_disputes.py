@@ -1,0 +1,76 @@
+"""Why the count at a door is disputed, and what settles it, in words that fit on a phone (EX-22, T14)."""
+
+import json
+from typing import Any
+
+from sqlalchemy import Connection
+
+from milepost.access.model import SYSTEM
+from milepost.access.scope import readable
+from milepost.evidence import log
+from milepost.evidence.service import MOVES, standing
+from milepost.fleet.tables import door, vehicle
+from milepost.orders.tables import order
+from milepost.web.trip_acts import Translate
+from milepost.web.trip_load import label
+
+Row = dict[str, Any]
+_KINDS = ("two_trucks", "load_count")
+
+
+def disputes(conn: Connection, session: Row, from_ms: int, t: Translate) -> list[Row]:
+    """What contradicts itself about a session's units: {unit, label, why, act}; `unit` None where it is about them all.
+
+    `session`: as `evidence.view.session_view` shows it, its units numbered; `from_ms`: when it began (UTC ms).
+    """
+    units = {each["unit"]: each for each in (*session["expected"], *session["over"])}
+    found = _of_orders(conn, session, units, t)
+    named = {each["unit"] for each in found}
+    facts = log.of_subjects(conn, [("door", session["door"])], since=from_ms, kinds=(*MOVES, "fact.retracted"))
+    rivals = {
+        fact.subjects["unit"]: fact.body["rival_door"]
+        for fact in standing(facts)
+        if fact.body.get("rival_door") and fact.subjects["unit"] in units
+    }
+    numbers = _texts(conn, door, door.c.number, rivals.values())
+    for unit, other in rivals.items():
+        if unit not in named:
+            why = t("door.dispute.two_doors", n=numbers.get(other, "–"))
+            found.append(_row(units[unit], why, t("door.dispute.two_doors.act")))
+    return found
+
+
+def _of_orders(conn: Connection, session: Row, units: dict[str, Row], t: Translate) -> list[Row]:
+    wanted = {each["order"] for each in units.values()}
+    statement = readable(SYSTEM, order, order.c.projection).where(
+        order.c.id.in_(sorted(wanted)), order.c.open_exceptions > 0
+    )
+    open_ones = [
+        each
+        for (projection,) in conn.execute(statement.order_by(order.c.number))
+        for each in json.loads(projection)["exceptions"]
+        if each["closed_at"] is None and each["kind"] in _KINDS
+    ]
+    claims = [each["data"] for each in open_ones if each["kind"] == "two_trucks" and each["data"]["unit"] in units]
+    plates = _texts(conn, vehicle, vehicle.c.plate, (each for data in claims for each in data["vehicles"]))
+    found = []
+    for data in claims:
+        named = " · ".join(plates.get(each, "–") for each in data["vehicles"])
+        why = t("door.dispute.two_trucks", plates=named)
+        found.append(_row(units[data["unit"]], why, t("door.dispute.two_trucks.act")))
+    counted = [
+        each["data"] for each in open_ones if each["kind"] == "load_count" and each["key"] == session["trip"]["id"]
+    ]
+    for data in counted[:1]:  # each order of the trip has it
+        why = t("door.dispute.load_count", signed=data.get("signed", "–"), aboard=data.get("aboard", "–"))
+        found.append({"unit": None, "label": "", "why": why, "act": t("door.dispute.load_count.act")})
+    return found
+
+
+def _row(unit: Row, why: str, act: str) -> Row:
+    return {"unit": unit["unit"], "label": label(unit["number"], unit["no"]), "why": why, "act": act}
+
+
+def _texts(conn: Connection, table: Any, column: Any, ids: Any) -> dict[str, str]:
+    statement = readable(SYSTEM, table, table.c.id, column.label("text")).where(table.c.id.in_(sorted(set(ids))))
+    return {row.id: row.text for row in conn.execute(statement)}
