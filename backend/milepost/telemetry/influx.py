@@ -18,6 +18,7 @@ from milepost.errors import Invalid
 from milepost.ingest.positions import position_of
 from milepost.telemetry import influx_minutes, influx_sql
 from milepost.telemetry.influx_ends import Ends
+from milepost.telemetry.influx_flight import Flight
 from milepost.telemetry.influx_place import place_of
 from milepost.telemetry.influx_query import QueryReader, span
 from milepost.telemetry.influx_read import Readings, order
@@ -67,13 +68,15 @@ class InfluxTelemetry:
         self._raw = Readings(self._reader, self.place.bucket)
         self._writing = threading.Lock()
         self._ends = Ends(db)
-        self._storing = Storing(db, self._writer, self._raw, self.place.bucket, clock)
+        self._flight = Flight(self._writer)
+        self._storing = Storing(db, self._flight, self._raw, self.place.bucket, clock)
         self._trouble: tuple[str, str, int] | None = None
         self.expired = 0  # readings that came too late to be kept, since the start
         self.written = 0
 
     def close(self) -> None:
         """Close the connections; nobody may use it after."""
+        self._flight.close()
         self._writer.close()
         self._reader.close()
 

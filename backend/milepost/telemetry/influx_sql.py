@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Table, and_, case, delete, func, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from milepost.telemetry.model import FixBody, Judged, Reading, StreamCounts
+from milepost.telemetry.model import FixBody, Reading, StreamCounts
 from milepost.telemetry.tables import (
     telemetry_latest,
     telemetry_pending,
@@ -40,7 +40,7 @@ def stored_ranges(conn: Connection, streams: Iterable[Stream], *, lock: bool = F
 
 
 def enter_ranges(
-    conn: Connection, seqs: Mapping[Stream, list[int]], last_at: Mapping[Stream, int]
+    conn: Connection, seqs: Mapping[Stream, Sequence[int]], last_at: Mapping[Stream, int]
 ) -> dict[Stream, Ranges]:
     """Count rising seqs of streams as stored, up to `last_at` (UTC ms) in time; a repeat changes nothing. Returns what
     is stored now."""
@@ -180,14 +180,14 @@ def thinned(conn: Connection, hours: Iterable[tuple[str, int, int]]) -> None:
         conn.execute(delete(telemetry_touched).where(or_(*same)))
 
 
-def set_aside(conn: Connection, refused: Iterable[tuple[Judged, str, str]], now_ms: int) -> None:
+def set_aside(conn: Connection, refused: Iterable[tuple[Reading, str, str]], now_ms: int) -> None:
     """Keep (reading, line, reason) of what the server would not take."""
     rows = [
         {
-            "device": judged.reading.device, "stream": judged.reading.stream, "seq": judged.reading.seq,
-            "kind": judged.reading.kind, "at": judged.reading.at, "line": line, "reason": reason, "refused_at": now_ms,
+            "device": reading.device, "stream": reading.stream, "seq": reading.seq, "kind": reading.kind,
+            "at": reading.at, "line": line, "reason": reason, "refused_at": now_ms,
         }
-        for judged, line, reason in refused
+        for reading, line, reason in refused
     ]  # fmt: skip
     _upsert(conn, telemetry_refused, rows)
 

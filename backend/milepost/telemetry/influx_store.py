@@ -7,23 +7,25 @@ the server has of it is taken into the books. (Whoever reads the spool again wou
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 from sqlalchemy import Connection
 
 from milepost.db import Database
 from milepost.ingest.positions import position_of, store_position
 from milepost.telemetry import influx_sql
+from milepost.telemetry.influx_flight import Flight
 from milepost.telemetry.influx_query import span
-from milepost.telemetry.influx_read import Readings, order
+from milepost.telemetry.influx_read import Readings
 from milepost.telemetry.influx_sql import HOUR_MS, Ranges, Stream
-from milepost.telemetry.influx_write import LineWriter
+from milepost.telemetry.influx_wanted import Each, Wanted, by_stream, news_of, noted, reading_of, reason_of
 from milepost.telemetry.lines import BLOCK, GOOD, lines_of, moved_line
 from milepost.telemetry.model import Judged, Reading
 
 SINK = "telemetry"
-Wanted = dict[Stream, dict[int, Judged]]  # by seq
 _EVER_MS = 1 << 62
 _REMEMBERED_STREAMS = 50_000
+_order = attrgetter("at", "stream", "seq")
 
 
 class WrittenByAnother(OSError):
@@ -41,9 +43,9 @@ class Stored:
 class Storing:
     """Stores readings; one thread at a time."""
 
-    def __init__(self, db: Database, writer: LineWriter, raw: Readings, bucket: str, clock: Callable[[], int]) -> None:
+    def __init__(self, db: Database, flight: Flight, raw: Readings, bucket: str, clock: Callable[[], int]) -> None:
         self._db = db
-        self._writer = writer
+        self._flight = flight
         self._raw = raw
         self._bucket = bucket
         self._clock = clock
@@ -59,29 +61,25 @@ class Storing:
     def write(self, readings: Sequence[Judged | Reading], position: int, spool: str) -> Stored:
         """Store readings durably, then the position. Raises ValueError before anything is written for a body that JSON
         cannot hold, OSError (the call may be made again) for everything that passes."""
-        wanted: Wanted = {}
-        for each in readings:
-            judged = each if isinstance(each, Judged) else Judged(each)
-            reading = judged.reading
-            stream = reading.device, reading.stream
-            if stream not in wanted:
-                wanted[stream] = {}
-            wanted[stream][reading.seq] = judged
-        flat = [judged for some in wanted.values() for judged in some.values()]
-        lines = lines_of(flat)
+        wanted = by_stream(readings)
+        flat = [each for some in wanted.values() for each in some.values()]
+        others = [each for each in flat if not _is_fix(each)]
+        if others:
+            flat = others + [each for each in flat if _is_fix(each)]
+        lines = lines_of(others)
         self.settle(spool)
         self._settled.discard(spool)
-        if not lines:
+        if not flat:
             self._enter(wanted, {}, [], position, spool)
             return Stored(0, 0)
         moved, judged_again = self._begin(wanted, spool)
-        outcome = self._writer.write(self._bucket, lines + moved)
-        refused = [(flat[n], lines[n], reason) for n, reason in outcome.refused if n < len(lines)]
-        for judged, _, _ in refused:
-            del wanted[judged.reading.device, judged.reading.stream][judged.reading.seq]
+        landed = self._flight.send(self._bucket, lines, flat[len(lines) :], moved)
+        refused = [(reading_of(flat[n]), line, reason) for n, line, reason in landed.refused if n < len(flat)]
+        for reading, _, _ in refused:
+            del wanted[reading.device, reading.stream][reading.seq]
         exact = {device: self._newest_good(device) for device in judged_again}
         self._enter(wanted, exact, refused, position, spool)
-        return Stored(len(lines) - len(refused) - outcome.expired, outcome.expired)
+        return Stored(len(flat) - len(refused) - landed.expired, landed.expired)
 
     # --- before the write ---
 
@@ -92,19 +90,19 @@ class Storing:
         known place is judged anew.
         """
         with self._db.tx() as conn:
-            influx_sql.begin(conn, spool, _noted(wanted))
+            influx_sql.begin(conn, spool, noted(wanted))
             ranges = influx_sql.stored_ranges(conn, wanted)
             self._alone(wanted, ranges)
             places = influx_sql.latest(conn, sorted({device for device, _ in ranges}))
         judged_again = set()
         for device, place in places.items():
             again = wanted.get((device, place.stream), {}).get(place.seq)
-            if again is not None and (again.reason is not None or again.reading.at != place.at):
+            if again is not None and (reason_of(again) is not None or reading_of(again).at != place.at):
                 judged_again.add(device)
         repeats: dict[tuple[str, str], list[Reading]] = defaultdict(list)
         for stream, held in ranges.items():
             for seq in influx_sql.among(held, sorted(wanted[stream])):
-                reading = wanted[stream][seq].reading
+                reading = reading_of(wanted[stream][seq])
                 repeats[reading.device, reading.kind].append(reading)
         moved = [line for (device, kind), some in repeats.items() for line in self._moved(device, kind, some)]
         return moved, judged_again
@@ -139,30 +137,24 @@ class Storing:
         self,
         stored: Wanted,
         exact: dict[str, Reading | None],
-        refused: list[tuple[Judged, str, str]],
+        refused: list[tuple[Reading, str, str]],
         position: int,
         spool: str,
     ) -> None:
         """Write into the books what InfluxDB has now, and the position, in one transaction."""
         now = self._clock()
-        fixes = {
-            stream: [each for each in some.values() if each.reading.kind == "fix"] for stream, some in stored.items()
-        }
+        news = {stream: news_of(some) for stream, some in stored.items() if some}
         newest: dict[str, Reading] = {}
-        for (device, _), some in fixes.items():
-            good = max((each for each in some if each.reason is None), key=order, default=None)
-            if good is not None and (device not in newest or order(Judged(newest[device])) < order(good)):
-                newest[device] = good.reading
-        hours = {
-            (device, hour * HOUR_MS)
-            for (device, _), some in fixes.items()
-            for hour in {each.reading.at // HOUR_MS for each in some}
-        }
+        for (device, _), each in news.items():
+            place = each.newest
+            if place is not None and (device not in newest or _order(newest[device]) < _order(place)):
+                newest[device] = place
+        hours = {(device, hour) for (device, _), each in news.items() for hour in each.hours}
         with self._db.tx() as conn:
             ranges = influx_sql.enter_ranges(
                 conn,
-                {stream: sorted(some) for stream, some in stored.items() if some},
-                {stream: max(each.reading.at for each in some.values()) for stream, some in stored.items() if some},
+                {stream: each.seqs for stream, each in news.items()},
+                {stream: each.last_at for stream, each in news.items()},
             )
             influx_sql.enter_latest(conn, newest, exact)
             self._touch(conn, hours, now)
@@ -216,14 +208,5 @@ class Storing:
             self._touched = {each for each in self._touched | new if each[1] + HOUR_MS > now}
 
 
-def _noted(wanted: Wanted) -> list:
-    """[device, kind, stream, first at, last at, ranges] of every stream and kind."""
-    noted = []
-    for (device, stream), some in wanted.items():
-        kinds: dict[str, dict[int, int]] = defaultdict(dict)
-        for seq, judged in some.items():
-            kinds[judged.reading.kind][seq] = judged.reading.at
-        for kind, at in kinds.items():
-            ranges = influx_sql.united([], sorted(at))
-            noted.append([device, kind, stream, min(at.values()), max(at.values()), ranges])
-    return noted
+def _is_fix(each: Each) -> bool:
+    return reading_of(each).kind == "fix"

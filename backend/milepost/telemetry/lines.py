@@ -13,7 +13,7 @@ point merge when it is written again, and one that is unknown now must not bring
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from functools import lru_cache
 from typing import Any
@@ -50,23 +50,59 @@ _ALL = 127
 _CLOCK_SHIFT, _SOURCE_SHIFT = 7, 9
 _CLOCK_MASK = 3
 _INT64 = 1 << 63
+_REMEMBERED = 65_536  # texts of numbers
 
 
-def lines_of(readings: Iterable[Judged]) -> list[str]:
-    """One line a reading. Raises ValueError for a body that JSON cannot hold."""
+class _Texts(dict[Any, str]):
+    """What a number looks like in a line, remembered: speeds, courses and heights repeat, and writing a float costs
+    five times as much as finding it. Raises KeyError for what is no finite number, or None."""
+
+    def __init__(self, write: Callable[[Any], str | None]) -> None:
+        super().__init__()
+        self._write = write
+
+    def __missing__(self, value: Any) -> str:
+        text = self._write(value)
+        if text is None:
+            raise KeyError
+        if len(self) >= _REMEMBERED:
+            self.clear()
+        self[value] = text
+        return text
+
+
+def _float_text(value: Any) -> str | None:
+    is_number = (type(value) is float or type(value) is int) and -1e15 < value < 1e15  # NaN compares with nothing
+    return str(value + 0.0) if is_number else None
+
+
+def _int_text(value: Any) -> str | None:
+    return f"{value}i" if type(value) is int and -_INT64 <= value < _INT64 else None
+
+
+_float, _int = _Texts(_float_text), _Texts(_int_text)
+
+
+def lines_of(readings: Iterable[Judged | Reading]) -> list[str]:
+    """One line a reading; a bare one counts as good. Raises ValueError for a body that JSON cannot hold."""
     lines = []
-    of, head = None, ""
-    for judged in readings:
-        reading = judged.reading
-        block, low = divmod(reading.seq, BLOCK)
-        series = (reading.kind, reading.device, reading.stream, block)
-        if series != of:
-            of, head = series, _head(*series)
-        if reading.kind == "fix":
-            fields = _usual_fields(reading, judged.reason) or _fix_fields(reading, judged.reason)
-        else:
+    head = device = kind = ""
+    stream, first, behind = 0, 0, 0  # seqs of the block that `head` is of
+    for each in readings:
+        reading, reason = (each, None) if isinstance(each, Reading) else (each.reading, each.reason)
+        seq = reading.seq
+        if not (
+            first <= seq < behind and reading.device == device and reading.stream == stream and reading.kind == kind
+        ):
+            kind, device, stream, block = reading.kind, reading.device, reading.stream, seq // BLOCK
+            head, first, behind = _head(kind, device, stream, block), block * BLOCK, (block + 1) * BLOCK
+        if kind != "fix":
             fields = _record_fields(reading)
-        lines.append(f"{head} {fields} {reading.at * BLOCK + low}")
+        else:
+            fields = _usual_fields(reading) if reason is None else None
+            if fields is None:
+                fields = _fix_fields(reading, reason)
+        lines.append(f"{head} {fields} {reading.at * BLOCK + seq - first}")
     return lines
 
 
@@ -75,26 +111,21 @@ def moved_line(kind: str, device: str, stream: int, seq: int, at: int) -> str:
     return f"{_head(kind, device, stream, seq // BLOCK)} state={MOVED}i {at * BLOCK + seq % BLOCK}"
 
 
-def _usual_fields(reading: Reading, reason: str | None) -> str | None:
+def _usual_fields(reading: Reading) -> str | None:
     """The fields of a good fix that knows everything: the usual case, in one piece. None for any other."""
     body: Any = reading.body
-    lat, lon, alt_m, speed_mps, course_deg, sats, hdop = (
-        body.lat, body.lon, body.alt_m, body.speed_mps, body.course_deg, body.sats, body.hdop
-    )  # fmt: skip
-    if reason is not None or not (type(lat) is type(lon) is type(speed_mps) is type(course_deg) is type(hdop) is float):
+    lat, lon = body.lat, body.lon
+    if not (-400 < lat < 400 and -400 < lon < 400):
         return None
-    if not ((type(alt_m) is int or type(alt_m) is float) and type(sats) is int and 0 <= sats < 1000):
+    try:
+        return (
+            f"state=0i,lat_e6={round(lat * 1e6)}i,lon_e6={round(lon * 1e6)}i,alt_m={_float[body.alt_m]},"
+            f"speed_mps={_float[body.speed_mps]},course_deg={_float[body.course_deg]},sats={_int[body.sats]},"
+            f"hdop={_float[body.hdop]},received_ms={reading.received_at}i,"
+            f"bits={_ALL | _CLOCK_NUMBER[reading.clock] << _CLOCK_SHIFT | body.source << _SOURCE_SHIFT}i"
+        )
+    except KeyError:
         return None
-    if not (-1e9 < alt_m < 1e9 and -400 < lat < 400 and -400 < lon < 400):
-        return None
-    total = speed_mps + course_deg + hdop
-    if total - total != 0:
-        return None
-    bits = _ALL | _CLOCK_NUMBER[reading.clock] << _CLOCK_SHIFT | body.source << _SOURCE_SHIFT
-    return (
-        f"state=0i,lat_e6={round(lat * 1e6)}i,lon_e6={round(lon * 1e6)}i,alt_m={alt_m + 0.0},speed_mps={speed_mps},"
-        f"course_deg={course_deg},sats={sats}i,hdop={hdop},received_ms={reading.received_at}i,bits={bits}i"
-    )
 
 
 def _record_fields(reading: Reading) -> str:
@@ -117,19 +148,19 @@ def _fix_fields(reading: Reading, reason: str | None) -> str:
         fields.append(f"lon_e6={round(lon * 1e6)}i")
     if (value := body.alt_m) is not None and value - value == 0:
         bits |= _ALT
-        fields.append(f"alt_m={float(value)}")
+        fields.append(f"alt_m={float(value) + 0.0}")
     if (value := body.speed_mps) is not None and value - value == 0:
         bits |= _SPEED
-        fields.append(f"speed_mps={float(value)}")
+        fields.append(f"speed_mps={float(value) + 0.0}")
     if (value := body.course_deg) is not None and value - value == 0:
         bits |= _COURSE
-        fields.append(f"course_deg={float(value)}")
+        fields.append(f"course_deg={float(value) + 0.0}")
     if (value := body.sats) is not None and -_INT64 <= value < _INT64:
         bits |= _SATS
         fields.append(f"sats={value}i")
     if (value := body.hdop) is not None and value - value == 0:
         bits |= _HDOP
-        fields.append(f"hdop={float(value)}")
+        fields.append(f"hdop={float(value) + 0.0}")
     fields.append(f"received_ms={reading.received_at}i,bits={bits}i")
     return ",".join(fields)
 

@@ -6,7 +6,7 @@ stays in the store with its reason, visible in the history.
 
 import math
 from collections.abc import Iterable
-from typing import Protocol
+from typing import Any, Protocol
 
 from milepost.ingest.reading import FixBody, Reading
 
@@ -59,6 +59,30 @@ def surely_good(before: Placed | None, line: Iterable[Placed]) -> bool:
             if not (way_m <= _NOISE_M or way_m <= _REPORTED_MARGIN_MPS * abs(cur.at - before.at) / 1000):
                 return False
         before = cur
+    return True
+
+
+def surely_all_good(before: Reading | None, line: Iterable[Reading]) -> bool:
+    """True where `judge` finds nothing at all against a line of fixes, each beside the next: the usual case, for a
+    quarter of the cost. False is no statement.
+
+    `before`: the good fix before them, None where there is none.
+    """
+    last_lat = last_lon = math.nan  # no way to anywhere
+    last_at = 0
+    if before is not None:
+        last_lat, last_lon, last_at = _fix(before).lat, _fix(before).lon, before.at
+    for cur in line:
+        body: Any = cur.body
+        lat, lon, at = body.lat, body.lon, cur.at
+        if not (-90 <= lat <= 90 and -180 <= lon <= 180) or -0.001 < lat < 0.001:
+            return False
+        if (body.sats == 0 and body.source < 2) or not (_OLDEST_MS <= at <= cur.received_at + _FUTURE_MS):
+            return False
+        way_m = (abs(lat - last_lat) + abs(lon - last_lon)) * _DEGREE_M
+        if way_m > _NOISE_M and not way_m <= _REPORTED_MARGIN_MPS * abs(at - last_at) / 1000:
+            return False
+        last_lat, last_lon, last_at = lat, lon, at
     return True
 
 

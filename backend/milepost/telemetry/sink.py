@@ -5,6 +5,7 @@ import time
 from collections import Counter, OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import lt
 
 from milepost.ingest.decode import readings
 from milepost.ingest.model import SpoolItem
@@ -12,7 +13,7 @@ from milepost.logs import about
 from milepost.tally import Tally
 from milepost.telemetry import rejudge
 from milepost.telemetry.model import Judged, Reading, TelemetryStore
-from milepost.telemetry.quality import judge
+from milepost.telemetry.quality import judge, surely_all_good
 from milepost.telemetry.rejudge import Key, Outcome, Window, order
 
 _NEIGHBOURS = 4  # fixes on either side of new ones that are read first; more when these do not decide
@@ -70,15 +71,7 @@ class TelemetrySink:
         fixes: dict[str, dict[Key, Reading]] = {}
         out: list[Judged | Reading] = []
         for item in items:
-            for reading in readings(item):
-                if reading.kind != "fix":
-                    out.append(reading)
-                    continue
-                found = fixes.get(reading.device)
-                if found is None:
-                    found = fixes[reading.device] = {}
-                key = (reading.stream, reading.seq)
-                found[key] = rejudge.first_received(found[key], reading) if key in found else reading
+            _sort_in(readings(item), fixes, out)
         generation = self._store.generation()
         if generation != self._generation:
             self._generation = generation
@@ -103,7 +96,8 @@ class TelemetrySink:
         if tail is None or not tail.fixes:
             return None
         line = list(new.values())
-        if len(line) > 1:
+        times = [each.at for each in line]
+        if not all(map(lt, times, times[1:])):  # nearly always they come as they were recorded
             line.sort(key=order)
         last = tail.fixes[-1]
         if order(line[0]) <= order(last.reading) or any(rejudge.key(each.reading) in new for each in tail.fixes):
@@ -115,6 +109,9 @@ class TelemetrySink:
             out.append(last)
         if reason is None:
             good = last.reading
+        if len(line) > _TAIL and surely_all_good(good, line):
+            out += line
+            return _Tail(line[-_TAIL - 1], [Judged(each) for each in line[-_TAIL:]])
         kept, end, early = [*tail.fixes[:-1], last], len(line) - 1, None
         for place, cur in enumerate(line):
             reason = judge(good, cur, line[place + 1] if place < end else None)
@@ -175,6 +172,29 @@ class TelemetrySink:
                 self._tails.move_to_end(device)
         while len(self._tails) > _TAILS:
             self._tails.popitem(last=False)
+
+
+def _sort_in(found: list[Reading], fixes: dict[str, dict[Key, Reading]], others: list[Judged | Reading]) -> None:
+    """Put the fixes of a message to those of its device, and the rest to the others."""
+    if not found:
+        return
+    device = found[0].device
+    new = {(each.stream, each.seq): each for each in found}
+    known = fixes.get(device)
+    if len(new) == len(found) and {each.kind for each in found} == {"fix"}:  # nearly always, and all of it is new
+        if known is None:
+            fixes[device] = new
+            return
+        if known.keys().isdisjoint(new):
+            known.update(new)
+            return
+    for reading in found:
+        if reading.kind != "fix":
+            others.append(reading)
+            continue
+        known = fixes.setdefault(device, {})
+        key = reading.stream, reading.seq
+        known[key] = rejudge.first_received(known[key], reading) if key in known else reading
 
 
 def _tail_of(anchor: Reading | None, line: list[Judged]) -> _Tail:

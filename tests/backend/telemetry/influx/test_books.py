@@ -176,7 +176,7 @@ def test_the_books_on_both_databases(db: Database) -> None:
         influx_sql.enter_ranges(conn, {("truck-1", 1): [3]}, {("truck-1", 1): T0 - 5})
         influx_sql.enter_latest(conn, {"truck-1": fix(5, T0)}, {})
         influx_sql.enter_latest(conn, {"truck-1": fix(3, T0 - 1)}, {})
-        influx_sql.set_aside(conn, [(Judged(fix(9, T0)), "fix v=x 1", "why")] * 2, T0)
+        influx_sql.set_aside(conn, [(fix(9, T0), "fix v=x 1", "why")] * 2, T0)
     with db.read() as conn:
         assert influx_sql.counts(conn, "truck-1", 1).stored == 4
         assert (influx_sql.last_at(conn, "truck-1"), influx_sql.last_at(conn, "nobody")) == (T0, None)

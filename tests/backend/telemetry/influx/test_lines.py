@@ -88,7 +88,7 @@ def test_the_piece_for_the_usual_fix_writes_what_the_general_one_does(alt_m, hdo
     from milepost.telemetry import lines  # noqa: PLC0415
 
     reading = fix(1, lat=lat, alt_m=alt_m, hdop=hdop, sats=sats)
-    usual = lines._usual_fields(reading, reason)
+    usual = lines._usual_fields(reading) if reason is None else None
     if usual is not None:
         general = lines._fix_fields(reading, reason)
         assert sorted(usual.split(",")) == sorted(general.split(","))
@@ -104,7 +104,7 @@ def test_a_fix_as_a_tracker_sends_it_is_the_usual_one() -> None:
                     hdop_d=9)  # fmt: skip
     assert writer.add(full)
     (reading,) = readings(SpoolItem(1, "truck-1", UP, T0, bytes(writer.finish())))
-    assert lines._usual_fields(reading, None) is not None
+    assert lines._usual_fields(reading) is not None
 
 
 def test_an_epc_is_never_a_tag() -> None:
