@@ -4,6 +4,10 @@ Telegraf takes the fixes as line protocol, 60 in a message, and checks nothing. 
 wire, and a run ends when everything has them: store, quality, detectors, state and live board. Both are connected, and
 have taken one message of every truck, before the clock starts; what counts is the time from the first message after
 that until the last fix can be asked for. Each turn has a bucket, a broker and a database of its own.
+
+There are 10,000 messages, which Telegraf needs ten seconds for: it takes 5,000 ahead of what it has written, and fewer
+than that measure how fast it reads, not how fast it stores. Whether all is stored is asked in the same way of both, and
+so that the asking costs the server little: first the last minute of the trucks, then, once that is there, everything.
 """
 
 import subprocess
@@ -14,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from statistics import median
 
-from milepost.telemetry.influx_query import QueryReader
+from milepost.telemetry.influx_query import QueryReader, span
 from milepost.telemetry.influx_setup import SetUp, set_up
 from milepost_device import wire
 from milepost_tools.bench.influxd import ADMIN, Influxd, NoInfluxd
@@ -55,7 +59,7 @@ _CONFIG = """
 """
 
 
-def measure(messages: int = 4_000, turns: int = 2) -> dict:
+def measure(messages: int = 10_000, turns: int = 2) -> dict:
     """The row `influx_fixes_per_s_over_telegraf`: our fixes/s over Telegraf's, medians of `turns` of `messages` each.
 
     Where there is no influxd or no Telegraf the value is None and `why` says so.
@@ -96,14 +100,16 @@ def _telegraf_run(program: Path, folder: Path, server: Influxd, messages: int) -
     )  # fmt: skip
     with (folder / "telegraf.log").open("w") as log:
         process = subprocess.Popen([program, "--config", config], stdout=log, stderr=log)
+    trucks, counter = _Trucks(messages), _Counter(made, "lat")
     try:
         _wait_for_first(made, house)
-        took_s = _flood(house, list(_lines(messages + _TRUCKS)), lambda fixes: _stored(made, "lat") >= fixes)
+        took_s = _flood(house, list(_lines(trucks, messages)), trucks, counter, lambda: True)
     except TimeoutError as error:
         raise TimeoutError(f"{error}\n{(folder / 'telegraf.log').read_text()[-1000:]}") from None
     finally:
         process.terminate()
         process.wait(30)
+        counter.close()
         house.stop()
     return messages * _FIXES / took_s
 
@@ -118,13 +124,13 @@ def _our_run(folder: Path, server: Influxd, messages: int) -> float:
     }
     house = House(folder, settings=settings)
     house.register(_TRUCKS)
+    trucks, counter = _Trucks(messages), _Counter(made, "state")
     try:
         house.start()
-        batches = list(fleet.rounds(_drives(messages + _TRUCKS), messages // _TRUCKS + 1, _FIXES))
-        took_s = _flood(
-            house, batches, lambda fixes: _stored(made, "state") >= fixes and not any(house.lags().values())
-        )
+        batches = list(fleet.rounds(trucks.drives, messages // _TRUCKS + 1, _FIXES))
+        took_s = _flood(house, batches, trucks, counter, lambda: not any(house.lags().values()))
     finally:
+        counter.close()
         house.stop()
     return messages * _FIXES / took_s
 
@@ -133,49 +139,82 @@ def _buckets(server: Influxd, name: str) -> SetUp:
     return set_up(server.url(name), ADMIN, raw_days=30, minute_days=400)
 
 
-def _flood(house: House, messages: list[tuple[str, bytes]], complete: Callable[[int], bool]) -> float:
+class _Trucks:
+    """What drives: so far in the past that no fix of so many messages lies in the future."""
+
+    def __init__(self, messages: int) -> None:
+        self._start_s = fleet.now_s() - 2 * (messages + _TRUCKS) * _FIXES // _TRUCKS - 100
+        self.drives = [Drive(n, self._start_s) for n in range(_TRUCKS)]
+
+    def last_message_ms(self, messages: int) -> int:
+        """Behind this instant (UTC ms) lies only the last of so many messages of each truck."""
+        return (wire.EPOCH + self._start_s + (messages // _TRUCKS - 1) * _FIXES) * 1000 + 1
+
+
+class _Counter:
+    """Asks how much is stored, over one connection."""
+
+    def __init__(self, made: SetUp, field: str) -> None:
+        self._reader = QueryReader(made.place, made.read_token)
+        self._bucket, self._field = made.place.bucket, field
+
+    def close(self) -> None:
+        self._reader.close()
+
+    def has(self, messages: int, trucks: _Trucks) -> bool:
+        """Whether all fixes of the first so many messages are stored."""
+        last = span(trucks.last_message_ms(messages), 1 << 62)
+        return self._count(f" WHERE {last}") == _TRUCKS * _FIXES and self._count("") == messages * _FIXES
+
+    def _count(self, condition: str) -> int:
+        query = f"SELECT count({self._field}) FROM fix{condition}"
+        found = self._reader.series(self._bucket, query)[0]
+        return found[0].values[0][1] if found else 0
+
+
+def _flood(
+    house: House, messages: list[tuple[str, bytes]], trucks: _Trucks, counter: _Counter, done: Callable[[], bool]
+) -> float:
     """Publish one message of every truck, then, when these are stored, all others; returns the seconds that those took
-    from the first byte until `complete(number of fixes)`."""
+    from the first byte until all is stored and `done()`."""
     sender = Sender(house.place, "bench", lambda *_: None)
     sender.connect()
 
-    def publish(some: list[tuple[str, bytes]], stored: int) -> float:
+    def publish(some: list[tuple[str, bytes]], sent: int) -> float:
         begin = time.monotonic()
         sender.send(some)
-        until(lambda: complete(stored), _LONGEST_S, lambda: f"of {stored} fixes not all are stored", pause_s=0.25)
+        until(
+            lambda: done() and counter.has(sent, trucks),
+            _LONGEST_S, lambda: f"of {sent} messages not all are stored", pause_s=0.25,
+        )  # fmt: skip
         return time.monotonic() - begin
 
     try:
-        publish(messages[:_TRUCKS], _TRUCKS * _FIXES)
-        return publish(messages[_TRUCKS:], len(messages) * _FIXES)
+        publish(messages[:_TRUCKS], _TRUCKS)
+        return publish(messages[_TRUCKS:], len(messages))
     finally:
         sender.close()
-
-
-def _drives(messages: int) -> list[Drive]:
-    """The trucks, so far in the past that no fix of so many messages lies in the future."""
-    start_s = fleet.now_s() - 2 * messages * _FIXES // _TRUCKS - 100
-    return [Drive(n, start_s) for n in range(_TRUCKS)]
 
 
 def _wait_for_first(made: SetUp, house: House) -> None:
     """Wait until Telegraf takes messages: it subscribes some time after its start."""
     sender = Sender(house.place, "probe", lambda *_: None)
     sender.connect()
+    reader = QueryReader(made.place, made.read_token)
 
     def arrived() -> bool:
         sender.send([("probe", b"probe,device=probe v=1")])
-        return _stored(made, "v", "probe") > 0
+        return bool(reader.series(made.place.bucket, "SELECT count(v) FROM probe")[0])
 
     until(arrived, 60, lambda: "Telegraf does not store its first message", pause_s=0.5)
+    reader.close()
     sender.close()
 
 
-def _lines(messages: int) -> Iterator[tuple[str, bytes]]:
+def _lines(trucks: _Trucks, messages: int) -> Iterator[tuple[str, bytes]]:
     """The same fixes as line protocol: tag device, nine fields."""
-    drives = _drives(messages)
-    for _ in range(messages // _TRUCKS):
-        for drive in drives:
+    for _ in range(messages // _TRUCKS + 1):
+        for drive in trucks.drives:
             yield drive.device, "\n".join(_line(drive.device, drive.fix()) for _ in range(_FIXES)).encode()
 
 
@@ -186,12 +225,3 @@ def _line(device: str, fix: wire.Fix) -> str:
         f"fix,device={device} lat={lat},lon={lon},alt_m={alt_m},speed_mps={speed_mps},course_deg={course_deg},"
         f"sats={fix.sats}i,hdop={hdop},source={fix.source}i,clock={fix.clock}i {(wire.EPOCH + fix.t) * 1_000_000_000}"
     )
-
-
-def _stored(made: SetUp, field: str, measurement: str = "fix") -> int:
-    reader = QueryReader(made.place, made.read_token)
-    try:
-        found = reader.series(made.place.bucket, f"SELECT count({field}) FROM {measurement}")[0]
-        return found[0].values[0][1] if found else 0
-    finally:
-        reader.close()
