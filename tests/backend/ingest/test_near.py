@@ -56,7 +56,7 @@ def run(spool: Spool, *readers: Reader) -> list[SinkRunner]:
 def test_a_backlog_is_decoded_once_for_a_fast_and_a_slow_sink(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
     looks: Counter[int] = Counter()
     look = decode._looked_at
-    monkeypatch.setattr(decode, "_recent", decode._Recent(60_000))  # less than half of the backlog
+    monkeypatch.setattr(decode, "_recent", decode._Recent(100_000))  # less than the backlog
     monkeypatch.setattr(decode, "_looked_at", lambda item: looks.update([item.id]) or look(item))
     runners = run(spool, Reader("fast"), Reader("slow", lambda: time.sleep(0.6)))
     try:
@@ -90,13 +90,14 @@ def test_nobody_waits_for_one_that_fails_or_is_out_of_reach(tmp_path: Path) -> N
     runner = SinkRunner(Reader("it"), Spool(tmp_path / "spool.db"))
     now = runner.moved_at = time.monotonic()
     runner.position = 10_000
-    reach = sinks._REACH
-    assert [runner.is_near_behind(10_000 + lead, now) for lead in (-1, 0, 512, 513, reach, reach + 1)] == [
+    lead, reach = sinks._LEAD // 50, sinks._REACH // 50  # items of 49 records and one for itself
+    assert [runner.is_near_behind(10_000 + each, 50, now) for each in (-1, 0, lead, lead + 1, reach, reach + 1)] == [
         False, False, False, True, True, False,
     ]  # fmt: skip
-    assert not runner.is_near_behind(10_600, now + 2)
+    assert not runner.is_near_behind(11_000, 2, now)  # of small messages more fit into the memory
+    assert not runner.is_near_behind(11_000, 50, now + 2)
     runner.failing_since = now
-    assert not runner.is_near_behind(10_600, now)
+    assert not runner.is_near_behind(11_000, 50, now)
 
 
 def test_the_records_of_an_item_are_counted_by_its_header() -> None:
