@@ -1,5 +1,6 @@
 """HTTP of contents: what lies in a handling unit, and what it lies in, at any time."""
 
+from bisect import bisect_right
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Header, Query
@@ -22,6 +23,7 @@ router = APIRouter()
 Keeper = Annotated[Principal, Depends(require("keeper"))]
 Key = Annotated[str | None, Header(alias="Idempotency-Key", max_length=128)]
 _THING = "unit:<id>, an EPC as hex digits, urn:epc:id:…, or a GS1 Digital Link"
+_PAGE, _MOST = 1_000, 5_000
 Thing = Annotated[str, Field(min_length=1, max_length=255, description=_THING)]
 
 
@@ -38,8 +40,10 @@ class ContentsOut(BaseModel):
     thing: str
     at: str
     within: list[str] = Field(description="what it lies in, the nearest first")
-    children: list[str] = Field(description="what lies directly in it")
-    below: list[str] = Field(description="all that lies in it, at any depth")
+    children: list[str] = Field(description="those of `below` that lie directly in it")
+    below: list[str] = Field(description="what lies in it, at any depth, by name: one page")
+    total: int = Field(description="how many things lie in it, at any depth")
+    next: str | None = Field(description="`after` of the next page; null at the end")
 
 
 @router.get("/contents")
@@ -48,9 +52,12 @@ def get_contents(
     me: Me,
     of: Annotated[str, Query(min_length=1, max_length=255, description=_THING)],
     at: Annotated[str | None, Query(description="RFC 3339; default: now")] = None,
+    after: Annotated[str, Query(max_length=300, description="`next` of the page before")] = "",
+    limit: Annotated[int, Query(ge=1, le=_MOST)] = _PAGE,
 ) -> ContentsOut:
-    """What lies in a thing and what it lies in, at an instant."""
-    return _told(conn, me, contents.name_of(of), now_ms() if at is None else parse_rfc3339(at, "at"))
+    """What lies in a thing and what it lies in, at an instant. Name the instant to page through one and the same."""
+    instant = now_ms() if at is None else parse_rfc3339(at, "at")
+    return _told(conn, me, contents.name_of(of), instant, after, limit)
 
 
 @router.post("/contents", status_code=201)
@@ -75,15 +82,20 @@ def pack(body: NewPacking, conn: Tx, me: Keeper, key: Key = None) -> ContentsOut
     return ContentsOut.model_validate(once(conn, me, key, "POST /contents", body.model_dump(), do))
 
 
-def _told(conn: Connection, me: Principal, name: str, at: int) -> ContentsOut:
+def _told(conn: Connection, me: Principal, name: str, at: int, after: str = "", limit: int = _PAGE) -> ContentsOut:
     here, own = contents.contents(conn, name, at)
     _visible(conn, me, own)
+    every = here.below(own)
+    first = bisect_right(every, after)
+    shown = every[first : first + limit]
     return ContentsOut(
         thing=own,
         at=to_rfc3339(at) or "",
         within=here.above(own),
-        children=here.children(own),
-        below=here.below(own),
+        children=[each for each in shown if here.parent(each) == own],
+        below=shown,
+        total=len(every),
+        next=shown[-1] if first + limit < len(every) else None,
     )
 
 

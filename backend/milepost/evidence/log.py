@@ -9,6 +9,7 @@ from sqlalchemy import Connection, bindparam, insert, select, tuple_
 from milepost.access.model import SYSTEM
 from milepost.access.scope import readable
 from milepost.errors import Invalid
+from milepost.evidence.epcis import own
 from milepost.evidence.model import MAX_SNAPSHOT_BYTES, Author, Fact, canonical
 from milepost.evidence.tables import fact as fact_table
 from milepost.evidence.tables import fact_subject
@@ -36,7 +37,7 @@ def append(conn: Connection, facts: Iterable[Fact]) -> list[Fact]:
         (seq,) = conn.execute(insert(fact_table).values(_row(each)).returning(fact_table.c.seq)).one()
         subjects = [
             {"fact_seq": seq, "kind": kind, "subject_id": subject_id, "at": each.at}
-            for kind, subject_id in each.subjects.items()
+            for kind, subject_id in {**each.subjects, **own.subjects(conn, each)}.items()
         ]
         if subjects:
             conn.execute(insert(fact_subject), subjects)

@@ -147,4 +147,9 @@ detector_state = Table(
 scoped(fact)
 
 # What partners captured is kept beside the facts; whoever captured an event may see it, and who sees the whole company.
-EPCIS_TABLES = (epcis_tables.epcis_event, epcis_tables.epcis_event_thing, epcis_tables.epcis_job)
+EPCIS_TABLES = (
+    epcis_tables.epcis_event,
+    epcis_tables.epcis_event_thing,
+    epcis_tables.epcis_job,
+    epcis_tables.gs1_name,
+)

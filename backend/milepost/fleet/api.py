@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 from milepost.access.deps import Me, Reader, Tx, require
 from milepost.access.model import Principal
 from milepost.evidence import replay
+from milepost.evidence.epcis import assets
 from milepost.fleet import api_devices, repository, service
 from milepost.fleet.model import plate_warning
 from milepost.times import now_ms, parse_rfc3339, to_rfc3339
@@ -17,6 +18,9 @@ router = APIRouter(prefix="/api/v1", tags=["fleet"])
 Planner = Annotated[Principal, Depends(require("dispatcher", "engineer"))]
 After = Annotated[str | None, Query(description="id of the last row of the page before")]
 Limit = Annotated[int, Query(ge=1, le=1000)]
+_WRITINGS = "a pure identity URI, a GS1 Digital Link, or the hex digits of a tag; null takes it away"
+_GIAI = f"GS1 asset identifier, by which partners know the vehicle: {_WRITINGS}"
+_SGLN = f"GS1 location number with its extension, by which partners know the place: {_WRITINGS}"
 
 
 class Created(BaseModel):
@@ -30,10 +34,15 @@ class NewVehicle(BaseModel):
     country: str = Field("CN", pattern="^[A-Z]{2}$")
     branch: str | None = Field(None, max_length=32)
     carrier: str | None = Field(None, max_length=36)
+    giai: str | None = Field(None, description=_GIAI, max_length=200)
 
 
 class Vehicle(NewVehicle):
     id: str
+
+
+class VehicleChanges(BaseModel):
+    giai: str | None = Field(description=_GIAI, max_length=200)
 
 
 class NewDriver(BaseModel):
@@ -60,16 +69,21 @@ class NewSite(BaseModel):
     time_zone: str = "Asia/Shanghai"
     branch: str | None = Field(None, max_length=32)
     customer: str | None = Field(None, max_length=36)
+    sgln: str | None = Field(None, description=_SGLN, max_length=200)
 
 
 class Site(NewSite):
     id: str
 
 
+class PlaceChanges(BaseModel):
+    sgln: str | None = Field(description=_SGLN, max_length=200)
+
+
 class NewDoor(BaseModel):
     site: str
     number: str = Field(min_length=1, max_length=16)
-    sgln: str | None = Field(None, max_length=64)
+    sgln: str | None = Field(None, description=_SGLN, max_length=200)
     gates: bool = Field(True, description="the door has an inner and an outer light gate")
     rssi_floor_dbm: float = Field(-60.0, description="peak level from which on a tag counts as passing")
 
@@ -112,7 +126,9 @@ class Ending(BaseModel):
 @router.post("/vehicles", status_code=201)
 def create_vehicle(body: NewVehicle, conn: Tx, _: Planner) -> Created:
     """Enter a vehicle. A plate that looks wrong for its country is taken with a warning."""
-    vehicle_id = service.add_vehicle(conn, **body.model_dump())
+    vehicle_id = service.add_vehicle(conn, **body.model_dump(exclude={"giai"}))
+    if body.giai:
+        assets.set_name(conn, "vehicle", vehicle_id, body.giai)
     warning = plate_warning(body.plate, body.country)
     return Created(id=vehicle_id, warnings=[warning] if warning else [])
 
@@ -120,13 +136,24 @@ def create_vehicle(body: NewVehicle, conn: Tx, _: Planner) -> Created:
 @router.get("/vehicles")
 def list_vehicles(conn: Reader, me: Me, after: After = None, limit: Limit = 500) -> list[Vehicle]:
     """Vehicles you may see."""
-    return [Vehicle(**row) for row in repository.listing(conn, "vehicle", me, after=after, limit=limit)]
+    rows = repository.listing(conn, "vehicle", me, after=after, limit=limit)
+    named = assets.names(conn, "vehicle", [row["id"] for row in rows])
+    return [Vehicle(**row, giai=named.get(row["id"])) for row in rows]
 
 
 @router.get("/vehicles/{vehicle_id}")
 def get_vehicle(vehicle_id: str, conn: Reader, me: Me) -> Vehicle:
     """One vehicle."""
-    return Vehicle(**service.get(conn, "vehicle", vehicle_id, me))
+    row = service.get(conn, "vehicle", vehicle_id, me)
+    return Vehicle(**row, giai=assets.names(conn, "vehicle", [vehicle_id]).get(vehicle_id))
+
+
+@router.patch("/vehicles/{vehicle_id}")
+def change_vehicle(vehicle_id: str, body: VehicleChanges, conn: Tx, me: Planner) -> Vehicle:
+    """Say by which GS1 asset identifier partners know a vehicle."""
+    service.get(conn, "vehicle", vehicle_id, me)
+    assets.set_name(conn, "vehicle", vehicle_id, body.giai)
+    return get_vehicle(vehicle_id, conn, me)
 
 
 @router.post("/drivers", status_code=201)
@@ -144,26 +171,51 @@ def list_drivers(conn: Reader, me: Me, after: After = None, limit: Limit = 500) 
 @router.post("/sites", status_code=201)
 def create_site(body: NewSite, conn: Tx, _: Planner) -> Created:
     """Enter a site with its fence."""
-    return Created(id=service.add_site(conn, **body.model_dump()))
+    site_id = service.add_site(conn, **body.model_dump(exclude={"sgln"}))
+    if body.sgln:
+        assets.set_name(conn, "site", site_id, body.sgln)
+    return Created(id=site_id)
 
 
 @router.get("/sites")
 def list_sites(conn: Reader, me: Me, after: After = None, limit: Limit = 500) -> list[Site]:
     """Sites you may see."""
-    return [_site(row) for row in repository.listing(conn, "site", me, after=after, limit=limit)]
+    rows = repository.listing(conn, "site", me, after=after, limit=limit)
+    named = assets.names(conn, "site", [row["id"] for row in rows])
+    return [_site(row, named.get(row["id"])) for row in rows]
 
 
 @router.get("/sites/{site_id}")
 def get_site(site_id: str, conn: Reader, me: Me) -> Site:
     """One site."""
-    return _site(service.get(conn, "site", site_id, me))
+    return _site(service.get(conn, "site", site_id, me), assets.names(conn, "site", [site_id]).get(site_id))
+
+
+@router.patch("/sites/{site_id}")
+def change_site(site_id: str, body: PlaceChanges, conn: Tx, me: Planner) -> Site:
+    """Say by which GS1 location number partners know a site."""
+    service.get(conn, "site", site_id, me)
+    assets.set_name(conn, "site", site_id, body.sgln)
+    return get_site(site_id, conn, me)
 
 
 @router.post("/doors", status_code=201)
 def create_door(body: NewDoor, conn: Tx, _: Planner) -> Created:
     """Enter a dock door."""
-    values = body.model_dump()
-    return Created(id=service.add_door(conn, site_id=values.pop("site"), **values))
+    values = body.model_dump(exclude={"sgln"})
+    door_id = service.add_door(conn, site_id=values.pop("site"), **values)
+    if body.sgln:
+        assets.set_name(conn, "door", door_id, body.sgln)
+    return Created(id=door_id)
+
+
+@router.patch("/doors/{door_id}")
+def change_door(door_id: str, body: PlaceChanges, conn: Tx, me: Planner) -> Door:
+    """Say by which GS1 location number, with its extension, partners know a dock door."""
+    service.get(conn, "door", door_id, me)
+    assets.set_name(conn, "door", door_id, body.sgln)
+    row = service.get(conn, "door", door_id, me)
+    return Door(site=row["site_id"], **row)
 
 
 @router.get("/doors")
@@ -214,8 +266,8 @@ def end_binding(binding_id: str, body: Ending, conn: Tx, _: Planner) -> Binding:
     return _binding(service.unbind(conn, binding_id, at))
 
 
-def _site(row: repository.Row) -> Site:
-    return Site(**{**row, "shape": json.loads(row["shape"])})
+def _site(row: repository.Row, sgln: str | None) -> Site:
+    return Site(**{**row, "shape": json.loads(row["shape"]), "sgln": sgln})
 
 
 def _binding(row: repository.Row) -> Binding:

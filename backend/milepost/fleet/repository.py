@@ -50,6 +50,12 @@ def add(conn: Connection, table: Table, values: Row) -> None:
     conn.execute(insert(table).values(values))
 
 
+def change(conn: Connection, kind: str, row_id: str, **values: Any) -> None:
+    """Set fields of a vehicle, driver, site, door or bench."""
+    table = _SCOPED[kind]
+    conn.execute(update(table).where(table.c.id == row_id).values(values))
+
+
 def devices(conn: Connection) -> list[Row]:
     """Every device that was not removed."""
     statement = select(device).where(device.c.removed_at.is_(None)).order_by(device.c.id)

@@ -22,12 +22,13 @@ DID_NOT_OCCUR, INCORRECT = "did_not_occur", "incorrect_data"
 class Names:
     """What partners call our things. Each function takes an id; instants are UTC ms.
 
-    `unit(id, at)`, `vehicle`, `door`, `site` give URIs; `place` a geo: URI of a site or None; `order_of` the order of a
-    unit; `units_of` the units of an order; `offset(at, site)` minutes east of UTC at the place.
+    `unit(id, at)`, `vehicle(id, at)`, `door`, `site` give URIs; `place` the URI under which a site reads without a
+    door, or None; `order_of` the order of a unit; `units_of` the units of an order; `offset(at, site)` minutes east of
+    UTC at the place.
     """
 
     unit: Callable[[str, int], str]
-    vehicle: Callable[[str], str]
+    vehicle: Callable[[str, int], str]
     door: Callable[[str], str]
     site: Callable[[str], str]
     place: Callable[[str], str | None]
@@ -153,8 +154,8 @@ def _moved(action: str, step: str) -> Callable[[Fact, Names], list[Event]]:
         if vehicle is None:  # nobody knows out of what
             return [_object([uri], step, disposition="in_progress", **rest)]
         return [
-            {"type": "AggregationEvent", "parentID": names.vehicle(vehicle), "childEPCs": [uri], "action": action,
-             "bizStep": step, "disposition": "in_progress", **rest}
+            {"type": "AggregationEvent", "parentID": names.vehicle(vehicle, fact.at), "childEPCs": [uri],
+             "action": action, "bizStep": step, "disposition": "in_progress", **rest}
         ]  # fmt: skip
 
     return how
@@ -167,7 +168,7 @@ def _seen(fact: Fact, names: Names) -> list[Event]:
 
 def _driven(step: str, disposition: str) -> Callable[[Fact, Names], list[Event]]:
     def how(fact: Fact, names: Names) -> list[Event]:
-        uri = names.vehicle(fact.subjects["vehicle"])
+        uri = names.vehicle(fact.subjects["vehicle"], fact.at)
         return [_object([uri], step, disposition=disposition, **_places(fact, names), **_papers(fact, []))]
 
     return how
@@ -184,7 +185,7 @@ def _closed(fact: Fact, names: Names) -> list[Event]:
             uris = [names.unit(unit, fact.at) for unit in units]
             made.append(_object(uris, step, persistentDisposition={"set": [word]}, **_places(fact, names), **papers))
     if not made and "vehicle" in fact.subjects:
-        uri = names.vehicle(fact.subjects["vehicle"])
+        uri = names.vehicle(fact.subjects["vehicle"], fact.at)
         made = [
             _object([uri], step, persistentDisposition={"set": ["completeness_verified"]}, **_places(fact, names),
                     **_papers(fact, []))

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from milepost.errors import NotFound
 from milepost.evidence.epc import EpcError, decode
+from milepost.evidence.epcis import assets
 from milepost.evidence.epcis.export import Names
 from milepost.evidence.geometry import fence_of
 from milepost.fleet import repository as fleet
@@ -43,6 +44,22 @@ def names_of(conn: Connection, offset_min: Callable[[int], int]) -> Names:
         uris = [found for epc in carried if (found := _uri(epc))]
         return min(uris, default=(9, f"urn:uuid:{unit_id}"))[1]
 
+    def vehicle(vehicle_id: str, at: int) -> str:
+        """Its GIAI from the register, else that of the tag which it carried then."""
+        if named := assets.names(conn, "vehicle", [vehicle_id]).get(vehicle_id):
+            return named
+        uris = [found for row in tags_on(vehicle_id)
+                if row["from_ms"] <= at and (row["to_ms"] or at + 1) > at and (found := _uri(row["epc"]))]  # fmt: skip
+        return min(uris, default=(9, f"urn:uuid:{vehicle_id}"))[1]
+
+    @cache
+    def tags_on(vehicle_id: str) -> list[dict[str, Any]]:
+        return assets.carried_by(conn, vehicle_id)
+
+    @cache
+    def sgln(site_id: str) -> str | None:
+        return assets.names(conn, "site", [site_id]).get(site_id)
+
     def door(door_id: str) -> str:
         row = fleet.find(conn, "door", door_id)
         return row["sgln"] if row and row["sgln"] else f"urn:uuid:{door_id}"
@@ -51,6 +68,8 @@ def names_of(conn: Connection, offset_min: Callable[[int], int]) -> Names:
         row = site_row(site_id)
         if row is None:
             return None
+        if named := sgln(site_id):
+            return named
         middle = fence_of(site_id, json.loads(row["shape"]), row["dwell_s"])
         return f"geo:{middle.lat:.6f},{middle.lon:.6f}"
 
@@ -60,9 +79,9 @@ def names_of(conn: Connection, offset_min: Callable[[int], int]) -> Names:
 
     return Names(
         unit=unit,
-        vehicle=lambda vehicle_id: f"urn:uuid:{vehicle_id}",
+        vehicle=cache(vehicle),
         door=cache(door),
-        site=lambda site_id: f"urn:uuid:{site_id}",
+        site=lambda site_id: sgln(site_id) or f"urn:uuid:{site_id}",
         place=cache(place),
         order_of=lambda unit_id: found.order_id if (found := unit_row(unit_id)) else None,
         units_of=cache(lambda order_id: [row.id for row in plan.units_of_order(conn, order_id)]),

@@ -13,7 +13,7 @@ from milepost.access.model import SYSTEM, Principal
 from milepost.access.scope import readable
 from milepost.errors import Invalid
 from milepost.evidence import contents, log
-from milepost.evidence.epcis import export
+from milepost.evidence.epcis import assets, export, own
 from milepost.evidence.epcis.query import Filter
 from milepost.evidence.epcis.tables import epcis_event, epcis_event_thing
 from milepost.evidence.model import Fact
@@ -111,6 +111,8 @@ def _facts(
     where = [fact.c.kind.in_(_TOLD), *_times(asked, fact.c.at, fact.c.received_at)]
     if not sight.who.sees_all:
         where.append(fact.c.seq.in_(_seen_facts(sight)))
+    if "EQ_eventID" in asked.equal:
+        where.append(own.of_events(asked.equal["EQ_eventID"]))
     named = asked.things()
     if named is not None:
         where.append(fact.c.seq.in_(_facts_naming(conn, named)))
@@ -214,6 +216,7 @@ def _facts_naming(conn: Connection, named: Iterable[str]) -> Any:
     every = contents.Names(conn).all_of(named)
     ids = [name.removeprefix("unit:") for name in every if name.startswith("unit:")]
     ids += [name.removeprefix("urn:uuid:") for name in every if name.startswith("urn:uuid:")]
+    ids += assets.vehicles_of(conn, every)
     subject = fact_subject.c
     if not ids:
         return select(subject.fact_seq).where(false())

@@ -42,3 +42,14 @@ epcis_event_thing = Table(
     Column("thing", String(255), primary_key=True),
     Index("ix_epcis_event_thing_thing", "thing"),
 )
+
+# What partners call our vehicles (GIAI) and sites (SGLN); a door keeps its own. `identity`: one for all writings.
+gs1_name = Table(
+    "gs1_name",
+    metadata,
+    Column("kind", String(8), primary_key=True),
+    Column("target_id", String(36), primary_key=True),
+    Column("uri", String(160), nullable=False),
+    Column("identity", String(160), nullable=False),
+    UniqueConstraint("kind", "identity"),
+)

@@ -17,7 +17,7 @@ T0 = 1_790_000_000_000
 SSCC = "urn:epc:id:sscc:9521141.0000000001"
 NAMES = export.Names(
     unit=lambda unit, _at: SSCC if unit == "u1" else f"urn:uuid:{unit}",
-    vehicle=lambda vehicle: f"urn:uuid:{vehicle}",
+    vehicle=lambda vehicle, _at: f"urn:uuid:{vehicle}",
     door=lambda door: f"urn:epc:id:sgln:9521141.12345.{door}",
     site=lambda site: f"urn:uuid:{site}",
     place=lambda site: "geo:31.230400,121.473700" if site == "s1" else None,

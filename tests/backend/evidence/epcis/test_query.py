@@ -1,55 +1,16 @@
 """The query over both records: filters, pages that lose and double nothing, and only what somebody may see."""
 
-import pytest
+from sqlalchemy import delete, select
 
 from milepost.evidence import log
 from milepost.evidence.epc import Epc, encode
-from milepost.evidence.epcis import checks
+from milepost.evidence.epcis import checks, fill, service
 from milepost.evidence.model import Author, Fact, fact_id
-from milepost.fleet import service as fleet
-from milepost.plan import service as plan
+from milepost.evidence.tables import fact_subject
 
 EVENTS = "/api/v1/epcis/events"
-T0 = 1_790_000_000_000
-FENCE = {"type": "circle", "lat": 31.2304, "lon": 121.4737, "radius_m": 150}
 TAG = encode(Epc("sscc", 2, "9521141", "1234567890"))
 URI = "urn:epc:id:sscc:9521141.1234567890"
-
-
-class House:
-    """An order of customer c1 with a tagged unit that was loaded, corrected and seen; a truck that left."""
-
-    def __init__(self, conn, order: str) -> None:
-        self.order = order
-        self.site = fleet.add_site(conn, code="Y", name_zh="场", name_en="Yard", kind="origin", shape=FENCE)
-        self.door = fleet.add_door(conn, site_id=self.site, number="1")
-        self.truck = fleet.add_vehicle(conn, plate="沪A00001")
-        (unit,) = plan.add_units(conn, self.order, [{"epcs": [TAG]}], customer="c1", at_ms=0)
-        (other,) = plan.add_units(conn, "elsewhere", [{}], customer="c2", at_ms=0)
-        self.unit, self.other = unit.id, other.id
-        here = {"vehicle": self.truck, "site": self.site, "door": self.door}
-        load = self._fact("unit.loaded", {"unit": self.unit, **here}, T0)
-        self._keep(conn, load)
-        gone = Fact(fact_id("fact.retracted", load.subjects, (load.id,)), "fact.retracted", T0, load.by, load.subjects,
-                    received_at=T0 + 5_000, source="rfid", body={"target": load.id, "why": "x"})  # fmt: skip
-        self._keep(conn, gone)
-        self._keep(conn, self._fact("unit.loaded", {"unit": self.other, **here}, T0 + 10_000))
-        self._keep(conn, self._fact("vehicle.left", {"vehicle": self.truck, "site": self.site}, T0 + 60_000))
-
-    def _keep(self, conn, fact) -> None:
-        assert log.append(conn, [fact])
-
-    def _fact(self, kind, subjects, at) -> Fact:
-        return Fact(fact_id(kind, subjects, (str(at),)), kind, at, Author("device", "r"), subjects, source="rfid",
-                    received_at=at + 500)  # fmt: skip
-
-
-@pytest.fixture
-def house(db, admin):
-    body = {"type": "goods", "customer": "c1", "lines": [{"sku": "CUP", "qty": 1}]}
-    order = admin.post("/api/v1/orders", json=body).json()["id"]
-    with db.tx() as conn:
-        return House(conn, order)
 
 
 def all_pages(client, **params):
@@ -159,3 +120,47 @@ def test_a_token_belongs_to_its_order(admin, house):
     token = admin.get(EVENTS, params={"perPage": 1}).json()["milepost:nextPageToken"]
     assert admin.get(EVENTS, params={"nextPageToken": token, "orderBy": "eventTime"}).status_code == 422
     assert admin.get(EVENTS, params={"nextPageToken": token}).status_code == 200
+
+
+def test_an_event_is_looked_up_by_its_id_without_telling_the_rest(admin, house, listed, monkeypatch):
+    """EQ_eventID: what is looked at is what the id names, however long the record is."""
+    every = listed(admin.get(EVENTS))
+    monkeypatch.setattr(service, "_SCANNED", 2)  # whoever looks at more rows than that has an empty page
+    wrong, left = every[0]["eventID"], every[-1]["eventID"]
+    assert listed(admin.get(EVENTS, params={"EQ_eventID": left})) == [every[-1]]
+    pages = all_pages(admin, EQ_eventID=wrong)
+    assert pages == every[:2]  # and the declaration that it was wrong
+    assert listed(admin.get(EVENTS, params={"EQ_eventID": "urn:uuid:00000000-0000-0000-0000-000000000000"})) == []
+
+
+def test_a_new_rev_and_a_persons_correction_are_found_by_the_ids_of_their_events(db, admin, house, listed):
+    load = Fact("3d0a0d9e-0000-4000-8000-000000000001", "unit.loaded", 1_790_000_100_000, Author("device", "r"),
+                {"unit": house.unit, "vehicle": house.truck, "site": house.site, "door": house.door}, source="rfid",
+                received_at=1_790_000_100_500)  # fmt: skip
+    right = Fact(fact_id("fact.corrected", load.subjects, ("x",)), "fact.corrected", load.at, Author("dispatcher", "p"),
+                 load.subjects, received_at=1_790_000_200_000, source="person",
+                 body={"target": load.id, "why": "x", "fields": {"at": load.at - 60_000}})  # fmt: skip
+    closed = Fact("3d0a0d9e-0000-4000-8000-000000000002", "session.closed", 1_790_000_300_000, Author("keeper", "k"),
+                  {"vehicle": house.truck, "site": house.site}, received_at=1_790_000_300_000, source="person",
+                  body={"short": [house.unit], "over": [house.other], "direction": "load"})  # fmt: skip
+    with db.tx() as conn:
+        log.append(conn, [load, right, closed])
+    every = listed(admin.get(EVENTS, params={"perPage": 100}))
+    for event in every:
+        same = [each for each in every if each["eventID"] == event["eventID"]]
+        assert all_pages(admin, EQ_eventID=event["eventID"]) == same
+    assert len({event["eventID"] for event in every}) == 7
+
+
+def test_facts_of_before_are_filled_in_and_a_second_run_changes_nothing(db, admin, house, listed):
+    every = listed(admin.get(EVENTS))
+    with db.tx() as conn:
+        known = set(conn.execute(select(fact_subject.c.fact_seq, fact_subject.c.kind, fact_subject.c.subject_id)))
+        conn.execute(delete(fact_subject).where(fact_subject.c.kind.in_(("event", "event1", "target"))))
+    assert listed(admin.get(EVENTS, params={"EQ_eventID": every[-1]["eventID"]})) == []
+    with db.tx() as conn:
+        assert fill.fill(conn) == 4
+        assert fill.fill(conn) == 0
+        again = set(conn.execute(select(fact_subject.c.fact_seq, fact_subject.c.kind, fact_subject.c.subject_id)))
+    assert again == known
+    assert listed(admin.get(EVENTS, params={"EQ_eventID": every[-1]["eventID"]})) == [every[-1]]
