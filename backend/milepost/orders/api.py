@@ -11,7 +11,7 @@ from pydantic import AfterValidator
 from milepost.access.deps import Me, Reader, database
 from milepost.access.once import once
 from milepost.db import Database
-from milepost.orders import carry, derive, history_api, service
+from milepost.orders import carry, derive, history_api, import_api, service
 from milepost.orders.answers import FactOut, OrderOut, Page, SplitOut, TripStep
 from milepost.orders.bodies import BODIES, TRIP_BODIES, Append, Command, Plain, Request, Split
 from milepost.orders.fields import storable
@@ -109,6 +109,7 @@ def get_evidence(ref: Ref, conn: Reader, me: Me) -> list[FactOut]:
 
 
 router.include_router(history_api.router)
+router.include_router(import_api.router)
 
 
 def _step(name: str, body_type: type[Command]) -> Callable[..., Any]:
