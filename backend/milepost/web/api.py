@@ -10,6 +10,7 @@ from milepost.web.pages import (
     devices,
     docks,
     doors,
+    gs1,
     history,
     house,
     inbox,
@@ -41,6 +42,7 @@ router.include_router(order_acts.router)
 router.include_router(order_desk.router)
 router.include_router(doors.router)
 router.include_router(docks.router)
+router.include_router(gs1.router)
 router.include_router(picking.router)
 router.include_router(trips.router)
 router.include_router(loading.router)

@@ -9,6 +9,7 @@ from milepost.web.texts_devices import DEVICE_TEXTS
 from milepost.web.texts_doors import DOOR_TEXTS
 from milepost.web.texts_fields import FIELD_TEXTS
 from milepost.web.texts_forms import FORM_TEXTS
+from milepost.web.texts_gs1 import GS1_TEXTS
 from milepost.web.texts_history import HISTORY_TEXTS
 from milepost.web.texts_inbox import INBOX_TEXTS
 from milepost.web.texts_orders import ORDER_TEXTS
@@ -260,6 +261,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     **HISTORY_TEXTS,
     **DEVICE_TEXTS,
     **DOOR_TEXTS,
+    **GS1_TEXTS,
     **SETTINGS_TEXTS,
 }
 # Exceptions without words of the pages' own are called as in what people are told of them.

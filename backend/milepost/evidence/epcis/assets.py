@@ -21,7 +21,11 @@ from milepost.fleet.tables import door
 
 SCHEMES = {"vehicle": "giai", "site": "sgln", "door": "sgln"}
 _LINK = {"giai": "https://id.gs1.org/8004/", "sgln": "https://id.gs1.org/414/"}
-_EXAMPLES = {"giai": "urn:epc:id:giai:9521141.12345", "sgln": "urn:epc:id:sgln:9521141.12345.0"}
+EXAMPLES = {
+    "vehicle": "urn:epc:id:giai:9521141.12345",
+    "site": "urn:epc:id:sgln:9521141.12345.0",
+    "door": "urn:epc:id:sgln:9521141.12345.7",
+}
 
 
 def normal(kind: str, text: str) -> str:
@@ -30,7 +34,7 @@ def normal(kind: str, text: str) -> str:
     Raises Invalid saying what is wrong with it.
     """
     scheme, given = SCHEMES[kind], text.strip()
-    example = f"; write it like {_EXAMPLES[scheme]}, as a GS1 Digital Link, or as the hex digits of the tag"
+    example = f"; write it like {EXAMPLES[kind]}, as a GS1 Digital Link, or as the hex digits of the tag"
     try:
         if given.startswith(("http://", "https://")):
             check_uri(given)
