@@ -29,6 +29,7 @@ MOVE_MPS = 2.0
 STAND_M = 20.0  # without a speed: within so little of where it was first slow
 MAX_GAP_MS = 300_000  # over a longer silence a crossing is not interpolated
 MAX_PASS_GAP_MS = 120_000  # nor is a way straight enough to say that a fence was crossed
+_PIECE = 32  # fixes that are looked at together: few enough that their box is small
 _ORDER = {"left": 0, "entered": 1, "stopped": 2, "passed": 3}
 
 
@@ -111,15 +112,21 @@ def run(state: State, points: Iterable[Point], fences: FenceIndex) -> tuple[Stat
     last = points[-1]
     if not placed:
         return replace(state, last=last, steady=steady), []
-    if not state.stays:
-        track = [(point.lat, point.lon) for point in placed]
-        if fences.away(track if state.way is None else [(state.way.lat, state.way.lon), *track]):
-            return State(last, {}, placed[-1], steady), []
     seen: list[Sighting] = []
-    for point in placed:
-        state, new = _step(state, point, fences)
-        seen += new
+    for begin in range(0, len(placed), _PIECE):
+        piece = placed[begin : begin + _PIECE]
+        if not state.stays and _is_away(state.way, piece, fences):
+            state = State(way=piece[-1])
+            continue
+        for point in piece:
+            state, new = _step(state, point, fences)
+            seen += new
     return replace(state, last=last, steady=steady), seen
+
+
+def _is_away(way: Point | None, piece: Sequence[Point], fences: FenceIndex) -> bool:
+    track = [(point.lat, point.lon) for point in piece]
+    return fences.away(track if way is None else [(way.lat, way.lon), *track])
 
 
 def step(state: State, point: Point, fences: FenceIndex) -> tuple[State, list[Sighting]]:

@@ -85,8 +85,8 @@ class FenceIndex:
 
         One look for a whole window of fixes, which nearly all of a truck's windows pass. False is no statement.
         """
-        low_lat, low_lon = min(each[0] for each in track), min(each[1] for each in track)
-        high_lat, high_lon = max(each[0] for each in track), max(each[1] for each in track)
+        lats, lons = zip(*track, strict=True)
+        low_lat, low_lon, high_lat, high_lon = min(lats), min(lons), max(lats), max(lons)
         if high_lat - low_lat > 1 or high_lon - low_lon > 1 or low_lon < -179 or high_lon > 179:
             return False
         for cell in _cells(low_lat, low_lon, high_lat, high_lon):

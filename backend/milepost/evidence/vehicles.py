@@ -21,7 +21,7 @@ from milepost.evidence.states import States
 from milepost.evidence.window import merged
 from milepost.ingest.foreign import is_numbered
 from milepost.telemetry.model import FixBody, Reading, reading_id
-from milepost.telemetry.quality import judge, surely_good
+from milepost.telemetry.quality import judge, surely_all_good, surely_good
 
 DETECTOR = "geofence"
 KEEP = 40
@@ -38,8 +38,7 @@ def point_of(reading: Reading) -> Point:
 
 
 def _point(reading: Reading, key: str) -> Point:
-    body = reading.body
-    assert isinstance(body, FixBody)
+    body: Any = reading.body
     return Point(reading.at, key, body.lat, body.lon, body.speed_mps, reading.clock, reading.received_at)
 
 
@@ -67,19 +66,18 @@ def observe(
     if not all(map(is_numbered, {reading.stream for reading in given.values()})):
         # Nobody remembers what other people's devices have sent: of one second, what came last counts.
         old = [point for point in old if point.id not in given]
-    late = [reading.at for reading in given.values() if edge is not None and reading.at <= edge]
-    new = [
-        _point(reading, key)
-        for key, reading in given.items()
-        if (edge is None or reading.at > edge) and judge(None, reading) is None
-    ]
-    points = merged(old, new, key=_place)
-    first = bisect_right(old, min(map(_place, new)), key=_place) if new else len(old)
+    late = [] if edge is None else [reading.at for reading in given.values() if reading.at <= edge]
+    new = _points(given, edge if late else None)
+    if new and all(map(lt, times := [point.at for point in (*old[-1:], *new)], times[1:])):  # nearly always
+        points, first = old + new, len(old)
+    else:
+        points = merged(old, new, key=_place)
+        first = bisect_right(old, min(map(_place, new)), key=_place) if new else len(old)
     bad = _bad(points, base.last, given, stored.get("bad"), first)
     # What leaves the window comes first, and is the base from then on.
     cut = max(0, len(points) - (KEEP_WAITING if waiting else KEEP))
-    good = [point for point in points if point.id not in bad]
-    leaving = [point for point in points[:cut] if point.id not in bad]
+    good = [point for point in points if point.id not in bad] if bad else points
+    leaving = [point for point in points[:cut] if point.id not in bad] if bad else points[:cut]
     base, seen = geofence.run(base, leaving, fences)
     seen += geofence.run(base, good[len(leaving) :], fences)[1]
     facts = [fact_of(vehicle, sighting, good) for sighting in seen if sighting.kind != "passed"]
@@ -100,6 +98,17 @@ def observe(
     }
     states.put(vehicle, state)
     return appended, min(late, default=None)
+
+
+def _points(given: Mapping[str, Reading], edge: int | None) -> list[Point]:
+    """The fixes that are good by themselves, and later than `edge` (UTC ms; None: all are)."""
+    if edge is None and surely_all_good(None, given.values()):
+        return [_point(reading, key) for key, reading in given.items()]
+    return [
+        _point(reading, key)
+        for key, reading in given.items()
+        if (edge is None or reading.at > edge) and judge(None, reading) is None
+    ]
 
 
 def fact_of(vehicle: str, sighting: Sighting, points: Sequence[Point]) -> Fact:
