@@ -143,6 +143,18 @@ seen_elsewhere | - | 7 | now | dispatcher@branch keeper@site | dispatcher | pers
 查它为什么在那里，找回 | Find out why it is there and bring it back
 在该在的地方读到即了结 | Closed when it is seen where it belongs
 
+misdropped | - | 7 | now | dispatcher@branch keeper@site driver@vehicle | dispatcher | person
+卸错了站 | Put off at the wrong stop
+{units}[ 卸在 {place}][，{plate}] | {units}[ put off at {place}][, {plate}]
+叫司机装回去，或另派车取，送到它自己的收货方 | Have it taken aboard again, or fetch it with another truck, and bring it to its consignee
+重新装上，或在该卸的地方卸下即了结 | Closed when it is loaded again, or comes off where it belongs
+
+left_on_vehicle | - | 7 | now | dispatcher@branch desk@branch driver@vehicle | dispatcher | person
+到站没卸，留在车上 | Left on the vehicle at its stop
+{units}[ 过站后在 {place} 读到][，{plate}] | {units}[ read at {place}, past its stop][, {plate}]
+告诉收货方；让这辆车送回去，或排到下一趟 | Tell the consignee; send the truck back with it, or put it on the next trip
+重新装上，或在该卸的地方卸下即了结 | Closed when it is loaded again, or comes off where it belongs
+
 signed_but_seen | EX-42 | 8 | now | branch_manager@branch dispatcher@branch | branch_manager | person
 签收后又读到 | Seen after the sign-off
 {units}[ 在 {place}] | {units}[ at {place}]

@@ -38,6 +38,8 @@ _ICONS = ("doc", "doc", "user", "doc", "box", "door", "truck", "pin", "truck", "
 _SETTLES: Mapping[str, tuple[str, ...]] = {
     "two_trucks": ("pass-back", "retract", "correct"),
     "wrong_truck": ("pass-back", "load", "retract"),
+    "misdropped": ("load", "unload", "contact"),
+    "left_on_vehicle": ("contact", "load", "unload"),
     "short": ("load", "load-override"),
     "load_count": ("load", "load-override", "correct"),
     "departed_incomplete": ("load-override", "split-consented"),

@@ -30,6 +30,8 @@ _OF_THE_TRUCK = (
     "departed_incomplete",
     "left_without_outcome",
     "seen_elsewhere",
+    "misdropped",
+    "left_on_vehicle",
     "signed_but_seen",
 )
 

@@ -269,6 +269,8 @@ ORDER_TEXTS: dict[str, tuple[str, str]] = {
     "ex.refused": ("拒收", "Refused"),
     "ex.return_to_shipper": ("要退回发货人", "To be returned"),
     "ex.seen_elsewhere": ("在别处又读到", "Seen elsewhere"),
+    "ex.misdropped": ("卸错了站", "Put off at the wrong stop"),
+    "ex.left_on_vehicle": ("到站没卸，留在车上", "Left on the vehicle"),
     "ex.signed_but_seen": ("签收后又读到", "Seen after the sign-off"),
     "ex.signed_abnormal": ("异常签收", "Signed with remarks"),
     "ex.signed_difference": ("签收数不符", "Signed count differs"),

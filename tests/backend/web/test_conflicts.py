@@ -12,8 +12,8 @@ from fastapi.testclient import TestClient
 from test_trip_pages import Yard
 
 from milepost.db import Database
-from milepost.evidence import sessions
-from milepost.evidence.model import Author
+from milepost.evidence import log, sessions
+from milepost.evidence.model import Author, Fact, fact_id
 from milepost.evidence.sink import DetectorSink
 from milepost.fleet import service as fleet
 from milepost.orders import service as orders
@@ -83,6 +83,13 @@ class Docks(Yard):
             if len(self.inbox()) > before:
                 alarms.append(written + 200 - (at + 1600))
         return alarms
+
+    def drove(self, kind: str, plate: str, site: str, minute: float) -> Fact:
+        """The truck stopped at a site, or left it."""
+        subjects = {"vehicle": self.trucks[plate], "site": self.sites[site]}
+        return Fact(id=fact_id(kind, subjects, (str(minute),)), kind=kind, at=self.t0 + int(minute * MIN),
+                    subjects=subjects, by=Author("device", "gps-1"), source="gnss", body={}, confidence=0.99, grade="B",
+                    inputs=(str(minute),))  # fmt: skip
 
     def inbox(self) -> list[str]:
         return sorted(item["kind"] for item in self.api.get("/api/v1/alerts").json()["items"])
@@ -160,3 +167,45 @@ def test_what_no_list_of_the_trip_knows_is_over_and_an_unknown_tag_is_none_of_it
         orders.on_facts(conn, facts)
     assert (facts[-1].body["short"], facts[-1].body["over"]) == ([], [])
     assert row["to_ms"] == docks.t0 + 20 * MIN
+
+
+@pytest.mark.requirement("F3.4")
+@pytest.mark.parametrize(
+    ("stops", "zh", "en"),
+    [
+        (("MILL",), ("卸错了站", "司机装回去"), ("Put off at the wrong stop", "Have it taken aboard again")),
+        (
+            ("S14", "MILL"),
+            ("到站没卸，留在车上", "告诉收货方"),
+            ("Left on the vehicle at its stop", "Tell the consignee"),
+        ),
+    ],
+)
+def test_F3_4_goods_off_at_a_stop_that_is_not_theirs_are_told_by_name_with_what_to_do(docks, staff, stops, zh, en):
+    tag = docks.epc_of(A, 0)
+    docks.pass_through(A, tag, 5)
+    unit = docks.units(docks.ids[A])[0]["id"]
+    with docks.db.tx() as conn:
+        docks.sites["MILL"] = fleet.add_site(
+            conn, code="MILL", name_zh="磨坊", name_en="Mill", kind="consignee",
+            shape={"type": "circle", "lat": 31.4, "lon": 121.2, "radius_m": 200},
+        )  # fmt: skip
+        told = [docks.drove("vehicle.left", A, "DC1", 25)]
+        for n, stop in enumerate(stops):
+            told += [
+                docks.drove("vehicle.stopped", A, stop, 30 + 4 * n),
+                docks.drove("vehicle.left", A, stop, 33 + 4 * n),
+            ]
+        told.pop()  # it still stands at the last one
+        subjects = {"unit": unit, "vehicle": docks.trucks[A], "site": docks.sites["MILL"]}
+        told.append(Fact(id=fact_id("unit.unloaded", subjects, ("x",)), kind="unit.unloaded", at=docks.t0 + 40 * MIN,
+                         subjects=subjects, by=Author("device", "dr-m"), source="rfid", body={}, confidence=0.97,
+                         grade="B", inputs=("x",)))  # fmt: skip
+        orders.on_facts(conn, log.append(conn, told))
+    kind = "left_on_vehicle" if "S14" in stops else "misdropped"
+    [item] = [each for each in docks.api.get("/api/v1/alerts").json()["items"] if each["kind"] == kind]
+    for language, words in (("zh", zh), ("en", en)):
+        for path in (f"/inbox?item={item['id']}", "/orders/SO-1"):
+            page = staff.get(path, headers={"Accept-Language": language}).text
+            assert all(word in page for word in words), (path, language)
+    assert {"zh": "磨坊", "en": "Mill"}["zh"] in item["detail"]["zh"] and "Mill" in item["detail"]["en"]

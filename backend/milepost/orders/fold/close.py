@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from milepost.evidence.model import Fact
+from milepost.orders.fold import astray
 from milepost.orders.fold.grades import Mark
 from milepost.orders.fold.registers import Order, Unit, World
 from milepost.orders.fold.units import infer_picked, leave_vehicle, mark, physical
@@ -51,6 +52,7 @@ def signed(w: World, fact: Fact, order: Order) -> None:
         _infer_road(order, unit, fact)
         _infer_arrival(order, unit, fact)
         unit.close, unit.close_at = outcome, fact.at
+        astray.found(order, unit, fact.at)
         order.note(outcome, fact, unit.id)
         unit.marks["signed"] = Mark(fact, grade="C" if handed and fact.source == "partner" else None)
         leave_vehicle(w, unit, fact.at)

@@ -1,6 +1,7 @@
 """The units' physical register: picked, loaded, passed back, unloaded, seen (T9, T13, T15, F3.4)."""
 
 from milepost.evidence.model import Fact
+from milepost.orders.fold import astray
 from milepost.orders.fold.grades import Mark, grade_of
 from milepost.orders.fold.registers import Order, Trip, Unit, World
 from milepost.orders.model import LEVEL, SIGNED
@@ -67,6 +68,7 @@ def load(w: World, unit: Unit, fact: Fact, vehicle: str, site: str | None, trip:
     w.aboard.setdefault(vehicle, {})[unit.id] = unit
     if unit.order is not None:
         physical(w.order(unit.order), fact)
+        astray.found(w.order(unit.order), unit, fact.at)
         if unit.phys in ("at_hub", "at_terminal"):
             w.order(unit.order).note("reloaded", fact, unit.id)
         judge(w, unit, fact, fact.at, trip)
@@ -145,7 +147,7 @@ def passed_back(w: World, fact: Fact, unit: Unit) -> None:
 
 def unloaded(w: World, fact: Fact, unit: Unit) -> None:
     """T15: read inward, or scanned, at a site; at its origin this undoes the load."""
-    was_aboard, departed = unit.aboard, unit.departed
+    was_aboard, departed, loaded_by = unit.aboard, unit.departed, unit.loaded_by
     if unit.frozen is None and fact.subjects.get("vehicle") not in (None, was_aboard):
         was_aboard = None  # off a vehicle it was not known to be on
     _off(w, fact, unit)
@@ -162,6 +164,8 @@ def unloaded(w: World, fact: Fact, unit: Unit) -> None:
     physical(order, fact)
     found(order, unit, fact.at)
     role = w.role(site, order)
+    if role in ("consignee", "terminal", "hub"):
+        astray.found(order, unit, fact.at)
     if role == "consignee":
         arrive(order, unit, fact, "at_consignee")
     elif role in ("terminal", "hub"):
@@ -172,8 +176,10 @@ def unloaded(w: World, fact: Fact, unit: Unit) -> None:
             for key in ("departed", "in_transit", "arrived"):
                 unit.marks.pop(key, None)
             _unload_mark(unit)
+            if departed:
+                astray.brought_back(w, order, unit, fact, was_aboard, loaded_by)
     else:
-        order.trouble("seen_elsewhere", unit.id, fact, unit=unit.id, site=site)
+        astray.put_off(w, order, unit, fact, was_aboard, loaded_by)
 
 
 def seen(w: World, fact: Fact, unit: Unit) -> None:
@@ -188,13 +194,18 @@ def seen(w: World, fact: Fact, unit: Unit) -> None:
             order.trouble("signed_but_seen", unit.id, fact, unit=unit.id, site=site)
     elif unit.phys in _ON_THE_ROAD and unit.aboard is not None:
         here = any(visit.site == site and visit.left is None for visit in w.visits.get(unit.aboard, ()))
-        if not here:
+        if here:
+            astray.still_aboard(w, order, unit, fact)
+        else:
             order.trouble("seen_elsewhere", unit.id, fact, unit=unit.id, site=site)
     elif unit.phys == "at_consignee" and unit.close is None and w.role(site, order) != "consignee":
-        order.trouble("seen_elsewhere", unit.id, fact, unit=unit.id, site=site)
+        if not astray.still_aboard(w, order, unit, fact):
+            order.trouble("seen_elsewhere", unit.id, fact, unit=unit.id, site=site)
     else:
         unit.site = site
         order.settle("seen_elsewhere", fact.at, unit.id)
+        if w.role(site, order) == "consignee":
+            astray.found(order, unit, fact.at)
 
 
 def arrive(order: Order, unit: Unit, fact: Fact, state: str) -> None:
