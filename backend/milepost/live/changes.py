@@ -7,13 +7,14 @@ them to those that do (live/relay.py). Every change stands a repeat and a late a
 import json
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass
+from operator import lt
 from typing import Any, Protocol
 
 from milepost.ingest.decode import readings
 from milepost.ingest.model import STATE, SpoolItem
 from milepost.live.state import Limits, is_moving
 from milepost.telemetry.model import EventBody, FixBody, GateBody, Reading, TagBody
-from milepost.telemetry.quality import judge
+from milepost.telemetry.quality import judge, surely_all_good
 
 
 class Targets(Protocol):
@@ -21,6 +22,10 @@ class Targets(Protocol):
 
     def target_at(self, device_id: str, at: int) -> tuple[str, str] | None:
         """("vehicle" | "door", id) that the device was bound to at a time (UTC ms), or None."""
+        ...
+
+    def target_of(self, device_id: str, first: int, last: int) -> tuple[str, str] | None:
+        """The same of a whole span, both ends in it; None also where it changes within."""
         ...
 
     def limits_of(self, device_id: str, moving: bool = False) -> Limits:
@@ -112,13 +117,32 @@ class Intake:
             if item.channel == STATE:
                 found += self._presence(item)
             else:
-                found += self.of_readings(readings(item))
+                batch = readings(item)
+                usual = self._of_drive(batch)
+                found += self.of_readings(batch) if usual is None else [usual]
         return found
+
+    def _of_drive(self, batch: Sequence[Reading]) -> Position | None:
+        """What good fixes mean that one vehicle sent in their order, and later than what is known of it: the last one
+        counts. Nearly all messages are so; None for any other."""
+        if not batch or {each.kind for each in batch} != {"fix"}:
+            return None
+        device, times = batch[0].device, [each.at for each in batch]
+        before = self._latest.get(device)
+        if (before is not None and times[0] <= before.at) or not all(map(lt, times, times[1:])):
+            return None
+        target = self._targets.target_of(device, times[0], times[-1])
+        if target is None or target[0] != "vehicle" or not surely_all_good(before, batch):
+            return None
+        last = self._latest[device] = batch[-1]
+        courses = (each.body.course_deg for each in reversed(batch) if isinstance(each.body, FixBody))
+        course = next((each for each in courses if each is not None), None)
+        return self._position(target[1], last, course)
 
     def of_readings(self, batch: Iterable[Reading]) -> list[Change]:
         """What readings mean to a board; those of devices that are mounted nowhere mean nothing."""
         found: list[Change] = []
-        newest: dict[str, tuple[Reading, FixBody]] = {}
+        newest: dict[str, Reading] = {}
         courses: dict[str, float] = {}
         for reading in batch:
             target = self._targets.target_at(reading.device, reading.at)
@@ -128,23 +152,25 @@ class Intake:
             if isinstance(body, FixBody):
                 if target[0] == "vehicle" and self._is_news(reading):
                     # A board shows where a vehicle is, not where it was: a minute of fixes is one position.
-                    if target[1] not in newest or newest[target[1]][0].at <= reading.at:
-                        newest[target[1]] = reading, body
+                    if target[1] not in newest or newest[target[1]].at <= reading.at:
+                        newest[target[1]] = reading
                     if body.course_deg is not None:
                         courses[target[1]] = body.course_deg
                 continue
             change = self._change(reading, *target)
             if change is not None:
                 found.append(change)
-        for vehicle, (reading, body) in newest.items():
-            limits = self._targets.limits_of(reading.device, is_moving(body.speed_mps))
-            found.append(
-                Position(
-                    vehicle, reading.at, body.lon, body.lat, courses.get(vehicle), body.speed_mps, limits.stale_ms,
-                    limits.offline_ms, reading.device,
-                )
-            )  # fmt: skip
+        found += [self._position(vehicle, reading, courses.get(vehicle)) for vehicle, reading in newest.items()]
         return found
+
+    def _position(self, vehicle: str, reading: Reading, course: float | None) -> Position:
+        body = reading.body
+        assert isinstance(body, FixBody)
+        limits = self._targets.limits_of(reading.device, is_moving(body.speed_mps))
+        return Position(
+            vehicle, reading.at, body.lon, body.lat, course, body.speed_mps, limits.stale_ms, limits.offline_ms,
+            reading.device,
+        )  # fmt: skip
 
     def _is_news(self, reading: Reading) -> bool:
         before = self._latest.get(reading.device)

@@ -43,6 +43,14 @@ class FleetTargets:
                 return kind, target
         return None
 
+    def target_of(self, device_id: str, first: int, last: int) -> tuple[str, str] | None:
+        """The same of a whole span, both ends in it; None also where it changes within."""
+        self._check()
+        for start, end, kind, target in self._spans.get(device_id, ()):
+            if start <= last and (end is None or first < end):
+                return (kind, target) if start <= first and (end is None or last < end) else None
+        return None
+
     def limits_of(self, device_id: str, moving: bool = False) -> Limits:
         """How long it may be silent after a fix that shows it `moving` or not (`limits_of` below)."""
         self._check()

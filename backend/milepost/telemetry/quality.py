@@ -68,10 +68,7 @@ def surely_all_good(before: Reading | None, line: Iterable[Reading]) -> bool:
 
     `before`: the good fix before them, None where there is none.
     """
-    last_lat = last_lon = math.nan  # no way to anywhere
-    last_at = 0
-    if before is not None:
-        last_lat, last_lon, last_at = _fix(before).lat, _fix(before).lon, before.at
+    last: tuple[float, float, int] | None = None if before is None else (_fix(before).lat, _fix(before).lon, before.at)
     for cur in line:
         body: Any = cur.body
         lat, lon, at = body.lat, body.lon, cur.at
@@ -79,10 +76,11 @@ def surely_all_good(before: Reading | None, line: Iterable[Reading]) -> bool:
             return False
         if (body.sats == 0 and body.source < 2) or not (_OLDEST_MS <= at <= cur.received_at + _FUTURE_MS):
             return False
-        way_m = (abs(lat - last_lat) + abs(lon - last_lon)) * _DEGREE_M
-        if way_m > _NOISE_M and not way_m <= _REPORTED_MARGIN_MPS * abs(at - last_at) / 1000:
-            return False
-        last_lat, last_lon, last_at = lat, lon, at
+        if last is not None:
+            way_m = (abs(lat - last[0]) + abs(lon - last[1])) * _DEGREE_M
+            if not (way_m <= _NOISE_M or way_m <= _REPORTED_MARGIN_MPS * abs(at - last[2]) / 1000):
+                return False
+        last = lat, lon, at
     return True
 
 

@@ -27,6 +27,9 @@ class Table:
     def target_at(self, device: str, at: int) -> tuple[str, str] | None:
         return self.targets.get(device)
 
+    def target_of(self, device: str, first: int, last: int) -> tuple[str, str] | None:
+        return self.target_at(device, last)
+
     def limits_of(self, device: str, moving: bool = False) -> Limits:
         return Limits()
 

@@ -81,6 +81,9 @@ class Nowhere:
     def target_at(self, device: str, at: int) -> tuple[str, str] | None:
         return ("vehicle", "v" + device[1:])
 
+    def target_of(self, device: str, first: int, last: int) -> tuple[str, str] | None:
+        return self.target_at(device, last)
+
     def limits_of(self, device: str, moving: bool = False) -> Limits:
         return Limits()
 

@@ -23,6 +23,9 @@ class Nothing:
     def target_at(self, device: str, at: int) -> tuple[str, str] | None:
         return None
 
+    def target_of(self, device: str, first: int, last: int) -> tuple[str, str] | None:
+        return self.target_at(device, last)
+
     def limits_of(self, device: str, moving: bool = False) -> Limits:
         return Limits()
 
