@@ -124,7 +124,7 @@ class DetectorSink:
             facts += benches.observe(conn, bench, found, now)
         windows = States(conn, vehicles.DETECTOR, of_vehicle)
         for vehicle, found in sorted(of_vehicle.items()):
-            late = any(waiting[reading.device] for reading in found)
+            late = any(waiting[device] for device in {reading.device for reading in found})
             told, too_late = vehicles.observe(conn, windows, vehicle, found, fences, waiting=late, now=now)
             facts += told + docks.by_positions(conn, told, now)
             if too_late is not None:
@@ -170,7 +170,7 @@ def _fresh(streams: dict[str, Ranges], found: list[Reading]) -> list[Reading]:
 
 def _vehicle_of_all(bindings: Sequence[fleet_rows.Row], found: list[Reading]) -> str | None:
     """The vehicle to which all these fixes belong: nearly always there is one; None when it has to be asked each."""
-    if any(reading.kind != "fix" for reading in found):
+    if {reading.kind for reading in found} != {"fix"}:
         return None
     times = [reading.at for reading in found]
     first, last = min(times), max(times)
