@@ -1,5 +1,9 @@
-"""A write is on its way while the next lines are prepared: making lines is our work, storing them is the server's."""
+"""Writes are on their way while the next lines are prepared: making lines is our work, storing them is the server's.
 
+Two at a time: in a busy process a thread that has its answer waits for its turn, and the server would wait with it.
+"""
+
+from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
@@ -9,6 +13,7 @@ from milepost.telemetry.lines import lines_of
 from milepost.telemetry.model import Judged, Reading
 
 _STEP = 1_000
+_ON_THEIR_WAY = 2
 
 
 @dataclass(slots=True)
@@ -20,21 +25,21 @@ class Landed:
 
 
 class Flight:
-    """Sends lines, one request at a time, and prepares the next ones meanwhile. One thread at a time."""
+    """Sends lines, and prepares the next ones meanwhile. One thread at a time."""
 
     def __init__(self, writer: LineWriter) -> None:
         self._writer = writer
-        self._threads = ThreadPoolExecutor(1, thread_name_prefix="influx")
+        self._threads = ThreadPoolExecutor(_ON_THEIR_WAY, thread_name_prefix="influx")
 
     def close(self) -> None:
-        """End the thread; the connections are the writer's."""
+        """End the threads; the connections are the writer's."""
         self._threads.shutdown()
 
     def send(
         self, bucket: str, before: Sequence[str], fixes: Sequence[Judged | Reading], behind: Sequence[str]
     ) -> Landed:
-        """Write the lines `before`, those of `fixes`, and the lines `behind`, in this order; returns when all that can
-        be written is durable. The number of a line counts through all three.
+        """Write the lines `before`, those of `fixes`, and the lines `behind`, no two of one point; returns when all
+        that can be written is durable. The number of a line counts through all three.
 
         Raises InfluxAway or InfluxMisconfigured, and nothing is on its way then; the same call may be made again,
         whatever was written by it.
@@ -45,19 +50,21 @@ class Flight:
             for piece in pieces:
                 _land(landed, 0, piece, self._writer.write(bucket, piece))
             return landed
-        start, sent = 0, []
-        on_way: Future[Outcome] | None = None
+        start = 0
+        on_way: deque[tuple[list[str], Future[Outcome]]] = deque()
         try:
             for piece in pieces:
-                if on_way is not None:
-                    _land(landed, start, sent, on_way.result())
-                    start += len(sent)
-                sent, on_way = piece, self._threads.submit(self._writer.write, bucket, piece)
-            if on_way is not None:
-                _land(landed, start, sent, on_way.result())
+                on_way.append((piece, self._threads.submit(self._writer.write, bucket, piece)))
+                if len(on_way) > _ON_THEIR_WAY:  # one more is ready when one of them lands
+                    start += _land(landed, start, on_way[0][0], on_way[0][1].result())
+                    on_way.popleft()
+            while on_way:
+                start += _land(landed, start, on_way[0][0], on_way[0][1].result())
+                on_way.popleft()
         finally:
-            if on_way is not None:
-                wait([on_way])
+            for _, each in on_way:
+                each.cancel()
+            wait([each for _, each in on_way])
         return landed
 
 
@@ -76,6 +83,8 @@ def _pieces(
         yield made[at : at + LINES_AT_ONCE]
 
 
-def _land(landed: Landed, start: int, lines: Sequence[str], outcome: Outcome) -> None:
+def _land(landed: Landed, start: int, lines: Sequence[str], outcome: Outcome) -> int:
+    """Take in what became of some lines; returns how many they are."""
     landed.refused += [(start + n, lines[n], reason) for n, reason in outcome.refused]
     landed.expired += outcome.expired
+    return len(lines)

@@ -51,7 +51,7 @@ class Outcome:
 
 
 class LineWriter:
-    """Writes lines durably, up to 5,000 in a request. One thread at a time."""
+    """Writes lines durably, up to 5,000 in a request. Any thread."""
 
     def __init__(self, place: Place, token: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._place = place
