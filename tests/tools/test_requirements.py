@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from milepost_tools.requirements.model import catalogue, matched, rules
+from milepost_tools.requirements.model import case_ids, cases, catalogue, matched, rules
 
 ROOT = Path(__file__).parents[2]
 MILEPOST = Path(sys.executable).parent / "milepost"
@@ -30,6 +30,21 @@ class TestGroup:
 
     def test_in_it(self):
         assert True
+
+def test_R01_R04_two_cases():
+    assert True
+
+@pytest.mark.requirement("M05")
+@pytest.mark.parametrize("n", [1, 2])
+def test_a_marked_case(n):
+    assert n
+
+def test_T13_is_a_transition_and_R06x_no_case():
+    assert True
+
+@pytest.mark.skip(reason="not yet")
+def test_F01_never_run():
+    assert False
 
 @pytest.mark.skip(reason="not yet")
 @pytest.mark.requirement("OT-2")
@@ -67,7 +82,10 @@ def test_every_form_of_marker_is_seen_and_a_skipped_test_proves_nothing(project:
     assert found["OD-5"]["tests"] == ["tests/test_it.py::test_each[2]"]
     assert found["LI-3"]["tests"] == ["tests/test_it.py::TestGroup::test_in_it"]
     assert found["OT-2"]["tests"] == []
-    assert len(found["OD-1"]["tests"]) == 4
+    assert len(found["OD-1"]["tests"]) == 8
+    carried = {each["id"]: each["tests"] for each in told["cases"]}
+    assert {case: len(tests) for case, tests in carried.items() if tests} == {"R01": 1, "R04": 1, "M05": 2}
+    assert carried["R01"] == ["tests/test_it.py::test_R01_R04_two_cases"]
     assert told["rules"] == [{"id": "N-01", "tests": ["tests/test_it.py::test_both"]}]
 
 
@@ -99,8 +117,8 @@ def test_the_table_tells_the_share_of_each_system(project: Callable[[str], Path]
     assert "CORE: 4 of 107" in done.stdout and "OT-3" not in done.stdout and "OT-4" in done.stdout
 
 
-def test_the_two_lists_name_each_id_once() -> None:
-    ids = [each.id for each in catalogue()] + rules()
+def test_the_three_lists_name_each_id_once() -> None:
+    ids = [each.id for each in catalogue()] + rules() + cases()
     assert len(ids) == len(set(ids))
     assert {each.grade for each in catalogue()} == {"CORE", "NEAR", "FAR"}
     assert matched({}).missing("CORE")[0] == "OT-1"
@@ -110,7 +128,7 @@ def test_the_two_lists_name_each_id_once() -> None:
 PROVED = ("OD-1", "OD-2", "OD-5", "OD-6", "OD-10", "OD-13", "LI-5", "LI-6", "OQ-2", "OQ-6")
 
 
-def test_every_marker_names_what_exists_and_the_core_of_orders_and_desk_is_proved() -> None:
+def test_every_marker_names_what_exists_and_core_and_cases_are_proved() -> None:
     done = _run(ROOT, "--json")
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)["requirements"]
@@ -118,3 +136,12 @@ def test_every_marker_names_what_exists_and_the_core_of_orders_and_desk_is_prove
            if each["id"] in PROVED or (each["grade"] == "CORE" and each["system"] in ("S1", "S18"))]  # fmt: skip
     assert len(due) == len(PROVED) + 13 + 16
     assert [each["id"] for each in due if not each["tests"]] == []
+    # What field reports taught of flash, tags, papers, times, series and messaging stays taught.
+    lacking = [each["id"] for each in json.loads(done.stdout)["cases"] if not each["tests"]]
+    assert [case for case in lacking if case[0] in "FRPTIM"] == []
+
+
+def test_a_name_carries_the_cases_that_it_begins_with_and_no_others() -> None:
+    assert case_ids("test_R01_R04_keys_over_http") == ["R01", "R04"]
+    assert case_ids("test_keys_R01") == [] and case_ids("test_T13_R01") == [] and case_ids("test_R06") == ["R06"]
+    assert len(cases()) == 30

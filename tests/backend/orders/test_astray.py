@@ -27,7 +27,6 @@ def at_stop(story: Any, site: str, *off: str) -> None:
         story.say("unit.unloaded", unit=unit, vehicle="v1", site=site)
 
 
-@pytest.mark.requirement("F3.4")
 def test_a_unit_put_off_before_its_own_stop_is_misdropped_until_it_is_loaded_again(road: Any) -> None:
     at_stop(road, "mill", "o1-u1")
     said = open_of(road)["misdropped"]
@@ -45,7 +44,6 @@ def test_a_unit_misdropped_and_brought_to_its_consignee_by_whatever_way_is_found
     assert open_of(road) == {}
 
 
-@pytest.mark.requirement("F3.4")
 @pytest.mark.parametrize("how", ["unit.seen", "unit.unloaded"])
 def test_a_unit_that_a_later_stop_sees_was_left_on_the_vehicle(road: Any, how: str) -> None:
     at_stop(road, "shop", "o1-u1")

@@ -169,7 +169,6 @@ def test_what_no_list_of_the_trip_knows_is_over_and_an_unknown_tag_is_none_of_it
     assert row["to_ms"] == docks.t0 + 20 * MIN
 
 
-@pytest.mark.requirement("F3.4")
 @pytest.mark.parametrize(
     ("stops", "zh", "en"),
     [

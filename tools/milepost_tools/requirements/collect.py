@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from milepost.errors import MilepostError, NotFound
+from milepost_tools.requirements.model import case_ids
 
 _MARKER = "requirement"
 
@@ -23,7 +24,8 @@ def project() -> Path:
 
 
 def collect(root: Path) -> dict[str, list[str]]:
-    """Node ids of the tests under `root`, by each id they are marked with; one that is always skipped proves nothing.
+    """Node ids of the tests under `root`, by each id they are marked with and each case they are named by; one that is
+    always skipped proves nothing.
 
     Raises NotCollected with what pytest says.
     """
@@ -48,6 +50,8 @@ def collect(root: Path) -> dict[str, list[str]]:
             for item in session.items:
                 if item.get_closest_marker("skip") is not None:
                     continue
+                for case in case_ids(getattr(item, "originalname", None) or item.name):
+                    marked.setdefault(case, []).append(item.nodeid)
                 for mark in item.iter_markers(_MARKER):
                     for each in mark.args:
                         marked.setdefault(str(each), []).append(item.nodeid)

@@ -16,9 +16,10 @@ from milepost_tools.requirements.model import GRADES, Proofs, matched
 @click.option("--root", type=click.Path(path_type=Path, exists=True, file_okay=False), help="Root of the checkout.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object with every id and its tests.")
 def requirements(root: Path | None, as_json: bool) -> None:
-    """Which requirement is proved by which tests.
+    """Which requirement is proved by which tests, and which case from the field.
 
-    Read from the markers of the tests, without running them. Exit 1 when a marker names an id that does not exist.
+    Read from the markers and names of the tests, without running them. Exit 1 when a marker names an id that does not
+    exist.
 
     Example: milepost requirements --json
     """
@@ -50,4 +51,7 @@ def _table(proofs: Proofs) -> None:
     for grade in GRADES:
         of_grade = [bool(tests) for each, tests in proofs.requirements.items() if each.grade == grade]
         console.print(f"{grade}: {sum(of_grade)} of {len(of_grade)}")
+    open_cases = proofs.open_cases()
+    lacking = f", without a test: {' '.join(open_cases)}" if open_cases else ""
+    console.print(f"cases from the field: {len(proofs.cases) - len(open_cases)} of {len(proofs.cases)}{lacking}")
     console.print(f"rules (numbers, exceptions, scenarios, …): {sum(1 for tests in proofs.rules.values() if tests)}")
