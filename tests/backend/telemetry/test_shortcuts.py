@@ -1,0 +1,143 @@
+"""What is decided for a run of fixes at once is what would be decided fix by fix."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from milepost.ingest.model import SpoolItem
+from milepost.telemetry import sink as sink_module
+from milepost.telemetry.model import EventBody, FixBody, Judged, Reading
+from milepost.telemetry.quality import judge, surely_all_good
+from milepost.telemetry.sink import TelemetrySink
+
+T0 = 1_777_800_000_000
+NAN = float("nan")
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from([1, 1, 1, 0, -3, 40, 400_000]),  # seconds
+        st.sampled_from([1e-4, 1e-4, 0.0, -2e-3, 0.02, 0.7, NAN, 60.0]),  # degrees north
+        st.sampled_from([0.0, 1e-4, -0.4, NAN, 150.0]),  # east
+        st.sampled_from([9, 9, 0, None]),  # satellites
+        st.sampled_from([0, 0, 1, 2, 3]),  # source
+        st.sampled_from([0, 0, 0, -400_000, 400_000, -9_000_000_000_000]),  # received so many ms after it was recorded
+    ),
+    max_size=8,
+)
+
+
+def line_of(steps: list[Any], lat: float = 31.0, lon: float = 121.0) -> list[Reading]:
+    at, found = T0, []
+    for seq, (seconds, north, east, sats, source, delay_ms) in enumerate(steps, 1):
+        at += seconds * 1000
+        body = FixBody(lat + north * seq, lon + east * seq, None, 9.0, None, sats, None, source)
+        found.append(Reading("truck-1", 7, seq, "fix", at, "gnss", at + delay_ms, body))
+    return found
+
+
+@settings(max_examples=200)
+@given(STEPS, st.booleans(), st.sampled_from([(31.0, 121.0), (0.0, 0.0), (89.9, 179.9)]))
+def test_a_line_that_is_surely_all_good_has_nothing_bad_in_it(
+    steps: list[Any], first: bool, place: tuple[float, float]
+) -> None:
+    line = line_of(steps, *place)
+    before, rest = (line[0], line[1:]) if first and line else (None, line)
+    if surely_all_good(before, rest):
+        for n, cur in enumerate(rest):
+            assert judge(before, cur, rest[n + 1] if n + 1 < len(rest) else None) is None
+            before = cur
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"lat": 91.0}, {"lon": 181.0}, {"lat": NAN}, {"lat": 0.0005, "lon": 0.0005}, {"sats": 0}, {"lat": 31.9},
+        {"received_at": T0 - 400_000}, {"at": 1_500_000_000_000},
+    ],
+)  # fmt: skip
+def test_each_thing_that_can_be_wrong_is_seen(odd: dict[str, Any]) -> None:
+    values = {"at": T0, "received_at": T0, "lat": 31.0, "lon": 121.0, "sats": 9, **odd}
+    body = FixBody(values["lat"], values["lon"], None, 9.0, None, values["sats"])
+    cur = Reading("truck-1", 7, 2, "fix", values["at"], "gnss", values["received_at"], body)
+    near = 1.0 / 3600 if "lat" in odd and odd["lat"] == 0.0005 else 0.0
+    before = Reading("truck-1", 7, 1, "fix", T0 - 1000, "gnss", T0, FixBody(31.0 if not near else 0.002, 121.0))
+    assert not surely_all_good(before, [cur])
+    assert surely_all_good(None, [before])
+
+
+def test_a_drive_is_surely_all_good() -> None:
+    assert surely_all_good(None, line_of([(1, 1e-4, 1e-4, 9, 0, 0)] * 60))
+
+
+class Store:
+    """Keeps what it is given; knows of nothing stored before."""
+
+    def __init__(self) -> None:
+        self.held: dict[tuple[str, int, int], Judged] = {}
+
+    def generation(self) -> int:
+        return 0
+
+    def write(self, readings: list[Judged | Reading], position: int, spool: str = "") -> None:
+        for each in readings:
+            judged = each if isinstance(each, Judged) else Judged(each)
+            self.held[judged.reading.device, judged.reading.stream, judged.reading.seq] = judged
+
+    def _fixes(self) -> list[Judged]:
+        fixes = [each for each in self.held.values() if each.reading.kind == "fix"]
+        return sorted(fixes, key=lambda each: (each.reading.at, each.reading.stream, each.reading.seq))
+
+    def around(self, device: str, from_ms: int, to_ms: int, count: int) -> tuple[list[Judged], list[Judged]]:
+        found = self._fixes()
+        before = [each for each in found if each.reading.at < from_ms][-count:]
+        return before, [each for each in found if each.reading.at > to_ms][:count]
+
+    def judged(
+        self, device: str, from_ms: int, to_ms: int, *, kind: str, after: str = ""
+    ) -> tuple[list[Judged], str | None]:
+        return [each for each in self._fixes() if from_ms <= each.reading.at < to_ms], None
+
+
+@settings(max_examples=80, deadline=None)
+@given(STEPS, st.lists(st.integers(1, 8), min_size=1, max_size=12), st.integers(0, 3))
+def test_any_messages_end_in_the_same_store_with_and_without_shortcuts(
+    steps: list[Any], cuts: list[int], events: int
+) -> None:
+    """Repeats, steps back in time, other kinds of records among the fixes, long messages and short ones."""
+    line = [
+        (s, 1e-4, e, sats, source, 0) if n % 3 else each
+        for n, each in enumerate(steps)
+        for s, _, e, sats, source, _ in [each]
+    ]
+    readings = line_of(line * 2)
+    for n in range(min(events, len(readings))):
+        readings[-n] = Reading("truck-1", 7, 500 + n, "event", T0, "gnss", T0, EventBody("boot", {}))
+    messages, begin = [], 0
+    for size in cuts:
+        messages.append(readings[begin : begin + size])
+        begin = max(0, begin + size - (size % 2))  # some are sent again
+    items = [SpoolItem(n, "truck-1", "up", T0, b"%d" % n) for n in range(len(messages))]
+
+    def stored(careful: bool) -> dict[Any, Judged]:
+        store = Store()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(sink_module, "readings", lambda item: list(messages[item.id]))
+            if careful:
+                patch.setattr(sink_module, "surely_all_good", lambda *_: False)
+                patch.setattr(sink_module, "_sort_in", _one_by_one)
+            sink = TelemetrySink(store)  # pyright: ignore[reportArgumentType]
+            for n in range(0, len(items), 2):
+                sink.handle(items[n : n + 2])
+        return store.held
+
+    assert stored(careful=False) == stored(careful=True)
+
+
+def _one_by_one(found: list[Reading], fixes: dict[str, Any], others: list[Any]) -> None:
+    for each in found:
+        if each.kind == "fix":
+            known, key = fixes.setdefault(each.device, {}), (each.stream, each.seq)
+            known[key] = sink_module.rejudge.first_received(known[key], each) if key in known else each
+        else:
+            others.append(each)
