@@ -99,28 +99,34 @@ class Store:
         return [each for each in self._fixes() if from_ms <= each.reading.at < to_ms], None
 
 
-@settings(max_examples=80, deadline=None)
-@given(STEPS, st.lists(st.integers(1, 8), min_size=1, max_size=12), st.integers(0, 3))
+GOOD = (1, 1e-4, 1e-4, 9, 0, 0)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, 9), st.integers(0, 12), st.sampled_from([0, 0, 0, 0, 1, 7])), max_size=9),
+    st.dictionaries(st.integers(0, 60), STEPS, max_size=4),
+    st.integers(0, 2),
+)
 def test_any_messages_end_in_the_same_store_with_and_without_shortcuts(
-    steps: list[Any], cuts: list[int], events: int
+    sizes: list[tuple[int, int, int]], odd: dict[int, list[Any]], events: int
 ) -> None:
     """Repeats, steps back in time, other kinds of records among the fixes, long messages and short ones."""
-    line = [
-        (s, 1e-4, e, sats, source, 0) if n % 3 else each
-        for n, each in enumerate(steps)
-        for s, _, e, sats, source, _ in [each]
-    ]
-    readings = line_of(line * 2)
-    for n in range(min(events, len(readings))):
-        readings[-n] = Reading("truck-1", 7, 500 + n, "event", T0, "gnss", T0, EventBody("boot", {}))
+    steps = [GOOD] * 60
+    for place, some in odd.items():
+        steps[place : place + len(some)] = some
+    readings = line_of(steps)
+    for n in range(1, events + 1):
+        readings[-7 * n] = Reading("truck-1", 7, 500 + n, "event", T0, "gnss", T0, EventBody("boot", {}))
     messages, begin = [], 0
-    for size in cuts:
-        messages.append(readings[begin : begin + size])
-        begin = max(0, begin + size - (size % 2))  # some are sent again
+    for short, long, back in sizes:
+        messages.append(readings[begin : begin + short + long])
+        begin = max(0, begin + short + long - back)  # some are sent again
     items = [SpoolItem(n, "truck-1", "up", T0, b"%d" % n) for n in range(len(messages))]
 
-    def stored(careful: bool) -> dict[Any, Judged]:
+    def stored(careful: bool) -> tuple[dict[Any, Judged], list[Any]]:
         store = Store()
+        tails = []
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(sink_module, "readings", lambda item: list(messages[item.id]))
             if careful:
@@ -129,7 +135,8 @@ def test_any_messages_end_in_the_same_store_with_and_without_shortcuts(
             sink = TelemetrySink(store)  # pyright: ignore[reportArgumentType]
             for n in range(0, len(items), 2):
                 sink.handle(items[n : n + 2])
-        return store.held
+                tails.append({device: (tail.anchor, list(tail.fixes)) for device, tail in sink._tails.items()})
+        return store.held, tails
 
     assert stored(careful=False) == stored(careful=True)
 
