@@ -16,7 +16,7 @@ from milepost.clocks import api as clocks_api
 from milepost.db import Database
 from milepost.evidence import api as evidence_api
 from milepost.fleet import api as fleet_api
-from milepost.fleet import api_foreign
+from milepost.fleet import api_foreign, refusals
 from milepost.fleet.accounts import BrokerAccounts
 from milepost.fleet.outgoing import Outgoing
 from milepost.ingest import api as ingest_api
@@ -175,6 +175,7 @@ class Service(_WithPages):
             return self._own_broker(), own_accounts(self.settings)
         embedded, accounts, broker = embedded_broker(self.settings)
         self._parts.callback(embedded.stop)
+        self._run(Periodic("refusals", refusals.EVERY_S, refusals.Refusals(self.db, embedded.log).round))
         self.broker_address = f"mqtt://{broker.host}:{broker.port}"
         return broker, accounts
 

@@ -103,6 +103,11 @@ class EmbeddedBroker:
             self._process.kill()
 
     @property
+    def log(self) -> Path:
+        """What it writes, refusals of connections among it."""
+        return self._log
+
+    @property
     def pid(self) -> int | None:
         """Process id while it runs."""
         return self._process.pid if self._process is not None and self._process.poll() is None else None

@@ -153,4 +153,53 @@ DEVICE_TEXTS: dict[str, tuple[str, str]] = {
     "inbox.host": ("服务器", "Server"),
     "inbox.device.lasted": ("历时 {age}", "lasted {age}"),
     "fleet.short": ("看收件箱", "See the inbox"),
+    "adopt.refused": ("接入服务器拒绝的", "Refused by the broker"),
+    "adopt.refused.help": (
+        "连得上，但过不了账号这一关；记录还留在设备里，不会丢。",
+        "They get through, but not past the account; they keep their records meanwhile.",
+    ),
+    "adopt.tried": ("试了 {n} 次", "tried {n} times"),
+    "adopt.why.password": ("密码不对。", "Wrong password."),
+    "adopt.do.password": (
+        "给它换新密码，再写进设备（milepost provision）。",
+        "Give it a new one and write that into the device (milepost provision).",
+    ),
+    "adopt.why.unknown": ("没有登记过。", "Not registered."),
+    "adopt.do.unknown": (
+        "是自家的就在这里登记，再把密码写进设备。",
+        "If it is ours, register it here and write its password into the device.",
+    ),
+    "adopt.why.removed": ("已停用。", "Taken out of service."),
+    "adopt.do.removed": (
+        "要再用就重新登记；不用了就断开它的电源。",
+        "Register it again to use it, or take it off its power.",
+    ),
+    "adopt.why.name": ("用户名不是设备编号。", "Its user name is no device id."),
+    "adopt.do.name": (
+        "编号是 1 至 12 位小写字母、数字或 -；重新配置设备（milepost provision）。",
+        "An id is 1 to 12 of a-z, 0-9 and -; provision the device anew (milepost provision).",
+    ),
+    "adopt.why.nobody": ("没有报用户名。", "It names no user."),
+    "adopt.do.nobody": (
+        "设备里没有账号；重新配置（milepost provision）。",
+        "There is no account in the device; provision it (milepost provision).",
+    ),
+    "adopt.renew": ("换新密码", "New password"),
+    "adopt.renew.ask": (
+        "{device} 的旧密码马上失效，新密码只显示一次。",
+        "The old password of {device} ends at once; the new one is shown this once.",
+    ),
+    "adopt.register": ("登记并给密码", "Register, with a password"),
+    "adopt.register.ask": (
+        "登记 {device} 并在接入服务器上开账号，密码只显示一次。",
+        "Enter {device} and give it an account on the broker; its password is shown this once.",
+    ),
+    "adopt.password": (
+        "{device} 的密码：{secret}。只显示这一次，写进设备后它就能连上。",
+        "Password of {device}: {secret}. It is shown this once; written into the device, it lets it in.",
+    ),
+    "adopt.no_broker": (
+        "账号在您自己的接入服务器上，请在那里改密码。",
+        "Accounts are kept on a broker of your own; change the password there.",
+    ),
 }

@@ -107,3 +107,55 @@ def test_nonsense_lets_nobody_in(knocking: None, client_of: Clients, db: Databas
 
 def test_nobody_knocks(client_of: Clients) -> None:
     assert "Nobody unknown has knocked" in client_of("engineer").get("/adopt?lang=en").text
+
+
+class Accounts:
+    """What the broker was told."""
+
+    def __init__(self) -> None:
+        self.put_for: dict[str, str] = {}
+
+    def put(self, device_id: str, password: str) -> None:
+        self.put_for[device_id] = password
+
+    def remove(self, device_id: str) -> None: ...
+
+
+@pytest.fixture
+def shut_out(db: Database) -> None:
+    """A device of ours with a wrong password, one that nobody registered, and one without a user name."""
+    with db.tx() as conn:
+        devices.enter_device(conn, device_id="gps-1", role="tracker", name="gps-1")
+        calls = {("mqtt", "gps-1"): (7, NOW, ""), ("mqtt", "gps-2"): (1, NOW, ""), ("mqtt", "x"): (1, NOW, "nobody")}
+        identities.note_callers(conn, calls)
+
+
+def test_who_the_broker_refuses_stands_with_the_reason_and_what_to_do(shut_out: None, client_of: Clients) -> None:
+    engineer = client_of("engineer")
+    assert "Devices that knock <b>3</b>" in engineer.get("/fleet?lang=en").text
+    english, chinese = engineer.get("/adopt?lang=en").text, engineer.get("/adopt?lang=zh").text
+    for text in ("Wrong password.", "tried 7 times", "Not registered.", "It names no user.", "milepost provision"):
+        assert text in english, text
+    for text in ("密码不对。", "试了 7 次", "没有登记过。", "没有报用户名。", "重新配置"):
+        assert text in chinese, text
+    assert "Of other makers" not in english
+
+
+def test_a_refused_device_gets_a_new_password_and_an_unknown_one_is_registered(
+    shut_out: None, client_of: Clients, db: Database
+) -> None:
+    engineer, accounts = client_of("engineer"), Accounts()
+    engineer.app.state.accounts = accounts  # pyright: ignore[reportFunctionMemberAccess]
+    known, unknown = (form for form in opened(engineer, "/adopt?lang=en").forms if form.action == "/adopt")
+    told = engineer.post("/adopt?lang=en", data=dict(known.values)).text
+    assert f"Password of gps-1: {accounts.put_for['gps-1']}" in told
+    told = engineer.post("/adopt?lang=en", data=dict(unknown.values) | {"role": "reader", "name": "Door 7"}).text
+    assert f"Password of gps-2: {accounts.put_for['gps-2']}" in told
+    with db.read() as conn:
+        found = repository.find_device(conn, "gps-2")
+        assert found is not None and (found["role"], found["name"]) == ("reader", "Door 7")
+
+
+def test_without_accounts_of_ours_the_page_says_where_to_change_it(shut_out: None, client_of: Clients) -> None:
+    page = opened(client_of("engineer"), "/adopt?lang=en").send("/adopt")
+    assert page.status == 422 and "Accounts are kept on a broker of your own" in page.text

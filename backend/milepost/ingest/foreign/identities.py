@@ -194,7 +194,7 @@ def note_callers(conn: Connection, calls: Mapping[tuple[str, str], tuple[int, in
 
 
 def callers(conn: Connection) -> list[Caller]:
-    """Unknown callers, the latest first."""
+    """Unknown callers of the protocols of other makers, the latest first."""
     columns = (
         foreign_caller.c.protocol,
         foreign_caller.c.identifier,
@@ -203,7 +203,11 @@ def callers(conn: Connection) -> list[Caller]:
         foreign_caller.c.times,
         foreign_caller.c.said,
     )
-    rows = conn.execute(select(*columns).order_by(foreign_caller.c.last_at.desc(), foreign_caller.c.identifier))
+    rows = conn.execute(
+        select(*columns)
+        .where(foreign_caller.c.protocol.in_([each.channel for each in ADAPTERS]))
+        .order_by(foreign_caller.c.last_at.desc(), foreign_caller.c.identifier)
+    )
     return [Caller(*row) for row in rows]
 
 
