@@ -114,11 +114,16 @@ def end(conn: Connection, row: Row, at: int, why: str) -> None:
         )
 
 
+def differs(row: Row, about: Row) -> bool:
+    """True when an incident that stands says something else of these fields: only then is there anything to amend."""
+    before = json.loads(row["data"])
+    return {**before, **about} != before
+
+
 def amend(conn: Connection, row: Row, about: Row) -> None:
     """Say of an incident that stands how it is now; who has taken it on keeps it, and nobody is told again."""
-    before = json.loads(row["data"])
-    if (data := {**before, **about}) != before:
-        _change(conn, row, {"data": _json(data)})
+    if differs(row, about):
+        _change(conn, row, {"data": _json({**json.loads(row["data"]), **about})})
 
 
 def _change(conn: Connection, row: Any, values: Row) -> bool:

@@ -60,6 +60,8 @@ class RoadWatch:
                     seen[f"{each.rule}:{each.vehicle}"] = each
             standing = {row["cause"]: row for row in incidents.standing(conn).values() if row["rule"] in RULES}
         for cause, each in seen.items():
+            if cause in standing and not incidents.differs(standing[cause], each.about):
+                continue  # nothing to write: a transaction would hold up everybody else's
             with self._db.tx() as conn:
                 if cause in standing:
                     incidents.amend(conn, standing[cause], each.about)

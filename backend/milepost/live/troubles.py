@@ -3,6 +3,9 @@
 | incident | begins | is over |
 |---|---|---|
 | `device_tamper` | an alarm of a cut supply or antenna, of theft, of a door | two minutes of records without one |
+| | its own word that it runs on its cell | its word that it has a supply again |
+| `device_supply` | an alarm of a battery that runs down | two minutes of records without one |
+| | its own word of a low supply (evidence/signs.py) | its word of a good one |
 | `device_clock` | records without a time, which waited ten minutes for one in vain | five minutes without such |
 | `device_memory` | 90 % of its storage hold records that it has not got rid of | less than 80 % |
 """
@@ -24,15 +27,6 @@ from milepost.times import now_ms
 _QUIET_MS = 120_000  # of records without an alarm
 _CLOCK_MS = placing.WAIT_MS + 300_000  # such records are known only after they have waited
 _MEMORY_OVER = 800  # permille, below where it began: no flapping at the edge
-_WORDS: dict[str, dict[str, str]] = {
-    "supply_cut": {"zh": "主电源断开", "en": "main supply cut"},
-    "antenna_cut": {"zh": "天线断开", "en": "antenna cut"},
-    "antenna_short": {"zh": "天线短路", "en": "antenna shorted"},
-    "stolen": {"zh": "车辆被盗", "en": "vehicle stolen"},
-    "unlawful_ignition": {"zh": "非法点火", "en": "unlawful ignition"},
-    "unlawful_movement": {"zh": "非法位移", "en": "unlawful movement"},
-    "unlawful_door": {"zh": "非法开门", "en": "a door opened unlawfully"},
-}
 Row = dict[str, Any]
 Found = dict[str, tuple[int, Row]]
 
@@ -43,9 +37,9 @@ def wrong_with(known: Mapping[str, Row], contact: Mapping[str, Any], standing: f
     `known`: its signs (evidence/signs.py); `contact`: its row of `device_contact`; `standing`: rules of its incidents.
     """
     found: Found = {}
-    tamper, clock, memory = (known.get(name) for name in ("tamper", "clock", "memory"))
-    if tamper is not None and (contact.get("last_record_at") or 0) < tamper["at"] + _QUIET_MS:
-        found["device_tamper"] = tamper["at"], {"said": [_WORDS[name] for name in tamper["names"] if name in _WORDS]}
+    clock, memory = known.get("clock"), known.get("memory")
+    found |= _tampered(known, contact)
+    found |= _running_down(known, contact, "device_supply" in standing)
     if clock is not None and (contact.get("last_heard_at") or 0) < clock["at"] + _CLOCK_MS:
         found["device_clock"] = clock["at"], {}
     least = _MEMORY_OVER if "device_memory" in standing else signs.MEMORY_PERMILLE
@@ -54,10 +48,34 @@ def wrong_with(known: Mapping[str, Row], contact: Mapping[str, Any], standing: f
     return found
 
 
+def _lately(sign: Row | None, contact: Mapping[str, Any]) -> bool:
+    """True while the alarm of a sign stands: two minutes of records without it end it."""
+    return sign is not None and (contact.get("last_record_at") or 0) < sign["at"] + _QUIET_MS
+
+
+def _tampered(known: Mapping[str, Row], contact: Mapping[str, Any]) -> Found:
+    tamper, supply = known.get("tamper"), known.get("supply")
+    names: dict[str, int] = {}
+    if tamper is not None and _lately(tamper, contact):
+        names.update((name, tamper["at"]) for name in tamper["names"])
+    if supply is not None and signs.is_cut(supply["mv"]):
+        names.setdefault("supply_cut", supply["at"])
+    return {"device_tamper": (min(names.values()), {"said": sorted(names)})} if names else {}
+
+
+def _running_down(known: Mapping[str, Row], contact: Mapping[str, Any], was: bool) -> Found:
+    supply, alarm = known.get("supply"), known.get("low")
+    if supply is not None and signs.is_low(supply["mv"], was):
+        return {"device_supply": (supply["at"], {"over": f"{supply['mv'] / 1000:.1f}"})}
+    if alarm is not None and _lately(alarm, contact):
+        return {"device_supply": (alarm["at"], {})}
+    return {}
+
+
 class SignsWatch:
     """Brings the incidents in line with the signs. Any number of processes may call `round`."""
 
-    RULES = ("device_tamper", "device_clock", "device_memory")
+    RULES = ("device_tamper", "device_supply", "device_clock", "device_memory")
 
     def __init__(self, db: Database, clock: Callable[[], int] = now_ms) -> None:
         self._db = db

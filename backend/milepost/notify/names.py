@@ -38,6 +38,14 @@ _SAID: dict[str, Words] = {
     "unit.loaded": {"zh": "装车", "en": "loaded"},
     "unit.picked": {"zh": "配货", "en": "picked"},
     "vehicle.left": {"zh": "车辆驶离", "en": "the vehicle left"},
+    # alarms of devices (evidence/signs.py)
+    "supply_cut": {"zh": "主电源断开", "en": "main supply cut"},
+    "antenna_cut": {"zh": "天线断开", "en": "antenna cut"},
+    "antenna_short": {"zh": "天线短路", "en": "antenna shorted"},
+    "stolen": {"zh": "车辆被盗", "en": "vehicle stolen"},
+    "unlawful_ignition": {"zh": "非法点火", "en": "unlawful ignition"},
+    "unlawful_movement": {"zh": "非法位移", "en": "unlawful movement"},
+    "unlawful_door": {"zh": "非法开门", "en": "a door opened unlawfully"},
 }
 _IDS = {"plate": "vehicle", "plates": "vehicle", "place": "site", "trip": "trip", "branch": "branch",
         "liability": "branch"}  # fmt: skip

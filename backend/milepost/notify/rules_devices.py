@@ -47,6 +47,14 @@ _RULES = (
         _REPAIR,
     ),
     Rule(
+        "device_supply", "EX-31", 6, "shift", _CREW, "dispatcher", None, True, True,
+        ("设备电量偏低", "The supply of a device runs down"),
+        _at("{start} 报告电量偏低[：{over} V][；已反复 {attempt} 次]",
+            "it reported a low supply at {start}[: {over} V][; {attempt} times by now]"),
+        ("打电话给司机，查看电瓶和接线", "Phone the driver; have battery and wiring looked at"),
+        _REPAIR,
+    ),
+    Rule(
         "device_clock", "EX-31", 6, "shift", (To("engineer", "company"),), "engineer", None, True, True,
         ("设备时钟不准", "A device without the right time"),
         _at("{start} 起记录没有可信时间，按收到的时间估算[；已反复 {attempt} 次]",

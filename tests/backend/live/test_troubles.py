@@ -178,3 +178,58 @@ def test_the_detectors_hear_it_from_what_devices_send(truck: Truck) -> None:
     with truck.db.read() as conn:
         known = signs.all_of(conn)["gps-1"]
     assert known == {"memory": {"at": T0, "permille": 960}, "clock": {"at": T0}}
+
+
+@pytest.mark.requirement("EX-31")
+def test_EX31_a_device_that_says_that_it_runs_on_its_own_cell_was_cut_off_until_it_says_otherwise(truck: Truck) -> None:
+    truck.says(EventBody("supply", {"mv": 12_600}), T0)
+    assert truck.inbox() == []
+    truck.says(EventBody("supply", {"mv": 4_050}), T0 + MINUTE)
+    truck.heard(T0 + 30 * MINUTE)  # that it goes on sending says nothing of its supply
+    truck.now = T0 + 30 * MINUTE
+    [item] = truck.inbox()
+    assert item["kind"] == "device_tamper" and "main supply cut" in item["detail"]["en"]
+    truck.says(EventBody("supply", {"mv": 12_600}), T0 + 31 * MINUTE)
+    assert truck.inbox() == []
+
+
+@pytest.mark.requirement("EX-31")
+@pytest.mark.parametrize(("low", "still", "good"), [(11_400, 11_900, 12_000), (22_900, 23_900, 24_000)])
+def test_EX31_a_battery_that_runs_down_is_one_incident_until_it_is_clearly_good(
+    truck: Truck, low: int, still: int, good: int
+) -> None:
+    truck.says(EventBody("supply", {"mv": low}), T0)
+    [item] = truck.inbox()
+    assert (item["kind"], item["urgency"], item["ex"]) == ("device_supply", "shift", "EX-31")
+    assert f"{low / 1000:.1f} V" in item["detail"]["zh"] and "Phone the driver" in item["task"]["en"]
+    truck.says(EventBody("supply", {"mv": still}), T0 + MINUTE)
+    assert len(truck.inbox()) == 1
+    truck.says(EventBody("supply", {"mv": good}), T0 + 2 * MINUTE)
+    assert truck.inbox() == []
+    truck.says(EventBody("supply", {"mv": still}), T0 + 3 * MINUTE)
+    assert truck.inbox() == []  # low enough only when it was low before
+
+
+def test_an_empty_cell_is_both_cut_off_and_running_down(truck: Truck) -> None:
+    truck.says(EventBody("supply", {"mv": 3_300}), T0)
+    assert {item["kind"] for item in truck.inbox()} == {"device_tamper", "device_supply"}
+
+
+def test_a_supply_of_five_volts_is_there_or_is_not(truck: Truck) -> None:
+    for mv in (5_000, 4_400, 5_999):
+        truck.says(EventBody("supply", {"mv": mv}), T0 + mv)
+    assert truck.inbox() == []
+
+
+def test_the_alarm_of_a_low_supply_of_other_makers_is_the_same_incident(truck: Truck) -> None:
+    truck.alarm(T0, "supply_low")
+    [item] = truck.inbox()
+    assert item["kind"] == "device_supply" and " V" not in item["detail"]["en"]
+    truck.heard(T0 + 3 * MINUTE)
+    assert truck.inbox() == []
+
+
+@pytest.mark.parametrize("args", [{}, {"mv": "12000"}, {"mv": True}, {"mv": -1}, {"mv": 10**9}, {"mv": None}])
+def test_a_supply_that_says_nothing_we_can_believe_opens_nothing(truck: Truck, args: dict[str, Any]) -> None:
+    truck.says(EventBody("supply", args), T0)
+    assert truck.inbox() == []
