@@ -103,6 +103,21 @@ def test_a_long_stop_at_none_of_its_stops_is_raised_and_ends_when_it_drives_on(r
     assert road.items() == [("long_stop", "resolved")]
 
 
+def test_an_incident_that_stands_as_it_did_is_not_written_again(road, monkeypatch):
+    """A round every 15 seconds must not hold up everybody else's writing for what is known."""
+    road.drive(*LEAVING, *standing(11, 58, 8.0))
+    road.watch.round(T0 + 58 * MIN)
+    assert road.items() == [("long_stop", "open")]
+
+    def write():
+        raise AssertionError("a transaction for nothing")
+
+    with monkeypatch.context() as watched:
+        watched.setattr(road.yard.db, "tx", write)
+        road.watch.round(T0 + 59 * MIN)
+    assert road.items() == [("long_stop", "open")]
+
+
 def test_late_positions_that_show_that_it_moved_take_the_stop_back(road):
     """The tracker sent two fixes of the same place an hour apart; what lay between comes afterwards."""
     road.drive(*LEAVING, (11, 8.0, 0.0, 0.0), (12, 8.0, 0.0, 0.0), (60, 8.0, 0.0, 0.0))
