@@ -1,7 +1,11 @@
 """Times, ages and numbers as people read them. Pure."""
 
+import re
 from datetime import datetime
 from zoneinfo import ZoneInfo
+
+# Chinese characters and figures, a space, then the same in Latin letters.
+_IN_BOTH = re.compile(r"(?P<zh>[\u3400-\u9fff·]+(?: ?\d+)?)\s+(?P<en>[A-Za-z\u00c0-\u024f][^\u3400-\u9fff]*)")
 
 
 def clock_text(at_ms: int | None, zone: ZoneInfo, now_ms: int, *, seconds: bool = False) -> str:
@@ -63,3 +67,14 @@ def span_text(ms: int) -> str:
     if seconds < 3600:
         return f"{seconds // 60} min {seconds % 60} s"
     return f"{seconds // 3600} h {seconds % 3600 // 60:02d} min"
+
+
+def called(name: str | None, language: str) -> str:
+    """A person's name in a language, where it is written in both: `王伟 Wang Wei` is 王伟 or Wang Wei. Pure.
+
+    Any other name is shown as it stands. None is an empty text.
+    """
+    if name is None:
+        return ""
+    found = _IN_BOTH.fullmatch(name.strip())
+    return name if found is None else found["zh" if language == "zh" else "en"]

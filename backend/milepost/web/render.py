@@ -77,6 +77,7 @@ def context(request: Request, me: Principal | None) -> dict[str, Any]:
         "clock": lambda at, seconds=False: formats.clock_text(at, zone, now, seconds=seconds),
         "full": lambda at: formats.full_text(at, zone),
         "age": lambda at: formats.age_text(None if at is None else now - at),
+        "called": lambda name: formats.called(name, language),
         "duration": formats.age_text,
         "quantity": formats.quantity_text,
         "duration_text": formats.span_text,

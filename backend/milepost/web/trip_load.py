@@ -10,9 +10,11 @@ from milepost.access.model import SYSTEM, Principal
 from milepost.access.scope import readable
 from milepost.evidence import log
 from milepost.evidence import repository as evidence_rows
-from milepost.evidence.model import Fact
+from milepost.evidence.model import Author, Fact
 from milepost.evidence.service import standing
 from milepost.fleet import repository as fleet_rows
+from milepost.masterdata import service as masterdata
+from milepost.notify.repository import names_of
 from milepost.orders.held import claimed_twice
 from milepost.orders.model import LEVEL
 from milepost.orders.tables import order
@@ -20,6 +22,7 @@ from milepost.plan import repository as plan_rows
 from milepost.plan import service as plan
 from milepost.plan.tables import trip_expected
 from milepost.times import now_ms
+from milepost.web.formats import called
 from milepost.web.orders_view import customers
 
 Row = dict[str, Any]
@@ -151,14 +154,25 @@ def _known(conn: Connection, me: Principal, ids: Iterable[str]) -> set[str]:
 
 
 def _consents(conn: Connection, ids: Iterable[str]) -> dict[str, list[Row]]:
-    """What branches of origin have agreed to load apart, by order: {at, by, units, reason}."""
+    """What branches of origin have agreed to load apart, by order: {at, by: {zh, en}, units, reason}."""
+    given = [fact for fact in standing(log.of_subjects(conn, [("order", key) for key in ids]))
+             if fact.kind == "split.consented"]  # fmt: skip
+    branches = {row["id"]: row for row in masterdata.branches_named(conn, {f.by.branch for f in given if f.by.branch})}
+    people = names_of(conn, {fact.by.id for fact in given})
     found: dict[str, list[Row]] = {}
-    for fact in standing(log.of_subjects(conn, [("order", key) for key in ids])):
-        if fact.kind == "split.consented":
-            row = {"at": fact.at, "by": fact.by.branch or fact.by.id, "units": fact.body.get("units") or [],
-                   "reason": fact.body.get("reason", "")}  # fmt: skip
-            found.setdefault(fact.subjects["order"], []).append(row)
+    for fact in given:
+        row = {"at": fact.at, "by": _consenting(fact.by, branches, people), "units": fact.body.get("units") or [],
+               "reason": fact.body.get("reason", "")}  # fmt: skip
+        found.setdefault(fact.subjects["order"], []).append(row)
     return found
+
+
+def _consenting(by: Author, branches: Mapping[str, Row], people: Mapping[str, str]) -> dict[str, str]:
+    """Who let goods go apart, in both languages: the branch by its name, else the person."""
+    branch = branches.get(by.branch or "")
+    if branch is not None:
+        return {language: branch[f"name_{language}"] for language in ("zh", "en")}
+    return {language: called(people.get(by.id, "–"), language) for language in ("zh", "en")}
 
 
 def _order(row: Row, listed: set[str] | None, trip_id: str, consents: list[Row], known: bool) -> Row:

@@ -1,5 +1,6 @@
 """Trips, the loading check and picking as people use them without scripts."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -439,3 +440,33 @@ def test_hostile_names_stay_text_in_both_languages(yard: Yard, client_of: Callab
             assert "<img src=x" not in html, path
             seen += html.count("&lt;img src=x onerror=alert(1)&gt;&#34;&#39;&amp;{{7*7}}")
     assert seen >= 8
+
+
+@pytest.mark.parametrize(("language", "name"), [("en", "Driver 07"), ("zh", "司机 07")])
+def test_a_driver_whose_name_is_known_in_both_scripts_is_called_in_the_pages_own(
+    yard: Yard, staff: TestClient, language: str, name: str
+) -> None:
+    with yard.db.tx() as conn:
+        yard.driver = fleet.add_driver(conn, name="司机 07 Driver 07")
+    yard.trip(carries=(yard.order("SO-1"),))
+    for path in ("/trips", "/trips/T-1", "/trips/T-1/load", "/trips/new"):
+        text = staff.get(path, headers={"Accept-Language": language}).text
+        assert name in text and "司机 07 Driver 07" not in text, path
+
+
+@pytest.mark.parametrize(("language", "branch"), [("en", "Zhangjiang"), ("zh", "张江")])
+def test_who_let_goods_go_apart_is_told_by_name_not_by_id(
+    yard: Yard, staff: TestClient, client_of: Callable[..., TestClient], language: str, branch: str
+) -> None:
+    project = yard.order("SO-P", units=2, klass="project")
+    yard.trip(carries=(project,))
+    unit = yard.units(project)[0]["id"]
+    manager = client_of(("branch_manager", "branch", "ZJ"))
+    body = {"units": [unit], "reason": "后天补发"}
+    assert manager.post(f"/api/v1/orders/{project}/split-consented", json=body).is_success
+    staff.headers["Accept-Language"] = language
+    for path in ("/trips/T-1", "/trips/T-1/load"):
+        html = opened(staff, path).html
+        [told] = re.findall(r'title="([^"]*后天补发[^"]*)"', html)
+        assert branch in told, told
+        assert "ZJ" not in told and not re.search(r"[0-9a-f]{8}-[0-9a-f]{4}", told), told

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from milepost.web import charts
-from milepost.web.formats import age_text, clock_text, distance_text, quantity_text, span_text, zone_text
+from milepost.web.formats import age_text, called, clock_text, distance_text, quantity_text, span_text, zone_text
 from milepost.web.i18n import translator
 from milepost.web.orders_view import road
 from milepost.web.pages.house import inside
@@ -136,3 +136,25 @@ def test_a_track_has_north_above() -> None:
 def test_no_page_sends_people_elsewhere(address: str) -> None:
     assert inside(address) == "/live"
     assert inside("/orders/SO-1?stage=loaded") == "/orders/SO-1?stage=loaded"
+
+
+@pytest.mark.parametrize(
+    ("name", "zh", "en"),
+    [
+        ("司机 07 Driver 07", "司机 07", "Driver 07"),
+        ("演示 Demo", "演示", "Demo"),
+        ("阿依古丽·买买提 Ayigul Mamat", "阿依古丽·买买提", "Ayigul Mamat"),
+        ("司机 07", "司机 07", "司机 07"),
+        ("调度 A 组", "调度 A 组", "调度 A 组"),
+        ("José Núñez", "José Núñez", "José Núñez"),
+        ("", "", ""),
+        (None, "", ""),
+    ],
+)
+def test_a_name_written_in_both_scripts_is_shown_in_the_pages_own(name: str | None, zh: str, en: str) -> None:
+    assert (called(name, "zh"), called(name, "en")) == (zh, en)
+
+
+@given(st.text(max_size=40))
+def test_no_name_is_lost_by_calling_somebody(name: str) -> None:
+    assert all(called(name, language) and called(name, language) in name for language in ("zh", "en") if name)

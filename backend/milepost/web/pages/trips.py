@@ -20,7 +20,7 @@ from milepost.orders.bodies import TRIP_BODIES
 from milepost.plan import api as plan_api
 from milepost.plan import service as plan
 from milepost.times import now_ms
-from milepost.web import eta_view, orders_view, trip_acts, trip_forms, trip_list, trip_load, views
+from milepost.web import eta_view, formats, orders_view, trip_acts, trip_forms, trip_list, trip_load, views
 from milepost.web.forms import offers
 from milepost.web.forms.reading import Texts, Wrong, first
 from milepost.web.i18n import translator
@@ -234,7 +234,9 @@ def _offers(request: Request, conn: Connection, me: Principal) -> offers.Offers:
 
 
 def _choices(request: Request, conn: Connection, me: Principal) -> dict[str, list[tuple[str, str]]]:
-    drivers = sorted(views.driver_names(conn, me).items(), key=lambda row: row[1])
+    language = language_of(request)
+    named = {key: formats.called(name, language) for key, name in views.driver_names(conn, me).items()}
+    drivers = sorted(named.items(), key=lambda row: row[1])
     return _offers(request, conn, me).choices | {"driver": drivers}
 
 
