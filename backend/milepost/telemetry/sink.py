@@ -181,7 +181,7 @@ def _sort_in(found: list[Reading], fixes: dict[str, dict[Key, Reading]], others:
     device = found[0].device
     new = {(each.stream, each.seq): each for each in found}
     known = fixes.get(device)
-    if len(new) == len(found) and {each.kind for each in found} == {"fix"}:  # nearly always, and all of it is new
+    if {each.kind for each in found} == {"fix"}:  # nearly always, and all of it is new
         if known is None:
             fixes[device] = new
             return

@@ -38,7 +38,8 @@ class Bound:
 
 
 STEP = st.tuples(
-    st.integers(-2, 40), st.sampled_from([0.0, 1e-4, 0.3, float("nan")]), st.sampled_from([None, 90.0, 180.0]),
+    st.sampled_from([1, 1, 40, 0, -2]),
+    st.sampled_from([0.0, 1e-4, 0.3, float("nan")]), st.sampled_from([None, 90.0, 180.0]),
     st.sampled_from([9, 9, 9, 0, None]), st.sampled_from(["fix"] * 9 + ["event"]),
 )  # fmt: skip
 BATCHES = st.lists(
@@ -68,7 +69,7 @@ def batches_of(steps: list[Any]) -> list[list[Reading]]:
     return found
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(BATCHES, st.one_of(st.just([(T0 - 1, None, "vehicle", "v1")]), SPANS))
 def test_a_message_gives_what_its_fixes_give_one_by_one(steps: list[Any], spans: list[Any]) -> None:
     usual, careful = Intake(Bound(spans)), Intake(Bound(spans))

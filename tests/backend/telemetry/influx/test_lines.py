@@ -94,6 +94,16 @@ def test_the_piece_for_the_usual_fix_writes_what_the_general_one_does(alt_m, hdo
         assert sorted(usual.split(",")) == sorted(general.split(","))
 
 
+@pytest.mark.parametrize("name", ["lat", "lon", "alt_m", "speed_mps", "course_deg", "hdop", "sats"])
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf, None, 1e300, 1 << 70])
+def test_I03_a_fix_with_anything_odd_in_it_is_not_the_usual_one(name: str, bad: float | None) -> None:
+    from milepost.telemetry import lines  # noqa: PLC0415
+
+    if bad is not None or name not in ("lat", "lon"):
+        assert lines._usual_fields(fix(1, hdop=0.9)) is not None
+        assert lines._usual_fields(fix(1, **{"hdop": 0.9, name: bad})) is None
+
+
 def test_a_fix_as_a_tracker_sends_it_is_the_usual_one() -> None:
     """The wire has whole metres of height; taken for unusual, every fix would cost twice the time."""
     from milepost.telemetry import lines  # noqa: PLC0415
