@@ -31,7 +31,20 @@ HEADS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "vehicles": (("plate",), ("kind", "country", "branch", "carrier", "giai")),
     "sites": (
         ("code",),
-        ("name_zh", "name_en", "kind", "lat", "lon", "radius_m", "dwell_s", "time_zone", "branch", "customer", "sgln"),
+        (
+            "name",
+            "name_zh",
+            "name_en",
+            "kind",
+            "lat",
+            "lon",
+            "radius_m",
+            "dwell_s",
+            "time_zone",
+            "branch",
+            "customer",
+            "sgln",
+        ),
     ),
     "doors": (("site", "door"), ("gates", "sgln")),
     "units": (("order", "epcs"), ("line", "pieces", "kg")),
@@ -44,7 +57,8 @@ ROLES = {
     "units": ("keeper", "dispatcher", "desk", "branch_manager"),
 }
 _YES, _NO = ("yes", "true", "1", "是"), ("no", "false", "0", "否")
-_SITE = ("name_zh", "name_en", "kind", "lat", "lon", "radius_m")
+_SITE = ("name_zh", "name_en", "lat", "lon", "radius_m")
+_KIND = "consignee"  # of a new site whose line says nothing: of those there are most
 
 
 @dataclass(slots=True)
@@ -67,7 +81,7 @@ def take_in(conn: Connection, me: Principal, kind: str, data: bytes, key: str | 
         _units(conn, me, lines, key, done)
         return done
     enter = {"vehicles": _vehicle, "sites": _site, "doors": _door}[kind]
-    _each(lines, lambda line: enter(conn, line.cells, done))
+    _each(lines, lambda line: enter(conn, line, done))
     return done
 
 
@@ -104,28 +118,33 @@ def _each(lines: Iterable[Line], do: Callable[[Line], object]) -> None:
         raise Faulty(faults)
 
 
-def _vehicle(conn: Connection, cells: Any, done: Done) -> None:
+def _vehicle(conn: Connection, line: Line, done: Done) -> None:
+    cells = line.cells
     known = fleet_rows.by_field(conn, "vehicle", plate_key=plate_key(cells["plate"]))
     given = NewVehicle.model_validate(cells)
     row_id = known["id"] if known else fleet.add_vehicle(conn, **given.model_dump(exclude={"giai"}))
     _name(conn, "vehicle", row_id, cells.get("giai"), done, made=known is None)
 
 
-def _site(conn: Connection, cells: Any, done: Done) -> None:
+def _site(conn: Connection, line: Line, done: Done) -> None:
+    cells = dict(line.cells)
+    if (name := cells.pop("name", None)) is not None:
+        cells = {"name_zh": name, "name_en": name} | cells
     known = fleet_rows.by_field(conn, "site", code=cells["code"])
     if known is None:
         missing = [name for name in _SITE if name not in cells]
         if missing:
             raise ValueError(f"a new site needs {', '.join(missing)}")
-        shape = {"type": "circle"} | {name: _number(cells, name) for name in ("lat", "lon", "radius_m")}
-        given = NewSite.model_validate({**cells, "shape": shape})
+        shape = {"type": "circle"} | {name: line.figure(name) for name in ("lat", "lon", "radius_m")}
+        given = NewSite.model_validate({"kind": _KIND, **cells, "shape": shape})
         row_id = fleet.add_site(conn, **given.model_dump(exclude={"sgln"}))
     else:
         row_id = known["id"]
     _name(conn, "site", row_id, cells.get("sgln"), done, made=known is None)
 
 
-def _door(conn: Connection, cells: Any, done: Done) -> None:
+def _door(conn: Connection, line: Line, done: Done) -> None:
+    cells = line.cells
     site = fleet_rows.by_field(conn, "site", code=cells["site"])
     if site is None:
         raise NotFound(f"no site {cells['site']!r}; enter it first")
@@ -150,7 +169,7 @@ def _units(conn: Connection, me: Principal, lines: list[Line], key: str | None, 
     def unit(line: Line) -> None:
         cells = line.cells
         made: dict[str, Any] = {"epcs": [tag_of(text) for text in cells["epcs"].split()]}
-        made |= {name: cells[name] for name in ("line", "pieces", "kg") if name in cells}
+        made |= {name: line.figure(name) for name in ("line", "pieces", "kg") if name in cells}
         UnitList.model_validate({"units": [made]}, context=FORM)
         by_order.setdefault(cells["order"], []).append(made)
         first.setdefault(cells["order"], line.number)
@@ -167,13 +186,6 @@ def _units(conn: Connection, me: Principal, lines: list[Line], key: str | None, 
         done.made += len(by_order[order])
 
     _each(lines, tell)
-
-
-def _number(cells: Any, name: str) -> float:
-    try:
-        return float(cells[name])
-    except ValueError:
-        raise ValueError(f"{name}: {cells[name]!r} is no number") from None
 
 
 def _yes(text: str) -> bool:

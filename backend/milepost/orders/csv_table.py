@@ -1,11 +1,14 @@
 """A CSV file that people made in a spreadsheet, as rows of texts. Pure.
 
-UTF-8 with or without a byte order mark, or GB 18030, which Excel writes on a Chinese Windows; comma, semicolon or tab;
-heads in any case and order. A cell keeps every sign it has: what a spreadsheet would run is data here.
+UTF-8 with or without a byte order mark, UTF-16 with one, or GB 18030, which Excel writes on a Chinese Windows; comma,
+semicolon or tab; heads in any case and order. Where semicolons part the cells and a number has a comma, commas are
+decimal signs in the whole file and points part thousands. A cell keeps every sign it has: what a spreadsheet would run
+is data here.
 """
 
 import csv
 import io
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -13,14 +16,30 @@ from milepost.errors import Invalid
 
 MOST_ROWS = 5_000
 MOST_CELL = 2_000
+_DECIMAL = re.compile(r"-?\d+,\d+")
+_GROUPED = re.compile(r"-?(\d+|\d{1,3}(\.\d{3})+)(,\d+)?")
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One row: its number in the file (the head is 1) and its cells by head; empty cells are left out."""
+    """One row: its number in the file (the head is 1) and its cells by head; empty cells are left out.
+
+    `comma`: commas are decimal signs in this file.
+    """
 
     number: int
     cells: Mapping[str, str]
+    comma: bool = False
+
+    def figure(self, name: str) -> float:
+        """A cell as a number. Raises ValueError naming the cell."""
+        text = self.cells[name]
+        if self.comma and _GROUPED.fullmatch(text):
+            text = text.replace(".", "").replace(",", ".")
+        try:
+            return float(text)
+        except ValueError:
+            raise ValueError(f"{name}: {self.cells[name]!r} is no number") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +82,7 @@ def lines_of(data: bytes, needed: Sequence[str], allowed: Sequence[str]) -> list
         faults.append(Fault(rows[MOST_ROWS + 1][0], f"more than {MOST_ROWS} rows; send them in parts"))
     if faults:
         raise Faulty(faults)
+    comma = mark == ";" and any(_DECIMAL.fullmatch(cell.strip()) for _, row in rows[1:] for cell in row)
     made: list[Line] = []
     for number, row in rows[1:]:
         if len(row) > len(heads):
@@ -70,7 +90,7 @@ def lines_of(data: bytes, needed: Sequence[str], allowed: Sequence[str]) -> list
         cells = {name: cell.strip() for name, cell in zip(heads, row, strict=False) if cell.strip()}
         faults += [Fault(number, f"{name}: longer than {MOST_CELL}") for name in cells if len(cells[name]) > MOST_CELL]
         faults += [Fault(number, f"{name} is empty") for name in needed if name not in cells]
-        made.append(Line(number, cells))
+        made.append(Line(number, cells, comma))
     if faults:
         raise Faulty(faults)
     return made
@@ -86,7 +106,8 @@ def _numbered(text: str, mark: str) -> list[tuple[int, list[str]]]:
 
 
 def _text(data: bytes) -> str:
-    for encoding in ("utf-8", "gb18030"):
+    marked = data[:2] in (b"\xff\xfe", b"\xfe\xff")
+    for encoding in ("utf-16",) if marked else ("utf-8", "gb18030"):
         try:
             text = data.decode(encoding)
         except UnicodeDecodeError:
@@ -94,4 +115,4 @@ def _text(data: bytes) -> str:
         if "\x00" in text:
             break
         return text
-    raise Faulty([Fault(1, "neither UTF-8 nor GB 18030 text; save the sheet as CSV UTF-8")])
+    raise Faulty([Fault(1, "no UTF-8, UTF-16 or GB 18030 text; save the sheet as CSV UTF-8")])

@@ -86,7 +86,7 @@ def test_units_of_several_orders_and_tags_in_one_file(staff: TestClient) -> None
     assert again.status_code == 422 and [each["line"] for each in again.json()["errors"]] == [2, 3]
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "gb18030"])
 @pytest.mark.parametrize("mark", [",", ";", "\t"])
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 def test_any_spreadsheets_writing_of_a_file(encoding: str, mark: str, end: str) -> None:
@@ -96,6 +96,37 @@ def test_any_spreadsheets_writing_of_a_file(encoding: str, mark: str, end: str) 
     assert [line.cells for line in found] == [
         {"plate": "沪A00001", "kind": "truck", "giai": GIAI}, {"plate": "苏E08216"},
     ]  # fmt: skip
+
+
+def test_C04_semicolons_and_decimal_commas_are_read_as_they_are_meant(staff: TestClient) -> None:
+    """C04: a German spreadsheet; commas inside a name, 1.000 meaning one thousand."""
+    text = "code;name;lat;lon;radius_m\r\nS-01;Nord, Tor 1;52,5200;13,4050;1.000\r\nS-02;Süd;52,4000;13,5000;150\r\n"
+    assert made(staff, "sites", text) == {"rows": 2, "made": 2, "changed": 0}
+    found = {row["code"]: row for row in staff.get("/api/v1/sites").json()}
+    assert found["S-01"]["name_en"] == "Nord, Tor 1"
+    shapes = {code: [row["shape"][each] for each in ("lat", "lon", "radius_m")] for code, row in found.items()}
+    assert shapes == {"S-01": [52.52, 13.405, 1000], "S-02": [52.4, 13.5, 150]}
+
+
+def test_a_point_stays_a_decimal_point_where_no_comma_is_one() -> None:
+    [line] = lines_of(b"a;b\n1.000;2\n", ("a",), ("b",))
+    assert line.figure("a") == 1.0
+    [line] = lines_of(b'a,b\n"1,5",2\n', ("a",), ("b",))
+    with pytest.raises(ValueError, match="no number"):
+        line.figure("a")
+
+
+def test_a_file_without_a_mark_in_the_encoding_of_a_chinese_excel_is_read_whole() -> None:
+    """One name needs four bytes of GB 18030; the same in UTF-8 and UTF-16 is the same (of case C01 the reading)."""
+    data = bytes.fromhex(
+        "bfcdbba7b1e0bac52cbfcdbba7c3fbb3c62cb5e7bbb02cb3c7cad00d0a433030312cb3a4bdadceefc1f72c30323130303030303030312c"
+        "d6d8c7ec0d0a433030322c86b48230ab33c3b3d2d72c30313030303030303030322cb1b1bea90d0a"
+    )
+    heads = ("客户编号", "客户名称", "电话", "城市")
+    want = [("C001", "长江物流", "02100000001", "重庆"), ("C002", "喆㙍贸易", "01000000002", "北京")]
+    text = data.decode("gb18030")
+    for written in (data, text.encode(), text.encode("utf-8-sig"), text.encode("utf-16")):
+        assert [tuple(line.cells[head] for head in heads) for line in lines_of(written, heads, ())] == want
 
 
 def test_what_is_there_keeps_what_it_has_and_gets_its_name(staff: TestClient) -> None:
