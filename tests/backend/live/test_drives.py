@@ -4,7 +4,7 @@ from math import isnan
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from milepost.db import Database
@@ -42,6 +42,7 @@ STEP = st.tuples(
     st.sampled_from([0.0, 1e-4, 0.3, float("nan")]), st.sampled_from([None, 90.0, 180.0]),
     st.sampled_from([9, 9, 9, 0, None]), st.sampled_from(["fix"] * 9 + ["event"]),
 )  # fmt: skip
+ALWAYS = (T0 - 1, None, "vehicle", "v1")
 BATCHES = st.lists(
     st.tuples(st.sampled_from(["truck-1", "truck-1", "truck-2"]), st.lists(STEP, max_size=6)), max_size=5
 )
@@ -70,7 +71,9 @@ def batches_of(steps: list[Any]) -> list[list[Reading]]:
 
 
 @settings(max_examples=300, deadline=None)
-@given(BATCHES, st.one_of(st.just([(T0 - 1, None, "vehicle", "v1")]), SPANS))
+@given(BATCHES, st.one_of(st.just([ALWAYS]), SPANS))
+@example([("truck-1", [(1, 1e-4, None, 9, "fix")]), ("truck-1", [(0, 1e-4, None, 9, "fix")])], [ALWAYS])  # no news
+@example([("truck-1", [(1, 1e-4, 90.0, 9, "fix"), (1, 1e-4, None, 9, "fix")])], [ALWAYS])  # the last known course
 def test_a_message_gives_what_its_fixes_give_one_by_one(steps: list[Any], spans: list[Any]) -> None:
     usual, careful = Intake(Bound(spans)), Intake(Bound(spans))
     for batch in batches_of(steps):
