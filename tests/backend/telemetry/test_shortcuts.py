@@ -148,3 +148,17 @@ def _one_by_one(found: list[Reading], fixes: dict[str, Any], others: list[Any]) 
             known[key] = sink_module.rejudge.first_received(known[key], each) if key in known else each
         else:
             others.append(each)
+
+
+def test_messages_that_come_in_another_order_leave_the_newest_fixes_as_the_tail(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    line = line_of([GOOD] * 30)
+    messages = [line[:10], line[20:], line[10:20]]
+    monkeypatch.setattr(sink_module, "readings", lambda item: list(messages[item.id]))
+    store = Store()
+    sink = TelemetrySink(store)  # pyright: ignore[reportArgumentType]
+    items = [SpoolItem(n, "truck-1", "up", T0, b"") for n in range(3)]
+    sink.handle(items[:1])
+    sink.handle(items[1:])
+    assert [each.reading.seq for each in sink._tails["truck-1"].fixes] == [27, 28, 29, 30]
