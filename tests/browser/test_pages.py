@@ -10,6 +10,12 @@ from playwright.sync_api import expect
 from scene_shanghai import Scene
 
 from milepost.access.model import Grant
+from milepost.evidence import log
+from milepost.evidence import repository as evidence_rows
+from milepost.evidence.model import Author, Fact, fact_id
+from milepost.evidence.view import session_view
+from milepost.orders import service as orders
+from milepost.times import now_ms
 
 pytestmark = pytest.mark.browser
 
@@ -136,6 +142,37 @@ def test_a_wrong_unit_takes_the_whole_screen_until_it_is_put_down(scene: Any, vi
     expect(page.locator(".tile.wait")).to_have_count(3)
     expect(page.locator(".tile.bad")).to_have_count(1)
     expect(page.locator(".dside .what")).to_have_class(re.compile("alarm-t"))
+
+
+def test_door_sessions_and_names_fit_a_phone_and_what_is_disputed_is_read_without_a_pointer(
+    scene: Any, house: Any, visitor: Any
+) -> None:
+    door = scene.doors[1]
+    with house.db.tx() as conn:
+        [session] = [row for row in evidence_rows.sessions(conn, door_id=door) if row["to_ms"] is None]
+        unit = session_view(conn, session)["expected"][0]["unit"]
+        subjects = {"unit": unit, "vehicle": scene.vehicles[30]["id"], "site": scene.sites["DC1"]}
+        claim = Fact(
+            id=fact_id("unit.loaded", subjects, ("other",)), kind="unit.loaded", at=now_ms(), source="rfid",
+            by=Author("device", "dr-9"), subjects=subjects, confidence=0.97, grade="B", inputs=("other",),
+        )  # fmt: skip
+        orders.on_facts(conn, log.append(conn, [claim]))
+    phone = visitor(scene.token, lang="en", width=390, height=800)
+    page = phone.open(f"/doors/{door}")
+    page.locator("#put-down").click()
+    why = page.locator(".ddis li")
+    expect(why).to_contain_text("Two trucks claim it:")
+    expect(why).to_contain_text("scan it there")
+    box = why.bounding_box()
+    assert box["x"] >= 0 and box["x"] + box["width"] <= 390
+    for path in (
+        f"/doors/{door}",
+        f"/doors/{door}/sessions",
+        f"/doors/{door}/sessions?session={session['id']}",
+        "/gs1",
+    ):
+        page.goto(house.url + path)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390, path
 
 
 def test_a_keeper_opens_a_door_for_a_truck_and_sees_units_come(scene: Any, visitor: Any) -> None:

@@ -158,7 +158,7 @@ DEVICE_TEXTS: dict[str, tuple[str, str]] = {
         "连得上，但过不了账号这一关；记录还留在设备里，不会丢。",
         "They get through, but not past the account; they keep their records meanwhile.",
     ),
-    "adopt.tried": ("试了 {n} 次", "tried {n} times"),
+    "adopt.tried": ("试了 {n} 次", "tries: {n}"),
     "adopt.why.password": ("密码不对。", "Wrong password."),
     "adopt.do.password": (
         "给它换新密码，再写进设备（milepost provision）。",

@@ -23,8 +23,8 @@ GS1_TEXTS: dict[str, tuple[str, str]] = {
     "gs1.none.help": ("用下面的文件导入，或通过接口登记。", "Bring a file in below, or use the API."),
     "gs1.file": ("从 CSV 文件导入", "Bring a CSV file in"),
     "gs1.file.help": (
-        "整个文件要么全收，要么一行不收。已有的只补 GS1 编码。第一行写列名：",
-        "A file is taken whole or not at all. What is there already only gets its GS1 name. Heads of the first line:",
+        "整个文件要么全收，要么一行不收。已有的只补 GS1 编码。先下载空表，填好再传：",
+        "A file is taken whole or not at all; what is there already only gets its GS1 name. Fill in one of these:",
     ),
     "gs1.file.what": ("文件里是", "In the file"),
     "gs1.file.units": ("订单的货件（标签）", "Units of orders, with their tags"),

@@ -134,7 +134,7 @@ def test_who_the_broker_refuses_stands_with_the_reason_and_what_to_do(shut_out: 
     engineer = client_of("engineer")
     assert "Devices that knock <b>3</b>" in engineer.get("/fleet?lang=en").text
     english, chinese = engineer.get("/adopt?lang=en").text, engineer.get("/adopt?lang=zh").text
-    for text in ("Wrong password.", "tried 7 times", "Not registered.", "It names no user.", "milepost provision"):
+    for text in ("Wrong password.", "tries: 7", "Not registered.", "It names no user.", "milepost provision"):
         assert text in english, text
     for text in ("密码不对。", "试了 7 次", "没有登记过。", "没有报用户名。", "重新配置"):
         assert text in chinese, text

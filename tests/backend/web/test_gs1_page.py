@@ -7,6 +7,9 @@ import pytest
 from fastapi.testclient import TestClient
 from paper_browser import Page, opened
 
+from milepost.orders.csv_import import HEADS
+from milepost.orders.csv_table import lines_of
+
 GIAI = "urn:epc:id:giai:9521141.TR-07"
 SHAPE = {"type": "circle", "lat": 31.2304, "lon": 121.4737, "radius_m": 150}
 
@@ -56,6 +59,15 @@ def test_a_file_is_brought_in_or_its_wrong_lines_are_named(staff: TestClient, id
     assert page.status == 422 and "Nothing was taken in" in page.text and "Line 2: giai" in page.text
     assert "沪A00003" not in opened(staff, "/gs1").text
     assert upload(staff, "vehicles", "").status == 422
+
+
+@pytest.mark.parametrize("kind", ["vehicles", "sites", "doors", "units"])
+def test_an_empty_file_has_the_heads_that_a_full_one_needs(staff: TestClient, kind: str) -> None:
+    assert f"/gs1/empty/{kind}.csv" in opened(staff, "/gs1").html
+    answer = staff.get(f"/gs1/empty/{kind}.csv")
+    assert answer.status_code == 200 and "attachment" in answer.headers["Content-Disposition"]
+    assert lines_of(answer.content, *HEADS[kind]) == []
+    assert staff.get("/gs1/empty/nothing.csv").status_code == 404
 
 
 def test_only_planners_open_it(client_of: Callable[..., TestClient]) -> None:

@@ -45,6 +45,19 @@ def listing(
     return _show(request, me, conn, kind, after=after, done=done)
 
 
+@router.get("/gs1/empty/{kind}.csv")
+def empty_file(kind: str, me: Planner) -> Response:
+    """A file with nothing but its heads, to be filled in."""
+    if kind not in csv_import.HEADS:
+        raise NotFound(f"no kind {kind!r}; one of {', '.join(csv_import.HEADS)}")
+    needed, more = csv_import.HEADS[kind]
+    return Response(
+        "\ufeff" + ",".join((*needed, *more)) + "\r\n",
+        media_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{kind}.csv"'},
+    )
+
+
 @router.post("/gs1/import", response_class=HTMLResponse)
 async def bring_in(request: Request, me: Planner) -> Response:
     """Take a CSV file in, whole or not at all."""
@@ -122,11 +135,10 @@ def _show(
          "name": named.get(row["id"]) or row.get("sgln") or "", "fault": "", **_typed(row["id"], typed)}
         for row in shown
     ]  # fmt: skip
-    heads = {name: (needed, more) for name, (needed, more) in csv_import.HEADS.items()}
     return page(
         request, me, "gs1.html", status=status, section="fleet", kind=kind, kinds=list(KINDS), rows=rows,
-        more=shown[-1]["id"] if more else None, after=after, done=done, example=assets.EXAMPLES[single], heads=heads,
-        what=what, faults=faults or [], key=new_id(), **bar(conn, me),
+        more=shown[-1]["id"] if more else None, after=after, done=done, example=assets.EXAMPLES[single],
+        files=list(csv_import.HEADS), what=what, faults=faults or [], key=new_id(), **bar(conn, me),
     )  # fmt: skip
 
 
