@@ -14,8 +14,10 @@ from sqlalchemy import Connection
 
 from milepost.evidence import hearing, log, repository
 from milepost.evidence.docking import how
+from milepost.evidence.dockside import crossed, portions
 from milepost.evidence.model import Author, Fact, fact_id, grade
 from milepost.evidence.passages import RIVAL_DB, RULE
+from milepost.fleet import antennas
 from milepost.fleet import service as fleet
 from milepost.plan import repository as plan_rows
 from milepost.plan import service as plan
@@ -67,11 +69,14 @@ def resettle(conn: Connection, door_id: str, from_ms: int, to_ms: int | None = N
 
     Returns the facts appended: what no session of that instant bears any more is withdrawn.
     """
+    site = fleet.get(conn, "door", door_id)["site_id"]
+    if antennas.looking_both_ways(conn, site):
+        portions.judge_again(conn, site, now_ms())
     told = settle(conn, repository.passages(conn, door_id, from_ms, to_ms))
     known = log.of_subjects(conn, [("door", door_id)], since=from_ms, kinds=(*_MOVED_OR_NOT, "unit.seen"))
     gone = []
     for fact in standing(known):
-        if fact.by.role != "device" or (to_ms is not None and fact.at >= to_ms):
+        if fact.by.role != "device" or fact.rule == crossed.RULE or (to_ms is not None and fact.at >= to_ms):
             continue
         bound = repository.session_at(conn, door_id, fact.at) is not None
         if (fact.kind in MOVES and not bound) or (fact.body.get("why") == _OUTSIDE and bound):
@@ -84,6 +89,8 @@ def settle(conn: Connection, rows: Sequence[dict[str, Any]]) -> list[Fact]:
     todo: dict[tuple[str, str], tuple[dict[str, Any], plan.Unit]] = {}
     alone: list[Fact] = []
     for row in rows:
+        if crossed.is_ours(row):
+            continue  # what the correlator found it binds itself (`judge`)
         unit = plan.unit_of_epc(conn, row["epc"], row["at"])
         if unit is None:  # a stray or a tag of somebody else: counted at the door, never an exception by itself
             continue
@@ -214,6 +221,8 @@ def _settle_unit(conn: Connection, session: dict[str, Any], unit: plan.Unit) -> 
     door, start, end = session["door_id"], session["from_ms"], session["to_ms"]
     own: dict[str, dict[str, Any]] = {}
     for row in repository.passages(conn, door, start, end):
+        if crossed.is_ours(row):
+            continue
         found = plan.unit_of_epc(conn, row["epc"], row["at"])
         if found is not None and found.id == unit.id:
             evidence = json.loads(row["evidence"])
@@ -238,6 +247,7 @@ def _settle_unit(conn: Connection, session: dict[str, Any], unit: plan.Unit) -> 
         for fact in log.of_subjects(conn, [("unit", unit.id)])
         if fact.kind in (*MOVES, "fact.retracted")
         and fact.by.role == "device"
+        and fact.rule != crossed.RULE
         and fact.subjects.get("door") == door
         and start <= fact.at
         and (end is None or fact.at < end)

@@ -6,10 +6,12 @@ from sqlalchemy import Connection
 
 from milepost.db import Database
 from milepost.evidence import benches, docks, doors, hearing, ignition, replay, repository, signs, vehicles
+from milepost.evidence.dockside import judge, portions
 from milepost.evidence.geometry import FenceIndex, fence_of
 from milepost.evidence.model import Fact
 from milepost.evidence.states import States
 from milepost.evidence.window import Ranges, note, note_run, waits
+from milepost.fleet import antennas
 from milepost.fleet import repository as fleet_rows
 from milepost.fleet import service as fleet
 from milepost.ingest.decode import readings as decode
@@ -39,6 +41,7 @@ class DetectorSink:
         self._telemetry = telemetry
         self._on_facts = on_facts
         self._docks = docks.Docks(db, on_facts)
+        self._judge = judge.Judge()
         self._fences: tuple[tuple[int, str], FenceIndex] | None = None
 
     def position(self) -> int:
@@ -67,6 +70,7 @@ class DetectorSink:
         """Settle the appointments whose time has come; go back over the past of vehicles for which something came
         late, once the store has it too."""
         self._docks.tick()
+        self._judge.tick(self._db, now_ms(), self._on_facts)
         if self._telemetry is None:
             return
         with self._db.read() as conn:
@@ -115,9 +119,11 @@ class DetectorSink:
                 elif reading.kind == "tag" and target[0] == "bench":
                     of_bench.setdefault(target[1], []).append(reading)
         facts: list[Fact] = []
+        sites = self._keep(conn, of_door)
         for (device, door), found in sorted(of_door.items()):
             late_from = hearing.note_readings(conn, device, door, found)
-            facts += doors.observe(conn, device, door, found, waiting=waiting[device], now=now)
+            if not sites.get(door, ("", False))[1]:
+                facts += doors.observe(conn, device, door, found, waiting=waiting[device], now=now)
             facts += docks.heard(conn, door, late_from)
             facts += docks.by_tags(conn, door, found, now)
         for bench, found in sorted(of_bench.items()):
@@ -129,9 +135,30 @@ class DetectorSink:
             facts += told + docks.by_positions(conn, told, now)
             if too_late is not None:
                 replay.ask(conn, vehicle, too_late)
+        for site in sorted({site for site, _ in sites.values()}):
+            facts += self._judge.judge(conn, site, now)
         memory.keep()
         windows.keep()
         return facts
+
+    def _keep(self, conn: Connection, of_door: dict[tuple[str, str], list[Reading]]) -> dict[str, tuple[str, bool]]:
+        """Keep what the readers of sites sent where the correlator judges a door: what one door hears tells of others.
+
+        Returns such a door's site, and whether the door itself is judged by the correlator.
+        """
+        found: dict[str, tuple[str, bool]] = {}
+        if not of_door:
+            return found
+        site_of = {door: fleet.get(conn, "door", door)["site_id"] for door in {door for _, door in of_door}}
+        looks = {site: antennas.looking_both_ways(conn, site) for site in sorted(set(site_of.values()))}
+        for site in sorted(site for site, both in looks.items() if both):
+            repository.doors_of_site(conn, site)  # locks it: portions are numbered in the order of their transactions
+        for (device, door), readings in sorted(of_door.items()):
+            site = site_of[door]
+            if looks[site]:
+                found[door] = (site, door in looks[site])
+                portions.keep(conn, site, door, device, readings)
+        return found
 
     def _fence_index(self, conn: Connection) -> FenceIndex:
         version = repository.sites_version(conn)

@@ -1,6 +1,18 @@
 """Tables of the evidence: the append-only log, dock sessions, passages, stays, visits, states of the detectors."""
 
-from sqlalchemy import BigInteger, Column, Float, ForeignKey, Index, Integer, String, Table, Text, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
 
 from milepost.access.scope import scoped
 from milepost.db import metadata
@@ -87,6 +99,21 @@ passage = Table(
     Column("withdrawn", Integer, nullable=False, server_default="0"),
     Index("ix_passage_door", "door_id", "at"),
     Index("ix_passage_epc", "epc", "at"),
+)
+
+# What the readers of a site's doors sent, portion by portion, as long as it may still be judged again.
+door_portion = Table(
+    "door_portion",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("site_id", String(36), ForeignKey("site.id"), nullable=False),
+    Column("door_id", String(36), ForeignKey("door.id"), nullable=False),
+    Column("device_id", String(12), nullable=False),
+    Column("first_ms", BigInteger, nullable=False),
+    Column("last_ms", BigInteger, nullable=False),
+    Column("lines", LargeBinary, nullable=False),
+    Index("ix_door_portion_site", "site_id", "id"),
+    Index("ix_door_portion_door", "door_id", "last_ms"),
 )
 
 # A tag lay on a picking bench, from its first read to its last; what that means is joined from plan and pick lists.

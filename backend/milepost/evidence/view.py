@@ -7,6 +7,8 @@ from sqlalchemy import Connection
 
 from milepost.evidence import hearing, late, repository, service
 from milepost.evidence.docking import how
+from milepost.evidence.dockside.difference import ASKED
+from milepost.fleet import antennas
 from milepost.fleet import repository as fleet_rows
 from milepost.plan import repository as plan_rows
 from milepost.plan import service as plan
@@ -44,7 +46,15 @@ def door_view(conn: Connection, door: dict[str, Any], *, last: int = 20) -> dict
             if row["to_ms"] > now
         ],
         "strays": _strays(conn, reader, door["id"]),
+        "antennas": antennas.as_json(antennas.of_doors(conn, [door["id"]]).get(door["id"], ())),
+        "asked": asked(conn, door["id"]),
     }
+
+
+def asked(conn: Connection, door_id: str) -> list[dict[str, Any]]:
+    """What went through a door without a tag of its own, newest last: {at, session, why}; a person should scan it."""
+    lines = repository.peek_state(conn, ASKED, door_id) or []
+    return [{**line, "at": to_rfc3339(line["at"])} for line in lines]
 
 
 def session_view(conn: Connection, row: dict[str, Any]) -> dict[str, Any]:

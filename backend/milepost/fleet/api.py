@@ -10,7 +10,7 @@ from milepost.access.deps import Me, Reader, Tx, require
 from milepost.access.model import Principal
 from milepost.evidence import replay
 from milepost.evidence.epcis import assets
-from milepost.fleet import api_devices, repository, service
+from milepost.fleet import antennas, api_devices, repository, service
 from milepost.fleet.model import plate_warning
 from milepost.times import now_ms, parse_rfc3339, to_rfc3339
 
@@ -80,12 +80,28 @@ class PlaceChanges(BaseModel):
     sgln: str | None = Field(description=_SGLN, max_length=200)
 
 
+class Antenna(BaseModel):
+    """Where an antenna of a door's readers looks."""
+
+    antenna: int = Field(ge=0, le=255, description="its number on the reader, as tag records carry it")
+    role: str = Field(description="inner (hall side) or outer (truck side)")
+    device: str | None = Field(None, description="the reader; left out: whatever reader is mounted at the door")
+
+
+class Antennas(BaseModel):
+    antennas: list[Antenna] = Field(max_length=64)
+
+
 class NewDoor(BaseModel):
     site: str
     number: str = Field(min_length=1, max_length=16)
     sgln: str | None = Field(None, description=_SGLN, max_length=200)
     gates: bool = Field(True, description="the door has an inner and an outer light gate")
     rssi_floor_dbm: float = Field(-60.0, description="peak level from which on a tag counts as passing")
+    antennas: list[Antenna] = Field(
+        default_factory=list[Antenna], max_length=64,
+        description="with antennas on both sides the door is judged by the correlator, else by its gates and one level",
+    )  # fmt: skip
 
 
 class Door(NewDoor):
@@ -202,8 +218,10 @@ def change_site(site_id: str, body: PlaceChanges, conn: Tx, me: Planner) -> Site
 @router.post("/doors", status_code=201)
 def create_door(body: NewDoor, conn: Tx, _: Planner) -> Created:
     """Enter a dock door."""
-    values = body.model_dump(exclude={"sgln"})
+    values = body.model_dump(exclude={"sgln", "antennas"})
     door_id = service.add_door(conn, site_id=values.pop("site"), **values)
+    if body.antennas:
+        antennas.set_antennas(conn, door_id, [each.model_dump() for each in body.antennas])
     if body.sgln:
         assets.set_name(conn, "door", door_id, body.sgln)
     return Created(id=door_id)
@@ -214,15 +232,31 @@ def change_door(door_id: str, body: PlaceChanges, conn: Tx, me: Planner) -> Door
     """Say by which GS1 location number, with its extension, partners know a dock door."""
     service.get(conn, "door", door_id, me)
     assets.set_name(conn, "door", door_id, body.sgln)
+    return _door(service.get(conn, "door", door_id, me), antennas.of_doors(conn, [door_id]))
+
+
+@router.put("/doors/{door_id}/antennas")
+def set_antennas(door_id: str, body: Antennas, conn: Tx, me: Planner) -> Door:
+    """Say where the antennas of a door look, in place of what was said before.
+
+    With antennas on both sides the correlator judges the door from then on.
+    """
     row = service.get(conn, "door", door_id, me)
-    return Door(site=row["site_id"], **row)
+    antennas.set_antennas(conn, door_id, [each.model_dump() for each in body.antennas])
+    return _door(row, antennas.of_doors(conn, [door_id]))
 
 
 @router.get("/doors")
 def list_doors(conn: Reader, me: Me, after: After = None, limit: Limit = 500) -> list[Door]:
     """Dock doors you may see. What happens at one: GET /api/v1/doors/{id}."""
     rows = repository.listing(conn, "door", me, after=after, limit=limit)
-    return [Door(site=row["site_id"], **row) for row in rows]
+    named = antennas.of_doors(conn, (row["id"] for row in rows))
+    return [_door(row, named) for row in rows]
+
+
+def _door(row: dict[str, Any], named: dict[str, list[dict[str, Any]]]) -> Door:
+    own = [Antenna(**each) for each in antennas.as_json(named.get(row["id"], ()))]
+    return Door(site=row["site_id"], antennas=own, **row)
 
 
 @router.post("/benches", status_code=201)

@@ -116,6 +116,15 @@ bench = Table(
     UniqueConstraint("site_id", "number"),
 )
 
+# Where an antenna of a door's readers looks; `device_id` empty: of whatever reader is mounted there.
+door_antenna = Table(
+    "door_antenna",
+    metadata,
+    Column("door_id", String(36), ForeignKey("door.id"), primary_key=True),
+    Column("device_id", String(12), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("role", String(8), nullable=False),
+)
 binding = Table(
     "binding",
     metadata,

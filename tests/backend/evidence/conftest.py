@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from milepost.db import Database
 from milepost.evidence import log, replay, repository, service, sessions
+from milepost.evidence.dockside import portions
 from milepost.evidence.sink import DetectorSink
 from milepost.fleet import service as fleet
 from milepost.fleet.model import Credentials
@@ -125,7 +126,7 @@ class Yard:
         while True:
             self.sink.tick()
             with self.db.read() as conn:
-                if not repository.targets(conn, replay.DETECTOR):
+                if not repository.targets(conn, replay.DETECTOR) and not repository.targets(conn, portions.AGAIN):
                     return
 
     def facts(self, unit: int = 0) -> list[tuple[str, str | None]]:
