@@ -9,6 +9,7 @@ from milepost.access.model import SYSTEM
 from milepost.access.scope import readable
 from milepost.evidence import log
 from milepost.evidence.service import MOVES, standing
+from milepost.evidence.view import asked
 from milepost.fleet.tables import door, vehicle
 from milepost.orders.tables import order
 from milepost.web.trip_acts import Translate
@@ -26,10 +27,11 @@ def disputes(conn: Connection, session: Row, from_ms: int, t: Translate) -> list
     units = {each["unit"]: each for each in (*session["expected"], *session["over"])}
     found = _of_orders(conn, session, units, t)
     named = {each["unit"] for each in found}
-    facts = log.of_subjects(conn, [("door", session["door"])], since=from_ms, kinds=(*MOVES, "fact.retracted"))
+    kinds = (*MOVES, "unit.seen", "fact.retracted")
+    hold = standing(log.of_subjects(conn, [("door", session["door"])], since=from_ms, kinds=kinds))
     rivals = {
         fact.subjects["unit"]: fact.body["rival_door"]
-        for fact in standing(facts)
+        for fact in hold
         if fact.body.get("rival_door") and fact.subjects["unit"] in units
     }
     numbers = _texts(conn, door, door.c.number, rivals.values())
@@ -37,6 +39,19 @@ def disputes(conn: Connection, session: Row, from_ms: int, t: Translate) -> list
         if unit not in named:
             why = t("door.dispute.two_doors", n=numbers.get(other, "–"))
             found.append(_row(units[unit], why, t("door.dispute.two_doors.act")))
+            named.add(unit)
+    unsure = {
+        fact.subjects["unit"]
+        for fact in hold
+        if fact.kind == "unit.seen" and fact.body.get("review") and fact.body.get("session") == session["id"]
+    }
+    for unit in sorted(unsure & units.keys() - named, key=lambda each: (units[each]["number"], units[each]["no"])):
+        if not units[unit]["done"]:
+            found.append(_row(units[unit], t("door.dispute.unsure"), t("door.dispute.unsure.act")))
+    untagged = sum(each["session"] == session["id"] for each in asked(conn, session["door"]))
+    if untagged:
+        why = t("door.dispute.no_tag", n=untagged)
+        found.append({"unit": None, "label": "", "why": why, "act": t("door.dispute.no_tag.act")})
     return found
 
 

@@ -94,6 +94,13 @@ DOOR_TEXTS: dict[str, tuple[str, str]] = {
         "看一眼它是否在这辆车上，扫描一次。",
         "See whether it lies on this truck, and scan it.",
     ),
+    "door.dispute.unsure": ("读到了，但拿不准有没有过门。", "It was read, but it is not sure that it went through."),
+    "door.dispute.unsure.act": ("看它在不在车上，在就扫一下。", "See whether it is on the truck; if so, scan it."),
+    "door.dispute.no_tag": ("有 {n} 次过门没读到标签。", "Something went through unread ({n})."),
+    "door.dispute.no_tag.act": (
+        "可能标签坏了：把没打勾的件扫一遍。",
+        "A tag may be dead: scan the units that are still due.",
+    ),
     "door.dispute.load_count": (
         "司机签收 {signed} 件，读到 {aboard} 件。",
         "The driver signed for {signed}, {aboard} were read.",
