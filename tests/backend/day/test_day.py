@@ -33,8 +33,8 @@ class Expected:
 ACCUSING = {
     "short", "over", "wrong_truck", "two_trucks", "departed_incomplete", "unsigned_load", "left_without_outcome",
     "signed_without_presence", "signed_difference", "signed_abnormal", "signatures_differ", "refused", "line_short",
-    "seen_elsewhere", "misdropped", "left_on_vehicle", "signed_but_seen", "unit_of_two_orders", "contradicts_outcome", "out_of_sequence", "load_count",
-    "changed_after_loading",
+    "seen_elsewhere", "misdropped", "left_on_vehicle", "signed_but_seen", "unit_of_two_orders", "contradicts_outcome",
+    "out_of_sequence", "load_count", "changed_after_loading",
 }  # fmt: skip
 
 

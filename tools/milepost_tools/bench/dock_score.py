@@ -29,6 +29,7 @@ from milepost.evidence.dock.model import (
 from milepost_tools.sim.dock import Scene
 
 _NEAR_S = 3.0
+_ASKED_S = 8.0  # a question without a tag is about what crossed so near to it
 _GOES = {"loaded": OUT, "wrong_truck": OUT, "unloaded": IN, "passed_back": IN}
 _SIDE = {"inner": INNER, "outer": OUTER}
 
@@ -125,7 +126,9 @@ class Truth:
 
 @dataclass(slots=True)
 class Tally:
-    """Sums over scenes."""
+    """Sums over scenes. silent: loads, also of units on no list, that no line about their session tells of;
+    asked_unlisted: questions about goods on no list that really went along, which are no share of `review`: only a
+    person can say what they are."""
 
     count: Counter[str] = field(default_factory=Counter)
     first_s: list[float] = field(default_factory=list)
@@ -139,26 +142,27 @@ class Tally:
         rows = {row["session"]: row for row in scene.sessions}
         sums = {each.session: each for each in verdicts}
         words: dict[tuple[Any, Any], list[Decision]] = {}
-        nameless: Counter[Any] = Counter()
+        nameless: dict[Any, list[Decision]] = {}
         for each in decisions:
             if each.unit is None:
-                nameless[each.session] += each.decision == REVIEW
+                nameless.setdefault(each.session, []).append(each)
             else:
                 words.setdefault((each.session, each.unit), []).append(each)
             if each.decision in (LOADED, UNLOADED):
                 self.stated.append((each.confidence, each.unit in truth.across.get(each.session, ())))
         for session, row in rows.items():
-            self._session(scene, row, truth, words, sums[session], nameless[session])
+            self._session(scene, row, truth, words, sums[session], nameless.get(session, []))
         loose = [each for (session, _), said in words.items() if session is None for each in said[-1:]]
         self.count["loose_review"] += sum(each.decision == REVIEW for each in loose)
 
     def _session(
         self, scene: Scene, row: dict[str, Any], truth: Truth, words: dict[tuple[Any, Any], list[Decision]],
-        told: Verdict, nameless: int,
+        told: Verdict, nameless: Sequence[Decision],
     ) -> None:  # fmt: skip
         session, count = row["session"], self.count
         across, listed = truth.across[session], truth.listed[session]
         shown = {*told.matched, *told.short, *told.over, *told.review}
+        shown |= {truth.unit_of(epc) for each in nameless for epc in each.epcs}
         finals = {unit: _final(said) for (each, unit), said in words.items() if each == session}
         direction = OUT if row["direction"] == "load" else IN
         until = float("inf") if row["to"] is None else row["to"] + 5.0
@@ -172,7 +176,9 @@ class Tally:
                     count["wrong_truck"] += elsewhere or unit not in listed
                     self.odd.append(f"{scene.site.profile} {session}/{unit}: {final}, not so")
             count["review"] += final == REVIEW
-        count["review"] += nameless
+        due = [each for each in nameless if any(truth.unit_of(epc) in across - listed for epc in each.epcs)]
+        count["review"] += len(nameless) - len(due)
+        count["asked_unlisted"] += len(due)
         for unit in across:
             mine = unit in listed
             final = finals.get(unit)
@@ -182,7 +188,7 @@ class Tally:
             count["silent_listed"] += mine and unit not in shown
             if final not in (LOADED, UNLOADED, REVIEW):
                 count["missed"] += mine
-                count["silent"] += unit not in shown
+                count["silent"] += unit not in shown and not self._asked(truth, unit, row["door"], direction, nameless)
             if mine:
                 self._latency(truth, words.get((session, unit), []), unit, row["door"], direction, until)
         if row["direction"] == "load":
@@ -194,6 +200,14 @@ class Tally:
             ):  # fmt: skip
                 count["clean"] += 1
                 count["untouched"] += not (told.short or told.over or told.review or nameless)
+
+    @staticmethod
+    def _asked(truth: Truth, unit: Any, door: Any, direction: int, nameless: Sequence[Decision]) -> bool:
+        """True when a question without a tag was put about the unit's passage."""
+        passed = truth.crossing(unit, door, direction, float("inf"))
+        return passed is not None and any(
+            not each.epcs and abs((each.passed_s or each.at_s) - passed) < _ASKED_S for each in nameless
+        )
 
     def _latency(
         self, truth: Truth, said: list[Decision], unit: Any, door: Any, direction: int, until: float

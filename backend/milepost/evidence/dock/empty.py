@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 
 AFTER_S = 2.5  # after the far gate was freed, when every tag of the passage has had its first look
-_CHATTER_S = 0.4
 _APART_S = 8.0
 _LEAST_KNOWN = 4
 _AS_LONG = 0.95
@@ -35,18 +34,17 @@ class Through:
 
 
 def ends(rows: np.ndarray, from_s: float, to_s: float) -> list[float]:
-    """When a gate was freed for longer than a chatter, in [from_s, to_s); rows as DoorLog.blocked keeps them."""
-    joined = _joined(rows)
-    return [end for _, end in joined if from_s <= end < to_s]
+    """When a gate was freed, in [from_s, to_s); rows as DoorLog.blocked keeps them."""
+    return [end for _, end in rows.tolist() if from_s <= end < to_s]
 
 
 def through(near: np.ndarray, far: np.ndarray, end_s: float) -> Through | None:
     """What left the far gate at end_s after it had come through the near one, or None."""
-    last = [row for row in _joined(far) if row[1] == end_s]
+    last = [row for row in far.tolist() if row[1] == end_s]
     if not last:
         return None
     begin = last[0][0]
-    before = [row for row in _joined(near) if row[0] < begin and row[1] < end_s and begin - row[0] < _APART_S]
+    before = [row for row in near.tolist() if row[0] < begin and row[1] < end_s and begin - row[0] < _APART_S]
     if not before:
         return None
     return Through(before[-1][0], end_s, before[-1][1] - before[-1][0], begin - before[-1][0])
@@ -78,13 +76,3 @@ class Lengths:
         if len(self._known) < _LEAST_KNOWN:
             return False
         return passage.length >= sorted(self._known)[len(self._known) // 2] * _AS_LONG
-
-
-def _joined(rows: np.ndarray) -> list[tuple[float, float]]:
-    found: list[tuple[float, float]] = []
-    for begin, end in rows.tolist():
-        if found and begin - found[-1][1] < _CHATTER_S:
-            found[-1] = (found[-1][0], end)
-        else:
-            found.append((begin, end))
-    return found

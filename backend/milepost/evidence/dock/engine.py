@@ -15,17 +15,16 @@ from dataclasses import replace
 from milepost.errors import Invalid
 from milepost.evidence.dock.case import APART_S, Around, Case, Seen, close_vector
 from milepost.evidence.dock.files import Edge, Read
-from milepost.evidence.dock.looks import CLOSE, EMPTY, FIRST, LATE_S, OPEN, Looks, Trace
+from milepost.evidence.dock.looks import ALONG_S, CLOSE, EMPTY, FIRST, LATE_S, OPEN, STRANGE, TWICE, Looks, Trace
 from milepost.evidence.dock.model import OUT, REVIEW, Decision, Id, Order, Session, Verdict
 from milepost.evidence.dock.roster import Roster
 from milepost.evidence.dock.scoring import Scorer, shipped
 from milepost.evidence.dock.store import KEEP_S
 from milepost.evidence.dock.words import CROSSED, Limits
 
-CLOSE_S = 2.0  # the close waits until the last passage could be looked at
+CLOSE_S = 3.0  # the close waits until the last passage could be looked at
 UNBOUND_S = 1_800.0  # how long a passage waits for a session to open
 _EQUAL_CDB = 300  # doors that heard it within this were equally near
-ALONG_S = 2.5  # a strange tag this near to a unit's passage rides on it
 
 
 class Correlator:
@@ -69,6 +68,8 @@ class Correlator:
                     (self._opened if rank == OPEN else self._closed)(session, at_s)
             elif rank == FIRST:
                 self.looks.first(door, subject, bin_, at_s)
+            elif rank == STRANGE:
+                self.looks.strange(door, at_s)
             elif rank == EMPTY:
                 self.looks.freed(door, door.freed.pop(bin_), at_s)
             else:
@@ -222,6 +223,7 @@ class Correlator:
         near = 0 if session.direction == OUT else 1
         verdict = Verdict(session.session, session.trip)
         carried: list[float] = []
+        strange: list[tuple[Case, Seen, float]] = []
         crowd = sorted((each.at_s, case.subject, each.alarm) for case in cases.values() for each in case.seen)
         for subject, case in sorted(cases.items(), key=lambda each: (self.roster.unit(each[0]) is None, each[0])):
             best = case.best()
@@ -230,13 +232,13 @@ class Correlator:
             unit = self.roster.unit(subject)
             if unit is not None and case.belief() > 0.5:
                 carried.append(best.at_s)
-            rides = len(case.seen) > 2 or any(abs(best.at_s - each) < ALONG_S for each in carried)
-            if unit is None and rides and self.looks.trace is None:
+            rides = len(case.seen) > TWICE or any(abs(best.at_s - each) < ALONG_S for each in carried)
+            if unit is None and (rides or case.word is not None) and self.looks.trace is None:
                 continue
             rivals = self._rivals(session, subject)
             around = Around(
                 rivals=[each for _, each in rivals],
-                listed=self.roster.is_listed(subject, session.trip),
+                listed=self.roster.is_listed(subject, session.trip) or (unit is None and best.place.no_list),
                 listed_elsewhere=self.roster.own_session_elsewhere(subject, session.door, at_s) is not None,
                 known=unit is not None,
                 done=done,
@@ -251,9 +253,13 @@ class Correlator:
             vector = close_vector(case, door.log, others, at_s, around)
             if self.looks.trace is not None:
                 self.looks.trace("close", at_s, case, session, door.id, session.direction, vector, best.moment)
+            if unit is None:
+                strange.append((case, best, self.looks.scorer.close(vector)))
+                continue
             contested = next((other for other, each in rivals if _as_sure(each, best)), None) if around.listed else None
             self.looks.speaker.close(case, session, door.id, self.looks.scorer.close(vector), at_s, contested)
             self._sum_up(verdict, case, around.listed)
+        self.looks.speaker.strangers_at_close(strange, session, door.id, at_s)
         told = {*verdict.matched, *verdict.review}
         verdict.short = [
             unit.unit for unit in map(self.roster.unit, listed) if unit is not None and unit.unit not in told
@@ -264,8 +270,7 @@ class Correlator:
 
     def _sum_up(self, verdict: Verdict, case: Case, listed: bool) -> None:
         unit = self.roster.unit(case.subject)
-        if unit is None:
-            return
+        assert unit is not None  # tags on no list are told apart
         if listed and case.word in CROSSED:
             verdict.matched.append(unit.unit)
         elif case.word == REVIEW:
@@ -290,7 +295,7 @@ def _as_sure(rival: Seen, best: Seen) -> bool:
     return (
         same
         and best.late > 0.5
-        and rival.alarm >= max(0.8, best.late)
+        and rival.alarm >= max(0.8, best.late - 0.05)
         and rival.moment.level_cdb > best.moment.level_cdb - _EQUAL_CDB
     )
 

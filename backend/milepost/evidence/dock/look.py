@@ -13,13 +13,14 @@ from milepost.evidence.dock.model import OUT
 
 CONTEXT = (
     "listed", "listed_elsewhere", "known", "session", "with_session", "near_antennas", "far_antennas", "among_peaks",
-    "seen_moments", "tags", "later_than_usual", "gate_than_usual",
+    "seen_moments", "tags", "later_than_usual", "gate_than_usual", "gated",
 )  # fmt: skip
 NAMES = (
     *BOTH, *(f"near_{name}" for name in SIDES), *(f"far_{name}" for name in SIDES), *SIGNED, *CONTEXT
 )  # fmt: skip
 INDEX = {name: n for n, name in enumerate(NAMES)}
 _LATER = SIGNED.index("far_later")
+_MIDDLE = BOTH.index("middle")
 _FROM, _TO = SIDES.index("from"), SIDES.index("to")
 _NAN = float("nan")
 
@@ -29,22 +30,25 @@ class Place:
     """What is known of the place and the subject at the moment of a look.
 
     listed: on the list of the session here; listed_elsewhere: of a session open at another door; known: a unit of any
-    order; session: one is open here; direction: OUT or IN, that of the session; antennas: number per side; among: the
-    share of this door's moments of the last ten minutes that were fainter, NaN while they are few; seen: moments of
-    this subject here in those; tags: number of EPCs of the subject; usual: what far_later and the gates' time against
-    the tags were lately at this door, by direction (clocks of readers and gates are not quite the same).
+    order; session: one is open here; no_list: it is, and its trip has none, so that whatever goes is meant; direction:
+    OUT or IN, that of the session; antennas: number per side; among: the share of this door's moments of the last ten
+    minutes that were fainter, NaN while they are few; seen: moments of this subject here in those; tags: number of EPCs
+    of the subject; usual: what far_later and the gates' time against the tags were lately at this door, by direction
+    (clocks of readers and gates are not quite the same); gated: the gates named the moment.
     """
 
     listed: bool
     listed_elsewhere: bool
     known: bool
     session: bool
+    no_list: bool
     direction: int
     antennas: tuple[int, int]
     among: float
     seen: int
     tags: int
     usual: Mapping[int, tuple[float, float]]
+    gated: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,7 @@ class Sight:
             place.listed, place.listed_elsewhere, place.known, place.session,
             place.session and place.direction == direction, place.antennas[near], place.antennas[1 - near],
             place.among, min(place.seen, 20), place.tags, self.later(direction) - later, self.gate() - gate,
+            place.gated,
         )  # fmt: skip
         signed = self.signed if direction == OUT else -self.signed
         return np.concatenate((self.both, self.sides[:, near], self.sides[:, 1 - near], signed, context))
@@ -72,8 +77,10 @@ class Sight:
         return float(self.signed[_LATER]) * direction
 
     def gate(self) -> float:
-        """Seconds from the moment to the middle of the gates' interruptions, NaN without."""
-        return float((np.nanmin(self.sides[_FROM]) + np.nanmax(self.sides[_TO])) / 2) if self._gated() else _NAN
+        """Seconds from where it was loudest to the middle of the gates' interruptions, NaN without."""
+        if not self._gated():
+            return _NAN
+        return float((np.nanmin(self.sides[_FROM]) + np.nanmax(self.sides[_TO])) / 2 - self.both[_MIDDLE])
 
     def _gated(self) -> bool:
         return not (np.isnan(self.sides[_FROM]).all() or np.isnan(self.sides[_TO]).all())

@@ -10,13 +10,14 @@ from dataclasses import replace
 import numpy as np
 
 from milepost.evidence.dock import empty
+from milepost.evidence.dock.beams import gated
 from milepost.evidence.dock.case import Case, Seen
 from milepost.evidence.dock.doors import Door
 from milepost.evidence.dock.files import Edge, Read
 from milepost.evidence.dock.look import INDEX, Place, Sight, sights
 from milepost.evidence.dock.measure import measure
 from milepost.evidence.dock.model import OUT, Decision, Id, Session, epc_key, id_key
-from milepost.evidence.dock.moments import AHEAD, Moment, moments
+from milepost.evidence.dock.moments import AGAIN_S, AHEAD, Moment, moments
 from milepost.evidence.dock.roster import Roster
 from milepost.evidence.dock.scoring import Scorer
 from milepost.evidence.dock.store import BIN_S, DoorLog
@@ -26,8 +27,12 @@ LATE_S = 25.0
 MEMORY_S = 600.0
 FAINT = 0.01
 BLIND_BINS = 4  # so near to the begin of the readings nobody knows who stood there before
+AGAIN_BINS = round(AGAIN_S / BIN_S)
+SAME_BINS = 3  # a peak so near behind what the gates named is of the same passage
 CERTAIN = 0.95  # from such passages a door learns what is usual
-OPEN, FIRST, EMPTY, LATE, CLOSE = range(5)
+ALONG_S = 2.5  # a strange tag this near to a unit's passage rides on it
+TWICE = 2  # what is looked at more often in a session goes to and fro: a forklift's own tag
+OPEN, FIRST, EMPTY, LATE, STRANGE, CLOSE = range(6)
 
 Trace = Callable[[str, float, Case, Session | None, Id, int, np.ndarray, Moment], None]
 
@@ -45,6 +50,7 @@ class Looks:
         self.queue: list[tuple[float, int, tuple[int, int, str], int, int]] = []  # when, what, door, subject, bin
         self._due: dict[tuple[Id, int, int], tuple[Moment, Sight]] = {}  # before their first look
         self._later: dict[Id, dict[tuple[int, int], tuple[Moment, Sight | None, Session | None]]] = {}
+        self._strange: dict[tuple[Id, float], list[tuple[Case, Seen]]] = {}  # tags on no list that may have crossed
         self.newest_s = float("-inf")
 
     def feed(self, reads: Iterable[Read], edges: Iterable[Edge] = ()) -> None:
@@ -99,12 +105,24 @@ class Looks:
             door.next_bin = door.begin_bin = door.log.tags.first_bin
         if door.next_bin is None or last <= door.next_bin:
             return
-        rivals = [each.log for each in self.doors.values() if each is not door]
-        found = moments(door.log, rivals, door.next_bin, last)
+        found = self._moments(door, door.next_bin, last)
         for moment, sight in zip(found, self._sights(door, found, [each.ready_s for each in found]), strict=True):
-            self._due[door.id, moment.subject, moment.bin] = (moment, sight)
-            self.push(moment.ready_s, FIRST, door.id, moment.subject, moment.bin)
+            which = moment.bin * 2 + moment.again
+            self._due[door.id, moment.subject, which] = (moment, sight)
+            self.push(moment.ready_s, FIRST, door.id, moment.subject, which)
         door.next_bin = last
+
+    def _moments(self, door: Door, first_bin: int, last_bin: int) -> list[Moment]:
+        """What the gates name, what they named a second ago, and the peaks that are not of the same passage."""
+        rivals = [each.log for each in self.doors.values() if each is not door]
+        named = gated(door.log, rivals, first_bin - SAME_BINS, last_bin)
+        taken = {(each.subject, each.bin + n) for each in named for n in range(SAME_BINS + 1)}
+        peaks = moments(door.log, rivals, first_bin, last_bin)
+        return [
+            *(each for each in named if each.bin >= first_bin),
+            *gated(door.log, rivals, first_bin - AGAIN_BINS, last_bin - AGAIN_BINS, again=True),
+            *(each for each in peaks if (each.subject, each.bin) not in taken),
+        ]
 
     # -- looks
 
@@ -124,38 +142,87 @@ class Looks:
             listed_elsewhere=roster.own_session_elsewhere(subject, door.id, moment.at_s) is not None,
             known=unit is not None,
             session=session is not None,
+            no_list=session is not None and not self.roster.has_list(session.trip),
             direction=OUT if session is None else session.direction,
             antennas=roster.antennas(door.id),
             among=door.among(moment.level_cdb),
             seen=door.seen.get(subject, 0),
             tags=1 if unit is None else len(unit.epcs),
             usual={direction: usual.now for direction, usual in door.usual.items()},
+            gated=moment.gated,
         )
 
-    def first(self, door: Door, subject: int, bin_: int, at_s: float) -> None:
-        """The first look at a moment."""
-        moment, sight = self._due.pop((door.id, subject, bin_))
-        subject = self.called(subject)
-        moment = replace(moment, subject=subject)
+    def first(self, door: Door, subject: int, which: int, at_s: float) -> None:
+        """The first look at a moment, or the second one a second later. which: as `find` numbers them."""
+        moment, sight = self._due.pop((door.id, subject, which))
+        moment = replace(moment, subject=self.called(subject))
         session = self.roster.session_at(door.id, moment.at_s)
-        door.forget(bin_ - int(MEMORY_S / BIN_S))
-        place = self._place(door, moment, session)
-        door.remember(moment)
+        if moment.again and session is not None and session.session not in self.cases:
+            return  # closed meanwhile
+        case = self.case(door, session, moment.subject)
+        known = next((each for each in case.seen if each.moment.bin == moment.bin), None) if moment.again else None
+        later = self._later.setdefault(door.id, {})
+        if moment.again and known is None and (moment.subject, moment.bin) in later:
+            return  # bound to a session meanwhile that opened behind it
+        if known is None:
+            door.forget(moment.bin - int(MEMORY_S / BIN_S))
+        place = self._place(door, moment, session) if known is None else known.place
+        if not moment.again:
+            door.remember(moment)
         seen = self.seen(moment, sight, place)
-        seen.blind = bin_ < door.begin_bin + BLIND_BINS
-        case = self.case(door, session, subject)
+        seen.blind = moment.bin < door.begin_bin + BLIND_BINS
         if self.trace is not None:
             for direction in (place.direction, -place.direction):
                 vector = sight.vector(direction, place)
                 self.trace("first", at_s, case, session, door.id, direction, vector, moment)
-        if case.seen and max(seen.first, seen.back, seen.alarm) < FAINT:
+        if known is None and case.seen and max(seen.first, seen.back, seen.alarm) < FAINT:
             return
-        if seen.first >= CERTAIN:
+        if seen.first >= CERTAIN and (known is None or known.first < CERTAIN):
             door.usual[place.direction].add(sight, place.direction)
-        case.seen.append(seen)
-        self._later.setdefault(door.id, {})[subject, bin_] = (moment, None, session)
-        self.push(moment.at_s + LATE_S, LATE, door.id, subject, bin_)
+        if known is not None:
+            case.seen[case.seen.index(known)] = seen
+        else:
+            case.seen.append(seen)
+            later[moment.subject, moment.bin] = (moment, None, session)
+            self.push(moment.at_s + LATE_S, LATE, door.id, moment.subject, moment.bin)
         self.speaker.first(case, session, door.id, seen, at_s)
+        if place.no_list:
+            self._maybe_strange(door, case, session, seen, at_s)
+
+    def _maybe_strange(self, door: Door, case: Case, session: Session | None, seen: Seen, at_s: float) -> None:
+        """Keep a tag on no list until all of its passage were looked at."""
+        if session is None or seen.blind or self.roster.unit(case.subject) is not None or seen.alarm < FAINT:
+            return
+        if (door.id, at_s) not in self._strange:
+            self.push(at_s, STRANGE, door.id, 0, seen.moment.bin)
+        self._strange.setdefault((door.id, at_s), []).append((case, seen))
+
+    def strange(self, door: Door, at_s: float) -> None:
+        """After the looks at an instant: tags on no list that went along, and no unit with them."""
+        for session, group in self._by_session(door, self._strange.pop((door.id, at_s), [])):
+            listed = self.roster.has_list(session.trip)
+            if not (listed and self._carried(session, [seen.at_s for _, seen in group])):
+                self.speaker.strangers(group, session, door.id, at_s, listed)
+
+    def _by_session(self, door: Door, group: list[tuple[Case, Seen]]) -> list[tuple[Session, list[tuple[Case, Seen]]]]:
+        found: dict[Id, tuple[Session, list[tuple[Case, Seen]]]] = {}
+        for case, seen in group:
+            session = self.roster.session_at(door.id, seen.at_s)
+            if session is not None:
+                found.setdefault(session.session, (session, []))[1].append((case, seen))
+        return list(found.values())
+
+    def _carried(self, session: Session, at_s: list[float]) -> bool:
+        """True when a unit may have crossed with it."""
+        units = [
+            case
+            for subject, case in self.cases.get(session.session, {}).items()
+            if self.roster.unit(subject) is not None
+        ]
+        likely = [
+            each.at_s for case in units for each in case.seen if max(each.first, each.alarm) >= self.speaker.limits.ask
+        ]
+        return any(abs(each - one) < ALONG_S for each in likely for one in at_s)
 
     def seen(self, moment: Moment, sight: Sight, place: Place) -> Seen:
         """A moment as the first look judges it."""
@@ -163,7 +230,7 @@ class Looks:
         first = self.scorer.first(vector)
         back = self.scorer.first(sight.vector(-place.direction, place))
         alarm = first
-        if place.known and not place.listed:
+        if not place.listed:
             alarm = self.scorer.first(as_if_listed(vector, INDEX))
         return Seen(moment, sight, place, vector, first, first, back, back, alarm, self.scorer.stays(first))
 
@@ -171,7 +238,8 @@ class Looks:
         """A moment as it is judged once its session, or whose it is, was told behind it."""
         place = replace(
             seen.place, listed=listed, listed_elsewhere=seen.place.listed_elsewhere and not listed, known=True,
-            session=True, direction=session.direction, antennas=self.roster.antennas(session.door),
+            session=True, no_list=not self.roster.has_list(session.trip), direction=session.direction,
+            antennas=self.roster.antennas(session.door),
         )  # fmt: skip
         again = self.seen(seen.moment, seen.sight, place)
         again.blind = seen.blind
@@ -193,8 +261,7 @@ class Looks:
         """Look again for the moments of a subject in what is kept, because it was told since whose tag it is."""
         if door.next_bin is None:
             return
-        rivals = [each.log for each in self.doors.values() if each is not door]
-        every = moments(door.log, rivals, door.log.tags.first_bin, door.next_bin)
+        every = self._moments(door, door.log.tags.first_bin, door.next_bin)
         found = [each for each in every if each.subject == subject]
         ends = [each.at_s + LATE_S if each.at_s + LATE_S <= until_s else each.ready_s for each in found]
         for moment, end_s, sight in zip(found, ends, self._sights(door, found, ends), strict=True):
@@ -238,9 +305,11 @@ class Looks:
                     self.trace("late", at_s, case, session, door.id, seen.place.direction, with_, moment)
                     self.trace("late", at_s, case, session, door.id, -seen.place.direction, against, moment)
                 seen.late, seen.back, seen.vector = self.scorer.late(with_), self.scorer.late(against), with_
-                if seen.place.known and not seen.place.listed:
+                if not seen.place.listed:
                     seen.alarm = self.scorer.late(as_if_listed(with_, INDEX))
                 self.speaker.late(case, session, door.id, seen, at_s)
+                if seen.place.no_list or seen.place.seen <= TWICE:
+                    self._maybe_strange(door, case, session, seen, at_s)
 
     def freed(self, door: Door, end_s: float, at_s: float) -> None:
         """Something left a gate: was it through, and did a tag go with it?"""

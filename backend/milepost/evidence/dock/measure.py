@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from milepost.evidence.dock.model import ELSEWHERE
-from milepost.evidence.dock.store import BIN_S, ByTag, DoorLog
+from milepost.evidence.dock.store import BIN_S, CHATTER_S, ByTag, DoorLog
 
 # Slices of time around a moment, seconds: two of the past, the passage, and what a later look sees behind it.
 SLICES_S = (-12.0, -6.0, -3.0, -1.5, -0.5, 0.5, 1.2, 2.0, 5.0, 11.0, 26.0)
@@ -39,7 +39,7 @@ class Measures:
 BOTH = (
     "reads", "share", "rise", "heard_before", "fall", "kept", "loudest", "rise_over_others", "others_rising",
     "others_louder", "others_rise_more", "subjects", "rival", "rival_rise", "rival_after", "rival_heard_s", "spread",
-    "spread_before", "antennas", "door_rate", "resident", "silence", "gates_alive", "age",
+    "spread_before", "antennas", "door_rate", "resident", "silence", "gates_alive", "age", "middle",
 )  # fmt: skip
 SIDES = (
     *(f"level{n}" for n in range(SLICES)), "first", "last", "falls", "before", "rise", "after", "from", "to", "times",
@@ -115,6 +115,7 @@ def _measure(
     sides["rise"] = by_side[1] - by_side[0]
     sides["after"] = by_side[2] - top[:, None]
     signed["far_louder"] = by_side[1][:, 1] - by_side[1][:, 0]
+    both["middle"] = _middle(t, row, level, size)
     _turns(t, row, side, level, size, sides, signed)
     _gates(door, centre, at_s, sides, signed, both)
     _others(tags, subject, bin_, both)
@@ -166,6 +167,17 @@ def _different(row: np.ndarray, antenna: np.ndarray, size: int) -> np.ndarray:
 
 def _ends(sorted_t: np.ndarray, from_s: np.ndarray, to_s: np.ndarray) -> np.ndarray:
     return np.searchsorted(sorted_t, to_s) - np.searchsorted(sorted_t, from_s)
+
+
+def _middle(t: np.ndarray, row: np.ndarray, level: np.ndarray, size: int) -> np.ndarray:
+    """When each was loudest: the middle of its near reads, weighted by power; NaN of none."""
+    near = np.abs(t) <= NEAR_S
+    t, row, level = t[near], row[near], level[near]
+    peak = np.full(size, -np.inf)
+    np.maximum.at(peak, row, level)
+    weight = 10.0 ** ((level - peak[row]) / 10.0)
+    with np.errstate(invalid="ignore"):
+        return np.bincount(row, weight * t, size) / np.bincount(row, weight, size)
 
 
 def _turns(
@@ -232,7 +244,7 @@ def _gate(rows: np.ndarray, centre: np.ndarray, at_s: np.ndarray) -> tuple[np.nd
         each = here + step
         inside = (each >= 0) & (each < len(rows))
         each = np.clip(each, 0, len(rows) - 1)
-        stop = np.minimum(end[each], at_s)
+        stop = np.where(end[each] + CHATTER_S <= at_s, end[each], at_s)
         good = inside & (begin[each] < at_s) & (stop > centre - GATE_S) & (begin[each] < centre + GATE_S)
         good &= stop - begin[each] < _STUCK_S
         times += good
@@ -241,7 +253,7 @@ def _gate(rows: np.ndarray, centre: np.ndarray, at_s: np.ndarray) -> tuple[np.nd
         best[nearer], best_gap[nearer] = each[nearer], gap[nearer]
     known = best >= 0
     first = np.where(known, begin[best] - centre, _NAN)
-    last = np.where(known & (end[best] < at_s), end[best] - centre, _NAN)
+    last = np.where(known & (end[best] + CHATTER_S <= at_s), end[best] - centre, _NAN)
     later = np.searchsorted(begin, at_s) - np.searchsorted(begin, np.minimum(centre + GATE_S, at_s))
     alive = (np.searchsorted(begin, at_s) - np.searchsorted(begin, centre - 600.0) > 0).astype(float)
     return np.clip(first, -FAR_S, FAR_S), np.clip(last, -FAR_S, FAR_S), times, np.minimum(later, 10.0), alive

@@ -16,18 +16,26 @@ RISE_CDB = 300
 OUTSHONE_CDB = 1_200  # so much louder at another door in the same seconds, it did not cross here
 NEAR_BINS = 2
 QUIET_BINS = 1_200  # 10 min: gates that said nothing for so long may be dead
-BEAM_BEFORE_S, BEAM_AFTER_S = 4.0, 1.75
+BEAM_BEFORE_S, LIT_BEFORE_S, BEAM_AFTER_S = 4.0, 2.0, 1.75
 FEW = 4  # heard in so few of the bins before, it came from nowhere
 READY_S = (1 + AHEAD) * BIN_S  # after the begin of its bin a moment is known
+AGAIN_S = 1.0  # who leads a load by hand breaks the beam before it
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """A subject was loudest at a door in this bin; level_cdb: hundredths of a dBm."""
+    """A subject was loudest at a door in this bin, or (gated) heard when something went through its gates.
+
+    level_cdb: hundredths of a dBm; lit: something was in the beams of light gates then; again: for a second look, a
+    second later.
+    """
 
     bin: int
     subject: int
     level_cdb: int
+    gated: bool = False
+    lit: bool = False
+    again: bool = False
 
     @property
     def at_s(self) -> float:
@@ -37,7 +45,7 @@ class Moment:
     @property
     def ready_s(self) -> float:
         """From when on it may be looked at."""
-        return self.bin * BIN_S + READY_S
+        return self.bin * BIN_S + READY_S + (AGAIN_S if self.again else 0.0)
 
 
 def moments(log: DoorLog, rivals: Sequence[DoorLog], first_bin: int, last_bin: int) -> list[Moment]:
@@ -70,26 +78,28 @@ def moments(log: DoorLog, rivals: Sequence[DoorLog], first_bin: int, last_bin: i
     # level · count - sum ≥ rise · count, in integers.
     rises = level[where] * count - (sums[np.maximum(high, low)] - sums[low]) >= RISE_CDB * count
     chosen = where[rises | (count <= FEW)]
-    chosen = chosen[_in_beam(log, at[chosen])]
+    lit, near, alive = _in_beam(log, at)
+    chosen = chosen[near[chosen] | ~alive[chosen]]
     for rival in rivals:
-        chosen = chosen[~_outshone(rival, subject[chosen], at[chosen], level[chosen])]
-    return [Moment(int(at[n]), int(subject[n]), int(level[n])) for n in chosen]
+        chosen = chosen[~outshone(rival, subject[chosen], at[chosen], level[chosen])]
+    return [Moment(int(at[n]), int(subject[n]), int(level[n]), lit=bool(lit[n])) for n in chosen]
 
 
-def _in_beam(log: DoorLog, at: np.ndarray) -> np.ndarray:
-    """Where an edge of a gate is near, or the gates are silent so long that they may be dead or missing."""
+def _in_beam(log: DoorLog, at: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Where an edge of a gate is very near; where one is near; where any came lately, so that no gate is dead or
+    missing."""
     edges = np.array([edge[0] for edge in log.edges])
     if not len(edges):
-        return np.ones(len(at), bool)
+        return np.zeros(len(at), bool), np.zeros(len(at), bool), np.zeros(len(at), bool)
     centre = (at + 0.5) * BIN_S
     here = np.searchsorted(edges, centre + BEAM_AFTER_S, side="right")
-    near = here - np.searchsorted(edges, centre - BEAM_BEFORE_S) > 0
-    alive = here - np.searchsorted(edges, centre - QUIET_BINS * BIN_S) > 0
-    return near | ~alive
+    before = (LIT_BEFORE_S, BEAM_BEFORE_S, QUIET_BINS * BIN_S)
+    lit, near, alive = (here - np.searchsorted(edges, centre - each) > 0 for each in before)
+    return lit, near, alive
 
 
-def _outshone(rival: DoorLog, subject: np.ndarray, at: np.ndarray, level: np.ndarray) -> np.ndarray:
-    """Where another door heard the subject louder by OUTSHONE_CDB within a second."""
+def outshone(rival: DoorLog, subject: np.ndarray, at: np.ndarray, level: np.ndarray) -> np.ndarray:
+    """Where another door heard the subject louder by OUTSHONE_CDB within a second; its bin and level for each."""
     found = np.zeros(len(at), bool)
     tags = rival.tags
     if not len(tags.bin_at) or not len(at):

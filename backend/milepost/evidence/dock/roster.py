@@ -120,6 +120,10 @@ class Roster:
         """True when the subject is a unit on the list of the trip."""
         return trip is not None and trip in self.trips.get(subject, ())
 
+    def has_list(self, trip: Id | None) -> bool:
+        """True when any unit is on the list of the trip."""
+        return trip is not None and bool(self.listed.get(trip))
+
     def session_at(self, door: Id, at_s: float) -> Session | None:
         """The session of a door at an instant; of two that overlap the one opened later."""
         found = None

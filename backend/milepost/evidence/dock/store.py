@@ -13,6 +13,7 @@ import numpy as np
 from milepost.evidence.dock.model import INNER, OUTER
 
 BIN_S = 0.5
+CHATTER_S = 0.4  # a beam that was free for less was not: a fork between load and mast, a light that trembles
 KEEP_S = 660.0  # a fixture shows within ten minutes
 
 _COLUMNS = (("t", np.float64), ("subject", np.int32), ("side", np.int8), ("level", np.float64), ("antenna", np.int16))
@@ -173,7 +174,8 @@ def _between(
 def _intervals(edges: Iterable[tuple[float, int, int]], side: int) -> np.ndarray:
     """When a gate was interrupted: rows of begin, end; an open one ends at infinity.
 
-    A second interruption without a release between (a lost edge) ends the first, unless it follows within 3 s.
+    A second interruption without a release between (a lost edge) ends the first, unless it follows within 3 s; those
+    less than CHATTER_S apart are one.
     """
     found: list[tuple[float, float]] = []
     begin: float | None = None
@@ -190,4 +192,10 @@ def _intervals(edges: Iterable[tuple[float, int, int]], side: int) -> np.ndarray
             begin = None
     if begin is not None:
         found.append((begin, np.inf))
-    return np.array(found).reshape(-1, 2)
+    joined: list[tuple[float, float]] = []
+    for start, end in found:
+        if joined and start - joined[-1][1] < CHATTER_S:
+            joined[-1] = (joined[-1][0], end)
+        else:
+            joined.append((start, end))
+    return np.array(joined).reshape(-1, 2)

@@ -5,6 +5,7 @@ A word is out two seconds after the passage and is corrected at most once by wha
 person at once (notes of the wrong truck).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from milepost.evidence.dock import plain
@@ -30,30 +31,37 @@ from milepost.evidence.dock.roster import Roster
 class Limits:
     """Chances from which on something is said.
 
-    first: counted at the first look; ask: asked about at the first look; sure: a question answered by the later look;
-    gone: a question taken back by the later look; count: counted at the close, or left so; weak: the same at doors with
-    few antennas; drop: below it a unit has not crossed, and is shown as short when it is listed; back: taken to have
-    come back; foreign: of a unit that does not belong here; doubt: below it such an alarm is taken back at the close;
-    stranger: of a tag on no list. rival_db: so much louder elsewhere, the first look stays silent here.
+    first: counted at the first look, where light gates saw something pass; ask: asked about at the first look there;
+    unlit: the same where they did not; sure: a question answered by the later look; gone: a question taken back by the
+    later look; count: counted at the close, or left so; weak: the same at doors with few antennas; drop: below it a
+    unit has not crossed, and is shown as short when it is listed; back: taken to have come back; foreign: of a unit
+    that does not belong here; over: the same at the close; doubt: below it such an alarm is taken back at the close;
+    meant: of a tag on no list where the trip has none; alone: of one that went along with no unit, 25 s later;
+    stranger: of one at the close. rival_db: so much louder elsewhere, the first look is silent.
     """
 
     first: float = 0.6
     ask: float = 0.2
+    unlit: float = 0.6
     gone: float = 0.05
     sure: float = 0.97
     count: float = 0.95
-    weak: float = 0.985
+    weak: float = 0.994
     drop: float = 0.6
     back: float = 0.7
-    foreign: float = 0.6
+    foreign: float = 0.975
+    over: float = 0.6
     doubt: float = 0.25
+    meant: float = 0.6
     stranger: float = 0.9
+    alone: float = 0.985
     rival_db: float = 6.0
 
 
 CROSSED = (LOADED, UNLOADED)
 _FEW_ANTENNAS = 3
 _SOME = 3  # fewer units of another trip are wrong trucks, not a wrong session
+SAME_PASSAGE_S = 2.5  # tags on no list so near to each other went through together
 _SAME_GOODS_S = 12 * 3600.0  # later than that a unit may have been brought back unseen
 
 
@@ -68,27 +76,36 @@ class Speaker:
 
     def first(self, case: Case, session: Session | None, door: Id, seen: Seen, at_s: float) -> None:
         """After the first look at a moment."""
-        if self.roster.unit(case.subject) is None or seen.blind:
+        if self.roster.unit(case.subject) is None or seen.blind or case.frozen:
             return
         limits, chance = self.limits, seen.first
         if case.word is not None and case.word != PASSED_BACK and seen.back >= limits.back and seen.back > chance:
             self._say(case, session, door, PASSED_BACK, seen.back, at_s, seen)
             return
-        if case.word in (*CROSSED, REVIEW) and not (case.word == REVIEW and chance >= limits.first):
+        if case.word in CROSSED or (case.word == REVIEW and chance < limits.first):
             return
         if seen.vector[INDEX["rival"]] <= -limits.rival_db and chance < limits.sure:
             return  # the other door heard it better: its word first
         if session is None or not self.roster.is_listed(case.subject, session.trip):
-            if seen.alarm >= limits.foreign and case.word is None:
-                self._say(case, session, door, REVIEW, seen.alarm, at_s, seen, *self._foreign(case, session, at_s))
-        elif chance >= limits.first:
+            if seen.moment.lit:
+                self._alarm(case, session, door, seen, at_s)
+        elif seen.moment.lit and chance >= limits.first:
             self._say(case, session, door, _across(session), seen.stays, at_s, seen)
-        elif chance >= limits.ask and case.word is None:
+        elif case.word is None and chance >= (limits.ask if seen.moment.lit else limits.unlit):
             self._say(case, session, door, REVIEW, chance, at_s, seen)
+
+    def _alarm(self, case: Case, session: Session | None, door: Id, seen: Seen, at_s: float) -> None:
+        """A unit went along that does not belong here."""
+        known = self.roster.unit(case.subject) is not None
+        if known and case.word is None and seen.alarm >= self.limits.foreign:
+            self._say(case, session, door, REVIEW, seen.alarm, at_s, seen, *self._foreign(case, session, at_s))
 
     def late(self, case: Case, session: Session | None, door: Id, seen: Seen, at_s: float) -> None:
         """25 s after a moment: a question may be answered, a doubtful word made certain."""
-        if session is None or not self.roster.is_listed(case.subject, session.trip) or case.frozen or seen.blind:
+        if case.frozen or seen.blind:
+            return
+        if session is None or not self.roster.is_listed(case.subject, session.trip):
+            self._alarm(case, session, door, seen, at_s)
             return
         if case.word in (REVIEW, None) and seen.late >= self.limits.sure:
             self._say(case, session, door, _across(session), seen.late, at_s, seen)
@@ -119,15 +136,11 @@ class Speaker:
             chance = min(
                 chance, limits.drop
             )  # above the trees: what has no past, or was seen to come back, is asked about
-        unit = self.roster.unit(case.subject)
         why: tuple[str, ...] = ()
         if contested is not None and chance >= limits.drop:
             chance, why = min(chance, 0.5), (f"door {contested} is as sure of it",)
-        if unit is None:
-            if chance >= limits.stranger and case.word is None:
-                self._say(case, session, door, REVIEW, chance, at_s, best, "a tag that is on no list went along")
-        elif not self.roster.is_listed(case.subject, session.trip):
-            if chance >= (limits.doubt if case.word == REVIEW else limits.foreign):
+        if not self.roster.is_listed(case.subject, session.trip):
+            if chance >= (limits.doubt if case.word == REVIEW else limits.over):
                 if case.word != REVIEW:
                     self._say(case, session, door, REVIEW, chance, at_s, best, *self._foreign(case, session, at_s))
             else:
@@ -147,6 +160,40 @@ class Speaker:
         """The chance from which on a unit counts at the close: more is asked of doors with few antennas."""
         few = sum(self.roster.antennas(door)) <= _FEW_ANTENNAS
         return self.limits.weak if few else self.limits.count
+
+    def strangers(
+        self, group: Sequence[tuple[Case, Seen]], session: Session, door: Id, at_s: float, listed: bool
+    ) -> None:
+        """After a look at a passage of tags on no list. listed: the session's trip has a list of its own."""
+        enough = self.limits.alone if listed else self.limits.meant
+        self._strangers([(case, seen, seen.alarm) for case, seen in group if seen.alarm >= enough], session, door, at_s)
+
+    def strangers_at_close(
+        self, group: Sequence[tuple[Case, Seen, float]], session: Session, door: Id, at_s: float
+    ) -> None:
+        """At the close: those that were not told of yet, with the chance of each; one line for each passage."""
+        sure = sorted(
+            (each for each in group if each[2] >= self.limits.stranger and each[0].word is None),
+            key=lambda each: (each[1].at_s, each[0].subject),
+        )
+        passage: list[tuple[Case, Seen, float]] = []
+        for each in sure:
+            if passage and each[1].at_s - passage[0][1].at_s > SAME_PASSAGE_S:
+                self._strangers(passage, session, door, at_s)
+                passage = []
+            passage.append(each)
+        self._strangers(passage, session, door, at_s)
+
+    def _strangers(self, group: Sequence[tuple[Case, Seen, float]], session: Session, door: Id, at_s: float) -> None:
+        new = [each for each in group if each[0].word is None]
+        if not new:
+            return
+        case, seen, chance = max(new, key=lambda each: (each[2], -each[0].subject))
+        many = "tags that are on no list went along" if len(new) > 1 else "a tag that is on no list went along"
+        self._say(case, session, door, REVIEW, chance, at_s, seen, many)
+        self.out[-1].epcs = tuple(epc for each, _, _ in new for epc in self.roster.epcs(each.subject))
+        for each, _, one in new:
+            each.word, each.said, each.word_at_s = REVIEW, one, at_s
 
     def unidentified(self, session: Session, passage: Through, at_s: float) -> None:
         """Something as long as a load went through the gates and no tag was read with it."""

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from milepost.evidence.dock.empty import Lengths, Through, ends, through
+from milepost.evidence.dock.model import INNER, OUTER
+from milepost.evidence.dock.store import DoorLog
 
 APART_M = 1.0
 
@@ -43,6 +45,12 @@ def test_nothing_is_known_before_some_passed() -> None:
 
 
 def test_a_way_back_is_no_passage_and_chatter_ends_nothing() -> None:
-    near, far = np.array([[103.0, 106.0]]), np.array([[100.0, 101.0], [101.1, 104.0]])
+    door = DoorLog()
+    for t, side, state in (
+        (100.0, OUTER, 1), (101.0, OUTER, 0), (101.1, OUTER, 1), (104.0, OUTER, 0), (103.0, INNER, 1), (106.0, INNER, 0)
+    ):  # fmt: skip
+        door.add_edge(t, side, state)
+    door.settle()
+    near, far = door.blocked
     assert through(near, far, 104.0) is None
     assert ends(far, 0.0, 1000.0) == [104.0]

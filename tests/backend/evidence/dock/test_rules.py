@@ -20,6 +20,9 @@ def finals(said: list[Decision], session: str) -> dict[object, str]:
     return {each.unit: each.decision for each in said if each.session == session and each.decision != "STRAY"}
 
 
+WAY = hand.through(80, before_s=60)
+
+
 @pytest.mark.requirement("T17")
 def test_a_unit_counted_into_two_trucks_is_counted_for_neither() -> None:
     sessions = [hand.session(), hand.session("S2", "D2", "T2")]
@@ -92,3 +95,46 @@ def test_a_door_learns_by_how_much_its_clocks_differ(monkeypatch: pytest.MonkeyP
         assert engine.verdicts()[0].matched == units
         usual.append(engine.looks.door("D1").usual[OUT].now[1])
     assert usual[1] - usual[0] == pytest.approx(0.7, abs=0.3)
+
+
+def test_goods_of_a_trip_without_a_list_are_asked_about_as_they_pass() -> None:
+    """One question for one passage, with every tag on it, within three seconds."""
+    lines = hand.reads(hand.tag("A1"), hand.through(40)) + hand.reads(hand.tag("A2"), hand.through(40, x=0.4))
+    said, _ = correlate([hand.session()], [hand.order("T1")], lines, hand.gates(40))
+    (asked,) = [each for each in said if each.unit is None]
+    assert asked.decision == "REVIEW" and sorted(asked.epcs) == sorted([hand.tag("A1"), hand.tag("A2")])
+    assert 0 < asked.at_s - (hand.START_S + 40) <= 3.0
+
+
+def test_tags_that_ride_on_a_listed_unit_are_not_asked_about() -> None:
+    lines = hand.reads(hand.tag("U1"), hand.through(40)) + hand.reads(hand.tag("C1"), hand.through(40, x=0.3))
+    said, (verdict,) = correlate([hand.session()], [hand.order("T1", "U1")], lines, hand.gates(40))
+    assert verdict.matched == ["U1"]
+    assert not any(each.unit is None for each in said)
+
+
+def test_where_no_light_gate_saw_it_a_passage_is_asked_about_at_first_and_counted_later() -> None:
+    said, (verdict,) = correlate([hand.session()], [hand.order("T1", "U1")], hand.reads(hand.tag("U1"), WAY), [])
+    assert [each.decision for each in said if each.unit == "U1"][:2] == ["REVIEW", "LOADED"]
+    assert verdict.matched == ["U1"]
+    said, _ = correlate([hand.session()], [hand.order("T1", "U1")], hand.reads(hand.tag("U1"), WAY), hand.gates(80))
+    assert [each.decision for each in said if each.unit == "U1"] == ["LOADED"]
+
+
+def test_a_unit_of_another_list_that_draws_near_is_no_alarm_before_a_beam_is_broken() -> None:
+    """It comes into the field while nothing passes: an alarm of the wrong truck would be false."""
+    sessions = [hand.session(), hand.session("S2", "D2", "T2")]
+    near = [(70.0, 0.0, -6.0), (75.0, 0.0, -2.0), (290.0, 0.0, -2.0)]
+    lines = hand.reads(hand.tag("U1"), [(0.0, 1.8, -2.6), (20.0, 1.8, -2.6)]) + hand.reads(hand.tag("U2"), near)
+    said, _ = correlate(sessions, [hand.order("T1", "U1"), hand.order("T2", "U2")], lines, [])
+    assert not any(each.unit == "U2" and each.session == "S1" and each.decision == "REVIEW" for each in said)
+
+
+def test_what_another_door_saw_as_surely_and_as_loud_is_asked_about() -> None:
+    """Between two doors, through the beams of both: neither may count it."""
+    sessions = [hand.session(), hand.session("S2", "D2", "T2")]
+    lines = hand.reads(hand.tag("U1"), hand.through(80, x=hand.PITCH_M / 2, before_s=60), ("D1", "D2"))
+    said, (one, _) = correlate(
+        sessions, [hand.order("T1", "U1"), hand.order("T2", "X")], lines, hand.gates(80) + hand.gates(80, door="D2")
+    )
+    assert one.matched == [] and one.review == ["U1"], [(x.door, x.decision) for x in said]

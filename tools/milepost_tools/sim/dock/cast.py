@@ -15,7 +15,8 @@ _FAR_Y_M = -16.0
 
 @dataclass(slots=True)
 class Carrier:
-    """A forklift, pallet truck or person with a cage; it stays behind its load by gap_m."""
+    """A forklift, pallet truck or person with a cage; it stays on the hall's side of its load by gap_m, negative: on
+    the truck's, and pulls it in."""
 
     way: Way
     speed_mps: float
@@ -50,6 +51,7 @@ class Cast:
         self.codes = Codes(rng)
         self.tagged_carriers = bool(rng.random() < 0.4)
         self.case_tags = bool(site.heldout and rng.random() < 0.15)
+        self.pulling = float(rng.uniform(0, 0.8))  # pallet trucks and cages that are pulled in, not pushed
         self.ends_share = float(rng.uniform(0, 1))  # units with tags fore and aft instead of on the sides
         self._ids = {kind: (bool(rng.random() < 0.5), int(rng.integers(1, 90_000))) for kind in _LETTERS}
 
@@ -139,7 +141,9 @@ class Cast:
             self.fixture(way)
             self.world.count("tagged_carrier")
         speed_mps = draw(rng, f"{kind}_mps")
-        return Carrier(way, speed_mps, (UNIT_LENGTH_M + length_m) / 2 + 0.05)
+        apart_m = (UNIT_LENGTH_M + length_m) / 2 + draw(rng, "fork_gap_m" if kind == "forklift" else "hand_gap_m")
+        pulls = kind != "forklift" and rng.random() < self.pulling
+        return Carrier(way, speed_mps, -apart_m if pulls else apart_m)
 
     def beside(self, door: Door) -> tuple[float, float]:
         """A place among the staged pallets of a door, its middle lane left free."""

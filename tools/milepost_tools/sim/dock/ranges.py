@@ -69,6 +69,8 @@ RANGES: dict[str, Range] = {
     "walk_mps": Range(0.9, 1.4, "m/s", "carrier", "measured"),
     "pallet_truck_mps": Range(1.0, 2.2, "m/s", "carrier", "measured"),
     "forklift_mps": Range(2.0, 3.5, "m/s", "carrier", "measured"),
+    "fork_gap_m": Range(0.0, 0.15, "m", "carrier", "assumed: between a load and its forklift's mast"),
+    "hand_gap_m": Range(0.0, 0.6, "m", "carrier", "assumed: a drawbar's length between a load and who moves it"),
     "train_gap_s": Range(3.0, 7.0, "s", "train", "asked for: down to 3 s"),
     "halt_s": Range(2.0, 40.0, "s", "load", "assumed: a load stops in the door before it goes on"),
     "staged_m": Range(2.2, 5.5, "m", "unit", "measured"),
