@@ -295,7 +295,7 @@ def _as_sure(rival: Seen, best: Seen) -> bool:
     return (
         same
         and best.late > 0.5
-        and rival.alarm >= max(0.8, best.late - 0.05)
+        and rival.alarm >= max(0.8, best.late)
         and rival.moment.level_cdb > best.moment.level_cdb - _EQUAL_CDB
     )
 

@@ -131,9 +131,9 @@ def test_a_unit_of_another_list_that_draws_near_is_no_alarm_before_a_beam_is_bro
 
 
 def test_what_another_door_saw_as_surely_and_as_loud_is_asked_about() -> None:
-    """Between two doors, through the beams of both: neither may count it."""
+    """Between two doors, a little nearer to the other one, through the beams of both: its own may not count it."""
     sessions = [hand.session(), hand.session("S2", "D2", "T2")]
-    lines = hand.reads(hand.tag("U1"), hand.through(80, x=hand.PITCH_M / 2, before_s=60), ("D1", "D2"))
+    lines = hand.reads(hand.tag("U1"), hand.through(80, x=hand.PITCH_M * 0.55, before_s=60), ("D1", "D2"))
     said, (one, _) = correlate(
         sessions, [hand.order("T1", "U1"), hand.order("T2", "X")], lines, hand.gates(80) + hand.gates(80, door="D2")
     )
