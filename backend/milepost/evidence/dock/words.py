@@ -138,7 +138,7 @@ class Speaker:
             )  # above the trees: what has no past, or was seen to come back, is asked about
         why: tuple[str, ...] = ()
         if contested is not None and chance >= limits.drop:
-            chance, why = min(chance, 0.5), (f"door {contested} is as sure of it",)
+            chance, why = min(chance, limits.drop), (f"door {contested} is as sure of it",)
         if not self.roster.is_listed(case.subject, session.trip):
             if chance >= (limits.doubt if case.word == REVIEW else limits.over):
                 if case.word != REVIEW:
