@@ -12,20 +12,7 @@ import numpy as np
 from milepost.evidence.dock.moments import Moment, outshone
 from milepost.evidence.dock.store import BIN_S, DoorLog
 
-JOIN_S = 6.0  # the first beam was freed no longer ago when the second is broken
-STUCK_S = 60.0
-SILENT_S = 600.0
 BEFORE, AFTER = 2, 3  # bins around the second beam in which a tag must be heard
-
-
-def seconds(log: DoorLog) -> np.ndarray:
-    """Instants at which a beam of a door was broken while the other one was, or had been just before; sorted. Where one
-    gate says nothing, every interruption of the other counts."""
-    inner, outer = log.blocked
-    found = [
-        begin for own, other in ((inner, outer), (outer, inner)) for begin in own[:, 0] if _follows(own, other, begin)
-    ]
-    return np.array(sorted(found))
 
 
 def gated(
@@ -37,7 +24,7 @@ def gated(
     rivals: the other doors; where one hears the subject far louder at that time, it is no moment here.
     """
     tags, found = log.tags, []
-    at = np.unique(np.floor(seconds(log) / BIN_S).astype(np.int64))
+    at = np.unique(np.floor(log.second_beams / BIN_S).astype(np.int64))
     by_time, times = tags.bins_by_time
     for bin_ in at[(at >= first_bin) & (at < last_bin)].tolist():
         near = by_time[np.searchsorted(times, bin_ - BEFORE) : np.searchsorted(times, bin_ + AFTER + 1)]
@@ -55,17 +42,3 @@ def gated(
             for n in np.flatnonzero(chosen)
         ]
     return found
-
-
-def _follows(own: np.ndarray, other: np.ndarray, begin: float) -> bool:
-    """True when the other beam was broken before and freed at most JOIN_S ago, or when its gate says nothing: stuck,
-    or silent while this one was broken several times. own, other: rows of begin and end."""
-    last = int(np.searchsorted(other[:, 0], begin)) - 1
-    if last >= 0:
-        start, end = other[last]
-        if begin - min(end, begin) <= JOIN_S:
-            return bool(begin - start <= STUCK_S or end > begin)
-        if begin - start <= SILENT_S:
-            return False
-    here = int(np.searchsorted(own[:, 0], begin))
-    return here > 0 and bool(begin - own[here - 1, 0] <= SILENT_S)

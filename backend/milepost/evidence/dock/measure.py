@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from milepost.evidence.dock.gates import CHATTER_S
 from milepost.evidence.dock.model import ELSEWHERE
-from milepost.evidence.dock.store import BIN_S, CHATTER_S, ByTag, DoorLog
+from milepost.evidence.dock.store import BIN_S, ByTag, DoorLog
 
 # Slices of time around a moment, seconds: two of the past, the passage, and what a later look sees behind it.
 SLICES_S = (-12.0, -6.0, -3.0, -1.5, -0.5, 0.5, 1.2, 2.0, 5.0, 11.0, 26.0)

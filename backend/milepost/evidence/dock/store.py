@@ -10,10 +10,10 @@ from functools import cached_property
 
 import numpy as np
 
+from milepost.evidence.dock.gates import intervals, second_beams
 from milepost.evidence.dock.model import INNER, OUTER
 
 BIN_S = 0.5
-CHATTER_S = 0.4  # a beam that was free for less was not: a fork between load and mast, a light that trembles
 KEEP_S = 660.0  # a fixture shows within ten minutes
 
 _COLUMNS = (("t", np.float64), ("subject", np.int32), ("side", np.int8), ("level", np.float64), ("antenna", np.int16))
@@ -30,6 +30,7 @@ class DoorLog:
         self.level: np.ndarray = np.empty(0, np.float64)
         self.edges: list[tuple[float, int, int]] = []
         self.blocked: tuple[np.ndarray, np.ndarray] = (np.empty((0, 2)), np.empty((0, 2)))
+        self.second_beams: np.ndarray = np.empty(0)
         self._new: list[tuple[float, int, int, float, int]] = []
         self._new_edges: set[tuple[float, int, int]] = set()
         self._tags: ByTag | None = None
@@ -59,9 +60,8 @@ class DoorLog:
                 setattr(self, name, np.concatenate((getattr(self, name)[:start], column[keep])))
             self._touched()
         if self._new_edges:
-            self.edges = sorted(self._new_edges.union(self.edges))
+            self._edged(self._new_edges.union(self.edges))
             self._new_edges = set()
-            self.blocked = (_intervals(self.edges, INNER), _intervals(self.edges, OUTER))
 
     def prune(self, before_s: float) -> None:
         """Forget what is older."""
@@ -77,8 +77,7 @@ class DoorLog:
                 last = [edge for edge in self.edges if edge[0] < before_s and edge[1] == side]
                 if last and last[-1][2] == 1:
                     kept.append(last[-1])
-            self.edges = sorted(kept)
-            self.blocked = (_intervals(self.edges, INNER), _intervals(self.edges, OUTER))
+            self._edged(kept)
 
     def span(self, from_s: float, to_s: float) -> slice:
         """Where the reads of from_s ≤ t < to_s stand."""
@@ -104,6 +103,11 @@ class DoorLog:
         if self._tags is None:
             self._tags = ByTag(self)
         return self._tags
+
+    def _edged(self, edges: Iterable[tuple[float, int, int]]) -> None:
+        self.edges = sorted(edges)
+        self.blocked = (intervals(self.edges, INNER), intervals(self.edges, OUTER))
+        self.second_beams = second_beams(*self.blocked)
 
     def _touched(self) -> None:
         self._tags = None
@@ -169,33 +173,3 @@ def _between(
     last = np.searchsorted(key, base + np.clip(high, 0, most))
     first = np.where(known, first, 0)
     return first, np.where(known, np.maximum(last, first), 0)
-
-
-def _intervals(edges: Iterable[tuple[float, int, int]], side: int) -> np.ndarray:
-    """When a gate was interrupted: rows of begin, end; an open one ends at infinity.
-
-    A second interruption without a release between (a lost edge) ends the first, unless it follows within 3 s; those
-    less than CHATTER_S apart are one.
-    """
-    found: list[tuple[float, float]] = []
-    begin: float | None = None
-    for t, where, state in edges:
-        if where != side:
-            continue
-        if state == 1:
-            if begin is not None and t - begin > 3.0:
-                found.append((begin, t))
-                begin = None
-            begin = t if begin is None else begin
-        elif begin is not None:
-            found.append((begin, t))
-            begin = None
-    if begin is not None:
-        found.append((begin, np.inf))
-    joined: list[tuple[float, float]] = []
-    for start, end in found:
-        if joined and start - joined[-1][1] < CHATTER_S:
-            joined[-1] = (joined[-1][0], end)
-        else:
-            joined.append((start, end))
-    return np.array(joined).reshape(-1, 2)

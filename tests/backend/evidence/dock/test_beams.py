@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from milepost.evidence.dock.beams import gated, seconds
+from milepost.evidence.dock.beams import gated
 from milepost.evidence.dock.files import Edge
 from milepost.evidence.dock.model import INNER, OUTER
 from milepost.evidence.dock.moments import moments
@@ -35,7 +35,7 @@ def edge(t: float, side: int, state: int) -> Edge:
 
 def test_the_second_beam_is_the_passage_either_way() -> None:
     out, back = hand.gates(40, speed_mps=1.0), hand.gates(90, speed_mps=1.0, out=False)
-    assert seconds(log([], out + back)) - hand.START_S == pytest.approx([39.7, 90.1])  # its front is 0.6 m ahead
+    assert log([], out + back).second_beams - hand.START_S == pytest.approx([39.7, 90.1])  # its front is 0.6 m ahead
 
 
 @pytest.mark.parametrize(
@@ -49,13 +49,13 @@ def test_the_second_beam_is_the_passage_either_way() -> None:
     ],
 )
 def test_what_is_no_passage(edges: list[Edge], found: int) -> None:
-    assert len(seconds(log([], edges))) == found
+    assert len(log([], edges).second_beams) == found
 
 
 @pytest.mark.parametrize("inner", [[edge(40, INNER, 1)], []])
 def test_the_other_gate_alone_tells_while_one_is_stuck_or_dead(inner: list[Edge]) -> None:
     outer = [edge(t + n, OUTER, 1 - n // 2) for t in (1000, 1060) for n in (0, 2)]
-    assert (seconds(log([], inner + outer)) - hand.START_S)[-1] == pytest.approx(1060)
+    assert (log([], inner + outer).second_beams - hand.START_S)[-1] == pytest.approx(1060)
 
 
 def test_a_unit_that_is_loudest_where_it_stands_aboard_is_found_at_the_gates() -> None:
