@@ -75,13 +75,16 @@ def test_a_gate_is_recorded_on_both_edges(board, device, module, backend_ack):
     for gate in ("inner", "outer"):
         board.set_gate(gate, interrupted=False)
     device("reader").first_acknowledged()
+    held_ms = []  # a host under load is slower than it was asked to be
     for gate in ("inner", "outer"):
         board.set_gate(gate, interrupted=True)
+        begun = time.monotonic()
         time.sleep(0.15)
         board.set_gate(gate, interrupted=False)
+        held_ms.append((time.monotonic() - begun) * 1000)
         time.sleep(0.15)
     backend_ack.wait(lambda: len(backend_ack.of(wire.Gate)) >= 4)
     got = [(g.gate, g.state) for g in backend_ack.of(wire.Gate)]
     assert got == [(wire.GATE_INNER, 1), (wire.GATE_INNER, 0), (wire.GATE_OUTER, 1), (wire.GATE_OUTER, 0)]
-    held = [g.span_ms for g in backend_ack.of(wire.Gate) if g.state == 0]
-    assert all(100 <= ms <= 400 for ms in held)
+    told = [g.span_ms for g in backend_ack.of(wire.Gate) if g.state == 0]
+    assert all(100 <= ms <= held + 250 for ms, held in zip(told, held_ms, strict=True))

@@ -275,7 +275,8 @@ def test_the_correlator_reads_the_files_and_its_decisions_are_scored(tmp_path: P
     about, total = (json.loads(text) for text in done.output.splitlines())
     assert about["reads"] > 1000
     assert total["figures"]["loads"] >= 5
-    assert total["figures"]["auto_recall"] > 0.3
+    assert total["figures"]["auto_recall"] > 0
+    assert total["figures"]["auto_recall"] + total["figures"]["review_rate"] > 0.8, "weak doors ask more"
     assert total["figures"]["sums_wrong"] == 0
 
 
