@@ -14,6 +14,8 @@ from hypothesis import settings
 from sqlalchemy import create_engine
 from sqlalchemy.engine import make_url
 
+from milepost.orders import projector
+
 # Machines that run tests are shared: how long one example takes says nothing about the rule it proves.
 settings.register_profile("milepost", deadline=None)
 settings.load_profile("milepost")
@@ -99,3 +101,11 @@ def pytest_terminal_summary(terminalreporter) -> None:
         terminalreporter.section("skipped although CI=true")
         for nodeid in _skipped:
             terminalreporter.line(nodeid)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def company_of_its_own() -> Iterator[None]:
+    """What an app of one module told the orders of its company (days, limits) is forgotten before the next module."""
+    told = projector._calendar, projector._limits
+    yield
+    projector._calendar, projector._limits = told
