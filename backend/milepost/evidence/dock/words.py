@@ -46,7 +46,7 @@ class Limits:
     gone: float = 0.05
     sure: float = 0.97
     count: float = 0.95
-    weak: float = 0.994
+    weak: float = 0.99
     drop: float = 0.6
     back: float = 0.7
     foreign: float = 0.975
