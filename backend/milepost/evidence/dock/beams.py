@@ -15,12 +15,9 @@ from milepost.evidence.dock.store import BIN_S, DoorLog
 BEFORE, AFTER = 2, 3  # bins around the second beam in which a tag must be heard
 
 
-def gated(
-    log: DoorLog, rivals: Sequence[DoorLog], first_bin: int, last_bin: int, *, again: bool = False
-) -> list[Moment]:
+def gated(log: DoorLog, rivals: Sequence[DoorLog], first_bin: int, last_bin: int) -> list[Moment]:
     """All moments of a door with first_bin ≤ bin < last_bin that its gates name, by time and subject.
 
-    again: for their second look;
     rivals: the other doors; where one hears the subject far louder at that time, it is no moment here.
     """
     tags, found = log.tags, []
@@ -37,8 +34,5 @@ def gated(
         chosen = np.ones(len(subject), bool)
         for rival in rivals:
             chosen &= ~outshone(rival, subject, here, level)
-        found += [
-            Moment(bin_, int(subject[n]), int(level[n]), gated=True, lit=True, again=again)
-            for n in np.flatnonzero(chosen)
-        ]
+        found += [Moment(bin_, int(subject[n]), int(level[n]), gated=True, lit=True) for n in np.flatnonzero(chosen)]
     return found

@@ -115,12 +115,12 @@ class Looks:
     def _moments(self, door: Door, first_bin: int, last_bin: int) -> list[Moment]:
         """What the gates name, what they named a second ago, and the peaks that are not of the same passage."""
         rivals = [each.log for each in self.doors.values() if each is not door]
-        named = gated(door.log, rivals, first_bin - SAME_BINS, last_bin)
+        named = gated(door.log, rivals, first_bin - max(SAME_BINS, AGAIN_BINS), last_bin)
         taken = {(each.subject, each.bin + n) for each in named for n in range(SAME_BINS + 1)}
         peaks = moments(door.log, rivals, first_bin, last_bin)
         return [
             *(each for each in named if each.bin >= first_bin),
-            *gated(door.log, rivals, first_bin - AGAIN_BINS, last_bin - AGAIN_BINS, again=True),
+            *(replace(each, again=True) for each in named if first_bin <= each.bin + AGAIN_BINS < last_bin),
             *(each for each in peaks if (each.subject, each.bin) not in taken),
         ]
 

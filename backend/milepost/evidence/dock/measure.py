@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from milepost.evidence.dock.gates import CHATTER_S
+from milepost.evidence.dock.gates import CHATTER_S, STUCK_S
 from milepost.evidence.dock.model import ELSEWHERE
 from milepost.evidence.dock.store import BIN_S, ByTag, DoorLog
 
@@ -21,7 +21,6 @@ NEAR_S = 4.0
 GATE_S, FAR_S = 3.0, 6.0
 _BINS_NOW, _BINS_FROM, _BINS_TO = 3, 24, 6
 _TEN_MIN_BINS, _GAP_BINS = 1200, 8
-_STUCK_S = 60.0
 _AT_ONCE = 4096
 _NONE = -999.0
 _NAN = float("nan")
@@ -247,7 +246,7 @@ def _gate(rows: np.ndarray, centre: np.ndarray, at_s: np.ndarray) -> tuple[np.nd
         each = np.clip(each, 0, len(rows) - 1)
         stop = np.where(end[each] + CHATTER_S <= at_s, end[each], at_s)
         good = inside & (begin[each] < at_s) & (stop > centre - GATE_S) & (begin[each] < centre + GATE_S)
-        good &= stop - begin[each] < _STUCK_S
+        good &= stop - begin[each] < STUCK_S
         times += good
         gap = np.maximum(np.maximum(begin[each] - centre, centre - stop), 0.0)
         nearer = good & (gap < best_gap)
