@@ -4,6 +4,7 @@ from fastapi import APIRouter
 
 from milepost.web.pages import (
     adopt,
+    antennas,
     benches,
     board,
     desk,
@@ -42,6 +43,7 @@ router.include_router(order_acts.router)
 router.include_router(order_desk.router)
 router.include_router(doors.router)
 router.include_router(docks.router)
+router.include_router(antennas.router)
 router.include_router(gs1.router)
 router.include_router(picking.router)
 router.include_router(trips.router)

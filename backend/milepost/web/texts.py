@@ -4,6 +4,7 @@ Both are written, not translated word by word: plain, short, no exclamation mark
 """
 
 from milepost.notify.rules import RULES
+from milepost.web.texts_antennas import ANTENNA_TEXTS
 from milepost.web.texts_desk import DESK_TEXTS
 from milepost.web.texts_devices import DEVICE_TEXTS
 from milepost.web.texts_doors import DOOR_TEXTS
@@ -261,6 +262,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     **HISTORY_TEXTS,
     **DEVICE_TEXTS,
     **DOOR_TEXTS,
+    **ANTENNA_TEXTS,
     **GS1_TEXTS,
     **SETTINGS_TEXTS,
 }
