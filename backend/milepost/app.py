@@ -126,9 +126,10 @@ class Service(_WithPages):
 
         Raises BrokerError or OSError when the broker or the HTTP port is not to be had.
         """
+        spool = self._open_spool()
+        apart = self._telemetry_apart(spool)  # first of all: it loads while the rest starts
         self.db.migrate()
         listen(self.settings)
-        spool = self._open_spool()
         store = self.telemetry = self._open_store()
         broker, self.accounts = self._open_broker()
         targets = FleetTargets(self.db)
@@ -137,7 +138,8 @@ class Service(_WithPages):
         hub.apply(ignitions(self.db))
         outgoing = Outgoing(self.db, self._to_device)
         online, keep_days = outgoing.came_online, self.settings.minute_days
-        self.ingest = Ingest(self.settings, spool, sinks_of(spool, self.db, store, online, hub, keep_days), broker)
+        sinks = sinks_of(spool, self.db, store, online, hub, keep_days, apart)
+        self.ingest = Ingest(self.settings, spool, sinks, broker)
         drainer = Drainer(
             self.settings.data_dir,
             self.settings.worker,

@@ -38,6 +38,7 @@ from milepost.orders.model import Calendar
 from milepost.periodic import Periodic
 from milepost.reports import service as reports
 from milepost.settings import Settings
+from milepost.telemetry.apart import TelemetryApart, is_apart
 from milepost.telemetry.model import TelemetryStore
 from milepost.telemetry.sink import TelemetrySink
 from milepost.telemetry.stores import open_store
@@ -59,12 +60,14 @@ def listen(settings: Settings) -> None:
 
 
 def sinks_of(
-    spool: Spool, db: Database, store: TelemetryStore, came_online: Callable[[str], None], live: Sink, keep_days: int
-) -> list[Sink]:
+    spool: Spool, db: Database, store: TelemetryStore, came_online: Callable[[str], None], live: Sink, keep_days: int,
+    telemetry: Sink | None = None,
+) -> list[Sink]:  # fmt: skip
     """What reads a spool, whichever process has it open. `live`: shows it on boards, or sends it to those that do;
-    `keep_days`: how long the account of what has arrived is kept."""
+    `keep_days`: how long the account of what has arrived is kept; `telemetry`: writes into the store, default: here.
+    """
     return [
-        TelemetrySink(store, spool.key),
+        telemetry or TelemetrySink(store, spool.key),
         DetectorSink(db, orders.on_facts, store, spool.key),
         StateSink(db, spool, came_online),
         CompletenessSink(db, spool, keep_days),
@@ -76,7 +79,8 @@ def sinks_of_the_dead(
     spool: Spool, db: Database, store: TelemetryStore, came_online: Callable[[str], None], live: LiveSink,
     keep_days: int,
 ) -> list[Sink]:  # fmt: skip
-    """The same for a spool whose worker is gone: boards are shown what its detectors have not seen yet."""
+    """The same for a spool whose worker is gone: boards are shown what its detectors have not seen yet. All of them
+    work here: it is soon done with, and several may write into a store."""
     with db.read() as conn:
         live.begin(position_of(conn, DetectorSink.name, spool.key))
     return sinks_of(spool, db, store, came_online, live, keep_days)
@@ -201,6 +205,15 @@ class Process:
         store = open_store(self.settings, self.db)
         self._parts.callback(store.close)
         return store
+
+    def _telemetry_apart(self, spool: Spool) -> TelemetryApart | None:
+        """What writes telemetry of a spool in a process of its own, beginning to load; None where it is to be done
+        here."""
+        if not is_apart(self.settings):
+            return None
+        telemetry = TelemetryApart(self.settings, spool.key)
+        self._run(telemetry)
+        return telemetry
 
     def _open_spool(self) -> Spool:
         """The spool file of this worker, which nobody else may use meanwhile. Raises Conflict."""

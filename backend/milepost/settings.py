@@ -44,6 +44,11 @@ class Settings(BaseSettings):
     )
     telemetry_token: SecretStr | None = Field(None, description="of the sink: may write the bucket")
     telemetry_read_token: SecretStr | None = Field(None, description="of the history: may read the bucket")
+    telemetry_process: str = Field(
+        "auto",
+        pattern="^(auto|on|off)$",
+        description="whether a process of its own writes telemetry; auto: with InfluxDB and more than one CPU",
+    )
     raw_days: int = Field(30, ge=1, le=3650, description="how long readings are kept one by one")
     minute_days: int = Field(400, ge=1, le=36500, description="how long one position a minute is kept")
     spool_max_mb: int = Field(20_000, ge=64, description="most that the spool may take on disk")

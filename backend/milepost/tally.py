@@ -25,6 +25,13 @@ class Tally:
         self.sum += value
         self._counts[bisect_left(self._bounds, value)] += 1
 
+    def __add__(self, other: "Tally") -> "Tally":
+        """Both together; they have the same bounds."""
+        both = Tally(self._bounds)
+        both._counts = [one + two for one, two in zip(self._counts, other._counts, strict=True)]
+        both.sum = self.sum + other.sum
+        return both
+
     @property
     def count(self) -> int:
         """How many values there were."""

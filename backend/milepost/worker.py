@@ -46,9 +46,10 @@ class IngestWorker(Process):
         Raises Invalid without a broker of your own, Conflict when another process uses the worker's spool.
         """
         broker = self._own_broker()
+        spool = self._open_spool()
+        apart = self._telemetry_apart(spool)  # first of all: it loads while the rest starts
         self.db.migrate()
         listen(self.settings)
-        spool = self._open_spool()
         store = self._open_store()
         targets = FleetTargets(self.db)
         relay = Relay(broker, self.settings.worker)
@@ -57,9 +58,8 @@ class IngestWorker(Process):
         outgoing = Outgoing(self.db, self._to_device, leases.holds)
         online, keep_days = outgoing.came_online, self.settings.minute_days
         live = LiveSink(relay.apply, targets, spool.last_id())
-        self.ingest = Ingest(
-            self.settings, spool, sinks_of(spool, self.db, store, online, live, keep_days), broker, leases.holds
-        )
+        sinks = sinks_of(spool, self.db, store, online, live, keep_days, apart)
+        self.ingest = Ingest(self.settings, spool, sinks, broker, leases.holds)
         drainer = Drainer(
             self.settings.data_dir,
             self.settings.worker,

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from milepost.errors import Invalid
 from milepost.ingest import dead_letters
+from milepost.ingest.apart import SinkApart
 from milepost.ingest.contact import StateSink
 from milepost.ingest.model import DEVICE_ID, Sink, parse_parts
 from milepost.ingest.receiver import Receiver
@@ -80,8 +81,10 @@ class Ingest:
         self._limits = _Limits(settings.spool_max_mb << 20, settings.disk_warn_mb << 20, settings.disk_stop_mb << 20)
         spool.limit(int(self._limits.spool_bytes * _SPOOL_HARD))
         self._runners = [SinkRunner(sink, spool) for sink in (Screen(spool), *sinks)]
-        for runner in self._runners:
-            runner.others = [each for each in self._runners if each is not runner]
+        # Whoever works apart decodes for itself: it has nothing of the others' nearness, nor they of its.
+        near = [runner for runner in self._runners if not isinstance(runner.sink, SinkApart)]
+        for runner in near:
+            runner.others = [each for each in near if each is not runner]
         self._receiver = Receiver(
             broker or broker_of(settings),
             parse_parts(settings.ingest_parts),

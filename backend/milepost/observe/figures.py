@@ -13,12 +13,14 @@ from prometheus_client import CollectorRegistry, ProcessCollector, generate_late
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from milepost.ingest.apart import SinkApart
 from milepost.ingest.service import Ingest
 from milepost.ingest.sinks import SinkRunner
 from milepost.observe import checks
 from milepost.observe.observed import Observed, SpoolAnswer
 from milepost.observe.requests import Requests
 from milepost.tally import Tally
+from milepost.telemetry.apart import TelemetryApart
 from milepost.telemetry.sink import TelemetrySink
 
 
@@ -95,7 +97,7 @@ def _ingest(of: Observed, ingest: Ingest) -> Iterator[Metric]:
     if of.spool is not None and of.spool.answer is not None:
         yield from _spool(of.spool.answer)
     for sink in (runner.sink for runner in ingest.runners):
-        if isinstance(sink, TelemetrySink):
+        if isinstance(sink, TelemetrySink | TelemetryApart):
             yield from _telemetry(sink)
 
 
@@ -107,6 +109,8 @@ def _sinks(runners: Iterable[SinkRunner]) -> Iterator[Metric]:
                    {name: runner.failures for name, runner in by_name.items()}, "sink")  # fmt: skip
     yield _histogram("milepost_sink_handover_seconds", "How long a sink takes for one hand-over.",
                      {name: runner.took_s for name, runner in by_name.items()}, "sink")  # fmt: skip
+    apart = {name: runner.sink.starts for name, runner in by_name.items() if isinstance(runner.sink, SinkApart)}
+    yield _counter("milepost_sink_process_starts", "How often the process of a sink was started.", apart, "sink")
 
 
 def _spool(answer: SpoolAnswer) -> Iterator[Metric]:
@@ -124,7 +128,7 @@ def _spool(answer: SpoolAnswer) -> Iterator[Metric]:
                  {(reason,): n for reason, n in answer.open_letters.items()}, "reason")  # fmt: skip
 
 
-def _telemetry(sink: TelemetrySink) -> Iterator[Metric]:
+def _telemetry(sink: TelemetrySink | TelemetryApart) -> Iterator[Metric]:
     yield _counter("milepost_telemetry_readings", "Readings written into the telemetry store.", {(): sink.written})
     yield _histogram("milepost_telemetry_write_seconds", "How long the store takes for one write.",
                      {(): sink.wrote_s})  # fmt: skip

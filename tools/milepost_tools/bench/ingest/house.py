@@ -97,6 +97,11 @@ class House:
             self._client = None
             return False
 
+    @property
+    def pid(self) -> int:
+        """Number of the service, also of one that has ended."""
+        return self._served.pid
+
     def cpu_s(self) -> float:
         """CPU seconds of the service so far, all threads."""
         return self._served.cpu_s()
