@@ -35,7 +35,7 @@ demo: $(STAMP)
 
 test: $(TEST_STAMP)
 	bash tests/prepare.sh
-	$(BIN)/python -m pytest -m "not slow" -n 3 --dist loadfile --durations=10 # many tests wait: three fill two cores
+	$(BIN)/python -m pytest -m "not slow" -n 3 --dist loadfile --no-loadscope-reorder --durations=10 # many wait
 
 lint: $(TEST_STAMP)
 	$(BIN)/ruff format --check .

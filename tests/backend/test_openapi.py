@@ -209,6 +209,7 @@ ROLES: tuple[tuple[Any, ...], ...] = (
 )
 
 
+@pytest.mark.long
 @pytest.mark.timeout(600)
 def test_no_request_fails_or_is_answered_as_it_is_not_documented(house: House) -> None:
     assert not (wrong := _fuzz(house, 1)), wrong

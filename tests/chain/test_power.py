@@ -18,6 +18,7 @@ _SEED = 20
 _CUTS = 12
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("dark")
 def test_power_cut_at_any_moment_loses_nothing_accepted(
     house: House, engineer: Client, board_of: Callable[..., VirtualBoard]

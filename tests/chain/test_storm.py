@@ -134,6 +134,7 @@ def _check(house: House, storm: Storm, records: int) -> None:
     db.close()
 
 
+@pytest.mark.long
 @pytest.mark.timeout(240)
 def test_a_hundred_thousand_records_survive_the_death_of_everything(house: House, postgres: Postgres) -> None:
     seed = int(os.environ.get("MILEPOST_STORM_SEED", "1"))  # one storm that everybody gets; the long one draws its own

@@ -263,6 +263,7 @@ def _storm(company: Company, rounds: int, seed: int) -> None:
     until(company.all_held, 20, company.site.held)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("company", [{"sweeps": 4, "per_s": 16}], indirect=True)
 def test_killed_and_frozen_workers_lose_nothing_double_nothing_and_show_the_same_board(company: Company) -> None:
     _storm(company, rounds=2, seed=5)

@@ -58,6 +58,7 @@ def adapter():
             os.close(fd)
 
 
+@pytest.mark.long
 def test_the_suite_passes_on_a_board_behind_serial_ports(make, adapter):
     board = make()
     board.wait_for(b">>> ")

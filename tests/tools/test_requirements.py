@@ -128,6 +128,7 @@ def test_the_three_lists_name_each_id_once() -> None:
 PROVED = ("OD-1", "OD-2", "OD-5", "OD-6", "OD-10", "OD-13", "LI-5", "LI-6", "OQ-2", "OQ-6")
 
 
+@pytest.mark.long
 def test_every_marker_names_what_exists_and_core_and_cases_are_proved() -> None:
     done = _run(ROOT, "--json")
     assert done.returncode == 0, done.stderr

@@ -144,6 +144,7 @@ def load(
 DIRECT, BY_LINE, FETCHED = 13, 12, 10  # of one direct trip, of the two line trips, of the two pickup trips
 
 
+@pytest.mark.long
 @pytest.mark.timeout(300)
 @pytest.mark.requirement("LI-7", "OT-7", "OD-2", "EX-22", "EX-42", "T9", "T11", "T13", "T14", "T15", "T18", "T19")
 def test_a_day_of_operations_ends_as_its_script_says(company: Company) -> None:

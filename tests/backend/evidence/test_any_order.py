@@ -162,6 +162,7 @@ def small_window(monkeypatch):
     monkeypatch.setattr(vehicles, "KEEP_WAITING", 24)
 
 
+@pytest.mark.long
 @pytest.mark.requirement("T13", "WH-3")
 def test_a_day_at_the_yard_knows_no_order_of_arrival(db, small_window):
     assert [seed for seed in range(20) if differs(db, seed)] == []

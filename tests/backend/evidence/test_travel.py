@@ -85,6 +85,7 @@ def small_window(monkeypatch):
     monkeypatch.setattr(vehicles, "KEEP_WAITING", 24)
 
 
+@pytest.mark.long
 def test_fixes_in_any_order_twice_or_split_give_the_same_legs_passes_and_facts(db, small_window):
     # 722: a pass that began before the late fix and ended behind it.
     assert [seed for seed in (*range(200), 722) if differs(db, seed)] == []

@@ -46,6 +46,8 @@ def driven(asked: Asked) -> Iterator[Asked]:
     asked.http.get("/no/such/page")
     asked.http.get("/healthz")
     until(lambda: figures(asked)["milepost_spool_items", ()] == 0)
+    # Asked of the database in the background.
+    until(lambda: ("milepost_dead_letters_open", ("short",)) in figures(asked))
     yield asked
 
 

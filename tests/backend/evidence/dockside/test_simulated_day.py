@@ -123,6 +123,7 @@ def counts(decisions) -> set[tuple]:
     return {key for key, word in words.items() if word in (LOADED, UNLOADED)}
 
 
+@pytest.mark.long
 @pytest.mark.requirement("WH-2")
 @pytest.mark.parametrize(("seed", "profile"), [(107, "recommended"), pytest.param(103, "weak", marks=pytest.mark.slow)])
 def test_live_a_day_is_judged_as_from_its_files(db, seed, profile):
