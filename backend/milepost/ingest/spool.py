@@ -101,6 +101,7 @@ class Spool:
             conn.execute("DELETE FROM sqlite_sequence WHERE name = 'item'")
             conn.execute("INSERT INTO sqlite_sequence VALUES ('item', ?)", (first,))
             conn.execute("INSERT OR IGNORE INTO identity VALUES (1, ?)", (secrets.token_hex(4),))
+            self._first = first  # what is behind it is numbered without a gap: whoever opens this file owns it
             # Names this file wherever a position in it is stored.
             self.key: str = conn.execute("SELECT key FROM identity").fetchone()[0]
         self._last = self.last_id()
@@ -273,8 +274,18 @@ class Spool:
         return self.connection().execute("SELECT seq FROM sqlite_sequence WHERE name = 'item'").fetchone()[0]
 
     def backlog(self, position: int) -> int:
-        """How many items wait behind a position."""
-        return self.connection().execute("SELECT count(*) FROM item WHERE id > ?", (position,)).fetchone()[0]
+        """How many items wait behind a position. Counts only what is older than this object: counting reads every
+        payload, and this is asked for every sink again and again while a backlog is large."""
+        conn = self.connection()
+        ends = "SELECT (SELECT min(id) FROM item), (SELECT max(id) FROM item)"
+        oldest, newest = conn.execute(ends).fetchone()
+        if newest is None:
+            return 0
+        behind = max(position, oldest - 1)
+        if behind >= self._first:
+            return max(0, newest - behind)
+        old = "SELECT count(*) FROM item WHERE id > ? AND id <= ?"
+        return conn.execute(old, (behind, self._first)).fetchone()[0] + max(0, newest - self._first)
 
     def announce(self, last: int | None) -> None:
         """Wake the sinks: items up to `last` are committed (None: there were none)."""

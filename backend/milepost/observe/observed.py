@@ -12,6 +12,7 @@ from milepost.clocks import repository as clocks
 from milepost.db import Database, revision
 from milepost.ingest.foreign.intake import Intake
 from milepost.ingest.service import Ingest
+from milepost.ingest.spool import Spool
 from milepost.live.feed import Feed
 from milepost.live.hub import LiveHub
 from milepost.notify import repository as notices
@@ -105,7 +106,7 @@ class Observed:
         return SpoolAnswer(
             spool.used(),
             dict(conn.execute("SELECT reason, count(*) FROM dead_letter WHERE state = 'open' GROUP BY reason")),
-            {runner.sink.name: _behind(conn, runner.position) for runner in self.ingest.runners},
+            {runner.sink.name: _behind(spool, runner.position) for runner in self.ingest.runners},
         )
 
 
@@ -119,9 +120,7 @@ def _write_nothing(path: Path) -> None:
         conn.close()
 
 
-def _behind(conn: sqlite3.Connection, position: int) -> tuple[int, int]:
-    count, oldest = conn.execute("SELECT count(*), min(id) FROM item WHERE id > ?", (position,)).fetchone()
-    if not count:
-        return 0, 0
-    row = conn.execute("SELECT received_ms FROM item WHERE id = ?", (oldest,)).fetchone()
-    return count, 0 if row is None else row[0]
+def _behind(spool: Spool, position: int) -> tuple[int, int]:
+    count = spool.backlog(position)
+    oldest = spool.after(position, 1) if count else []
+    return count, oldest[0].received_ms if oldest else 0

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from milepost.ingest import dead_letters
 from milepost.ingest.model import SpoolItem, device_of, parse_parts
 from milepost.ingest.sinks import SinkRunner
-from milepost.ingest.spool import Message, Spool
+from milepost.ingest.spool import Message, Spool, put_items
 from milepost_device.wire import part_of
 
 from .conftest import STREAM, Remember, drive, until
@@ -226,4 +228,33 @@ def test_an_append_that_fails_says_so(tmp_path: Path) -> None:
     spool.connection().execute("DROP TABLE item")
     with pytest.raises(sqlite3.Error):
         spool.append([up(1)])
+    spool.close()
+
+
+@given(st.lists(st.sampled_from(["put", "rolled back", "opened anew", "cut", "cut to nothing"]), max_size=12))
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_what_waits_behind_a_position_is_counted_right_without_counting(
+    tmp_path_factory: pytest.TempPathFactory, steps: list[str]
+) -> None:
+    path = tmp_path_factory.mktemp("spool") / "spool.db"
+    spool = Spool(path)
+    positions = {0}
+    for step in steps:
+        newest = spool.last_id()
+        if step == "put":
+            with spool.tx() as conn:
+                put_items(conn, [("truck-1", "up", 1, b"")] * 3)
+        elif step == "rolled back":
+            with pytest.raises(ZeroDivisionError), spool.tx() as conn:
+                put_items(conn, [("truck-1", "up", 1, b"")])
+                _ = 1 / 0
+        elif step == "opened anew":
+            spool.close()
+            spool = Spool(path)
+        else:
+            spool.truncate(newest - 1 if step == "cut" else newest, 0)
+        positions |= {newest, newest - 1, spool.last_id()}
+        for position in positions:
+            counted = spool.connection().execute("SELECT count(*) FROM item WHERE id > ?", (position,)).fetchone()[0]
+            assert spool.backlog(position) == counted, (steps, position)
     spool.close()
