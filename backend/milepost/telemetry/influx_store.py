@@ -63,7 +63,7 @@ class Storing:
         cannot hold, OSError (the call may be made again) for everything that passes."""
         wanted = by_stream(readings)
         flat = [each for some in wanted.values() for each in some.values()]
-        others = [each for each in flat if not _is_fix(each)]
+        others = [each for each in flat if (each if isinstance(each, Reading) else each.reading).kind != "fix"]
         if others:
             flat = others + [each for each in flat if _is_fix(each)]
         lines = lines_of(others)

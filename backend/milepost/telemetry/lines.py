@@ -85,9 +85,11 @@ _float, _int = _Texts(_float_text), _Texts(_int_text)
 
 def lines_of(readings: Iterable[Judged | Reading]) -> list[str]:
     """One line a reading; a bare one counts as good. Raises ValueError for a body that JSON cannot hold."""
-    lines = []
-    head = device = kind = ""
+    lines: list[str] = []
+    head = device = kind = clock = tail = ""
     stream, first, behind = 0, 0, 0  # seqs of the block that `head` is of
+    received_at = source = -1  # what `tail` says, and `clock`
+    body: Any
     for each in readings:
         reading, reason = (each, None) if isinstance(each, Reading) else (each.reading, each.reason)
         seq = reading.seq
@@ -96,12 +98,25 @@ def lines_of(readings: Iterable[Judged | Reading]) -> list[str]:
         ):
             kind, device, stream, block = reading.kind, reading.device, reading.stream, seq // BLOCK
             head, first, behind = _head(kind, device, stream, block), block * BLOCK, (block + 1) * BLOCK
-        if kind != "fix":
-            fields = _record_fields(reading)
-        else:
-            fields = _usual_fields(reading) if reason is None else None
-            if fields is None:
-                fields = _fix_fields(reading, reason)
+        if reason is None and kind == "fix":
+            # A good fix that knows everything, which is nearly all there is: in one piece.
+            body = reading.body
+            if received_at != reading.received_at or source != body.source or clock != reading.clock:
+                received_at, source, clock = reading.received_at, body.source, reading.clock
+                tail = f"received_ms={received_at}i,bits={_ALL | _base_bits(reading)}i"
+            lat, lon = body.lat, body.lon
+            try:
+                if -400 < lat < 400 and -400 < lon < 400:
+                    lines.append(
+                        f"{head} state=0i,lat_e6={round(lat * 1e6)}i,lon_e6={round(lon * 1e6)}i,"
+                        f"alt_m={_float[body.alt_m]},speed_mps={_float[body.speed_mps]},"
+                        f"course_deg={_float[body.course_deg]},sats={_int[body.sats]},hdop={_float[body.hdop]},{tail}"
+                        f" {reading.at * BLOCK + seq - first}"
+                    )
+                    continue
+            except KeyError:  # a number that is none, or unknown
+                pass
+        fields = _fix_fields(reading, reason) if kind == "fix" else _record_fields(reading)
         lines.append(f"{head} {fields} {reading.at * BLOCK + seq - first}")
     return lines
 
@@ -111,21 +126,10 @@ def moved_line(kind: str, device: str, stream: int, seq: int, at: int) -> str:
     return f"{_head(kind, device, stream, seq // BLOCK)} state={MOVED}i {at * BLOCK + seq % BLOCK}"
 
 
-def _usual_fields(reading: Reading) -> str | None:
-    """The fields of a good fix that knows everything: the usual case, in one piece. None for any other."""
-    body: Any = reading.body
-    lat, lon = body.lat, body.lon
-    if not (-400 < lat < 400 and -400 < lon < 400):
-        return None
-    try:
-        return (
-            f"state=0i,lat_e6={round(lat * 1e6)}i,lon_e6={round(lon * 1e6)}i,alt_m={_float[body.alt_m]},"
-            f"speed_mps={_float[body.speed_mps]},course_deg={_float[body.course_deg]},sats={_int[body.sats]},"
-            f"hdop={_float[body.hdop]},received_ms={reading.received_at}i,"
-            f"bits={_ALL | _CLOCK_NUMBER[reading.clock] << _CLOCK_SHIFT | body.source << _SOURCE_SHIFT}i"
-        )
-    except KeyError:
-        return None
+def _base_bits(fix: Reading) -> int:
+    """The bits of a fix without those that say which values are known."""
+    body: Any = fix.body
+    return _CLOCK_NUMBER[fix.clock] << _CLOCK_SHIFT | body.source << _SOURCE_SHIFT
 
 
 def _record_fields(reading: Reading) -> str:
@@ -138,7 +142,7 @@ def _fix_fields(reading: Reading, reason: str | None) -> str:
     body = reading.body
     assert isinstance(body, FixBody)
     fields = ["state=0i" if reason is None else f'state=1i,quality="{_quoted(reason)}"']
-    bits = _CLOCK_NUMBER[reading.clock] << _CLOCK_SHIFT | body.source << _SOURCE_SHIFT
+    bits = _base_bits(reading)
     # `x - x == 0` is what only finite numbers do: one of NaN or infinity would spoil the line.
     if (lat := body.lat) - lat == 0 and -9e6 < lat < 9e6:
         bits |= _LAT

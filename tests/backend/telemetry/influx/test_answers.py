@@ -34,9 +34,9 @@ def ready(influxd: Influxd, request: pytest.FixtureRequest) -> SetUp:
     return set_up(influxd.url(f"a-{request.node.name}"), ADMIN, raw_days=1, minute_days=2)
 
 
-@pytest.fixture
-def writer(ready: SetUp) -> Iterator[LineWriter]:
-    made = LineWriter(ready.place, ready.write_token)
+@pytest.fixture(params=[True, False], ids=["packed", "plain"])
+def writer(ready: SetUp, request: pytest.FixtureRequest) -> Iterator[LineWriter]:
+    made = LineWriter(ready.place, ready.write_token, packed=request.param)
     yield made
     made.close()
 

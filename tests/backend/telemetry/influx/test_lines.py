@@ -1,6 +1,7 @@
 """The line protocol: one reading is one point, and every point gives its reading back."""
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -80,41 +81,64 @@ def test_I03_an_integer_beyond_64_bits_is_left_out() -> None:
     assert fields_of(line_of(fix(1, sats=(1 << 63) - 1)))["sats"] == f"{(1 << 63) - 1}i"
 
 
-@given(
-    st.floats() | st.integers() | st.none(), st.floats() | st.none(), st.integers() | st.none(), st.floats(),
-    st.sampled_from([None, "spike", 'a "quoted" \\ reason']),
+_ANY_FIX = st.builds(
+    lambda body, reason, clock, received_at: Judged(
+        replace(fix(1, **body), clock=clock, received_at=received_at), reason
+    ),
+    st.fixed_dictionaries({
+        "alt_m": st.floats() | st.integers() | st.none(), "hdop": st.floats() | st.none(),
+        "sats": st.integers() | st.none(), "lat": st.floats() | st.just(31.2), "source": st.sampled_from([0, 2]),
+    }),
+    st.sampled_from([None, None, "spike", 'a "quoted" \\ reason']),
+    st.sampled_from(["gnss", "rtc"]),
+    st.sampled_from([T0, T0 + 1]),
 )  # fmt: skip
-def test_the_piece_for_the_usual_fix_writes_what_the_general_one_does(alt_m, hdop, sats, lat, reason) -> None:
+
+
+@given(st.lists(_ANY_FIX, max_size=6))
+def test_the_piece_for_the_usual_fix_writes_what_the_general_one_does(some: list[Judged]) -> None:
     from milepost.telemetry import lines  # noqa: PLC0415
 
-    reading = fix(1, lat=lat, alt_m=alt_m, hdop=hdop, sats=sats)
-    usual = lines._usual_fields(reading) if reason is None else None
-    if usual is not None:
-        general = lines._fix_fields(reading, reason)
-        assert sorted(usual.split(",")) == sorted(general.split(","))
+    for line, each in zip(lines_of(some), some, strict=True):
+        general = lines._fix_fields(each.reading, each.reason)
+        head, _, rest = line.partition(" ")
+        fields, _, time = rest.rpartition(" ")
+        assert sorted(fields.split(",")) == sorted(general.split(","))
+        assert (head, time) == ("fix,block=0,device=truck-1,stream=1", f"{T0}000001")
+
+
+@pytest.fixture
+def careful(monkeypatch: pytest.MonkeyPatch) -> list[Reading]:
+    """The fixes that are not taken for usual ones."""
+    from milepost.telemetry import lines  # noqa: PLC0415
+
+    found: list[Reading] = []
+    general = lines._fix_fields
+    monkeypatch.setattr(lines, "_fix_fields", lambda each, reason: found.append(each) or general(each, reason))
+    return found
 
 
 @pytest.mark.parametrize("name", ["lat", "lon", "alt_m", "speed_mps", "course_deg", "hdop", "sats"])
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf, None, 1e300, 1 << 70])
-def test_I03_a_fix_with_anything_odd_in_it_is_not_the_usual_one(name: str, bad: float | None) -> None:
-    from milepost.telemetry import lines  # noqa: PLC0415
-
+def test_I03_a_fix_with_anything_odd_in_it_is_not_the_usual_one(
+    careful: list[Reading], name: str, bad: float | None
+) -> None:
     if bad is not None or name not in ("lat", "lon"):
-        assert lines._usual_fields(fix(1, hdop=0.9)) is not None
-        assert lines._usual_fields(fix(1, **{"hdop": 0.9, name: bad})) is None
+        odd = fix(1, **{"hdop": 0.9, name: bad})
+        assert len(lines_of([fix(1, hdop=0.9), odd])) == 2
+        assert careful == [odd]
 
 
-def test_a_fix_as_a_tracker_sends_it_is_the_usual_one() -> None:
+def test_a_fix_as_a_tracker_sends_it_is_the_usual_one(careful: list[Reading]) -> None:
     """The wire has whole metres of height; taken for unusual, every fix would cost twice the time."""
-    from milepost.telemetry import lines  # noqa: PLC0415
-
     writer = wire.BatchWriter(256)
     writer.begin(7, 1, 1, 1, 0)
     full = wire.Fix(t=1000, lat_e6=31_000_000, lon_e6=121_000_000, alt_m=12, speed_dmps=111, course_2deg=45, sats=9,
                     hdop_d=9)  # fmt: skip
     assert writer.add(full)
-    (reading,) = readings(SpoolItem(1, "truck-1", UP, T0, bytes(writer.finish())))
-    assert lines._usual_fields(reading) is not None
+    (line,) = lines_of(readings(SpoolItem(1, "truck-1", UP, T0, bytes(writer.finish()))))
+    assert "alt_m=12.0" in line
+    assert not careful
 
 
 def test_an_epc_is_never_a_tag() -> None:
