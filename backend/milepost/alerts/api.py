@@ -6,11 +6,12 @@ from fastapi import APIRouter, Depends, Header, Query
 from fastapi import Path as InPath
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 
-from milepost.access.deps import Me, Reader, Tx, require
+from milepost.access.deps import Me, Reader, Tx, database, require
 from milepost.access.model import Principal
 from milepost.access.once import once
-from milepost.alerts import service
+from milepost.alerts import answers, service
 from milepost.alerts.repository import Filter
+from milepost.db import Database
 from milepost.notify.api import NO_NUL, Text
 from milepost.notify.rules import URGENCIES
 from milepost.orders.fields import Instant, Short, Strict, storable
@@ -18,6 +19,7 @@ from milepost.times import parse_rfc3339
 
 router = APIRouter(prefix="/api/v1", tags=["alerts"])
 
+Db = Annotated[Database, Depends(database)]
 Staff = Annotated[Principal, Depends(require(*service.STAFF))]
 Key = Annotated[
     str | None,
@@ -31,6 +33,7 @@ AlertId = Annotated[str, InPath(max_length=64, pattern=NO_NUL)]
 Word = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500), AfterValidator(storable)]
 State = Literal["open", "acknowledged", "assigned", "snoozed", "resolved"]
 Urgency = Literal["now", "shift", "wait"]
+Said = Literal["aboard", "not_aboard", "off", "not_off", "not_ours"]
 
 
 class PersonRef(BaseModel):
@@ -86,6 +89,7 @@ class AlertOut(BaseModel):
     told: list[Told]
     owner: PersonRef | None
     can: list[Literal["acknowledge", "assign", "snooze", "resolve"]]
+    answers: list[Said] = Field(description="what you can say about what went through a door; see POST …/answer")
     resolved: Resolved | None
     opened_at: str
     raised_at: str
@@ -128,6 +132,17 @@ class Snooze(Strict):
 
 class Resolve(Strict):
     word: Word = Field(description="why it is resolved; it stands in the order's history")
+
+
+class Answer(Strict):
+    """What you see, of something that went through a door or lies on a truck."""
+
+    answer: Said = Field(description="it went aboard or did not, came off or did not, or is none of this trip")
+    unit: Short | None = Field(
+        None, description="which unit it was, where the item does not say; one of the trip's list"
+    )
+    vehicle: Short | None = Field(None, description="on which of two trucks it lies")
+    word: Word | None = Field(None, description="why it is not ours")
 
 
 @router.get("/alerts")
@@ -218,3 +233,11 @@ def resolve(
         return service.resolve(conn, me, alert_id, body.word, version=version, key=key)
 
     return AlertOut(**once(conn, me, key, f"POST /alerts/{alert_id}/resolve", body.model_dump(mode="json"), do))
+
+
+@router.post("/alerts/{alert_id}/answer")
+def answer(alert_id: AlertId, body: Answer, db: Db, me: Staff, key: Key = None, version: Version = None) -> AlertOut:
+    """Say what you see: the loading, passing back, unloading or sight is recorded on the unit's order as by its own
+    commands, for the instant of the passage; `not_ours` resolves the item with a word."""
+    said = answers.Said(body.answer, body.unit, body.vehicle, body.word)
+    return AlertOut(**answers.answer(db, me, alert_id, said, version=version, key=key))

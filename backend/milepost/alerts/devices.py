@@ -29,7 +29,8 @@ Row = dict[str, Any]
 class Trouble:
     """Something that is wrong with a device, or with a host (`device` None).
 
-    `rule`: one of `DEVICE_RULES`; `subject`: the device or the host; `since`: UTC ms.
+    `rule`: one of `DEVICE_RULES`; `subject`: the device, the host, or what is asked at a door; `since`: UTC ms;
+    `number`: of the order whose unit it is about.
     """
 
     rule: str
@@ -39,6 +40,7 @@ class Trouble:
     branch: str | None = None
     site: str | None = None
     device: str | None = None
+    number: str | None = None
 
     @property
     def cause(self) -> str:
@@ -80,8 +82,9 @@ def begin(conn: Connection, trouble: Trouble, now: int) -> bool:
     about = {"device": trouble.subject, **trouble.about, "start": trouble.since}
     conn.execute(
         insert(alert).values(
-            id=new_id(), device=trouble.device, kind=rule.id, cause=trouble.cause, rule=rule.id, ex=rule.ex, rank=rank,
-            urgent=rank == 0, opening=opening, state="open", version=1, opened_at=trouble.since, raised_at=now,
+            id=new_id(), device=trouble.device, order_number=trouble.number, kind=rule.id, cause=trouble.cause,
+            rule=rule.id, ex=rule.ex, rank=rank, urgent=rank == 0, opening=opening,
+            state="open", version=1, opened_at=trouble.since, raised_at=now,
             facts="[]", data=_json(about), **place,
         )
     )  # fmt: skip

@@ -78,6 +78,12 @@ def find(conn: Connection, who: Principal, alert_id: str, *, lock: bool = False)
     return dict(row) if row else None
 
 
+def of_causes(conn: Connection, who: Principal, causes: Iterable[str]) -> list[Row]:
+    """Unresolved items of these causes that `who` may see."""
+    statement = readable(who, alert).where(alert.c.cause.in_(sorted(set(causes))), alert.c.state != "resolved")
+    return [dict(row) for row in conn.execute(statement.order_by(alert.c.id)).mappings()]
+
+
 def abouts(conn: Connection, order_ids: Iterable[str]) -> dict[str, Row]:
     """What the texts say of these orders beside the trouble: number, waybill, vehicle, … as fields of templates."""
     names = {

@@ -1,7 +1,7 @@
 """The inbox for people: see what is open, take it on, hand it over, put it off, resolve what no fact can."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sqlalchemy import Connection
@@ -95,6 +95,17 @@ def get(conn: Connection, who: Principal, alert_id: str) -> dict[str, Any]:
     return shown(conn, [_found(repository.find(conn, who, alert_id), alert_id)], now_ms())[0]
 
 
+def row_of(conn: Connection, who: Principal, alert_id: str) -> Row:
+    """The row of one item. Raises NotFound."""
+    return _found(repository.find(conn, who, alert_id), alert_id)
+
+
+def of_causes(conn: Connection, who: Principal, causes: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """The unresolved items of these causes that `who` may see, by cause."""
+    rows = repository.of_causes(conn, who, causes)
+    return {item["cause"]: item for item in shown(conn, rows, now_ms())}
+
+
 def take_on(
     conn: Connection,
     me: Principal,
@@ -107,7 +118,7 @@ def take_on(
     key: str | None = None,
 ) -> dict[str, Any]:
     """Acknowledge (I take it), assign (`to`: person) or snooze (`until_ms`: UTC ms) an item. About an order, a fact of
-    the person is written (inbox.*); an item about a device belongs to no order's log and keeps the step itself.
+    the person is written (inbox.*); one about a device or a door belongs to no order's log and keeps the step itself.
 
     `step`: acknowledged, assigned or snoozed; `version`: of the item one has seen. Raises NotFound, IllegalStep when
     resolved, Conflict with what changed when somebody else has taken a step since or holds the item, Invalid for a
@@ -142,7 +153,8 @@ def take_on(
 def resolve(
     conn: Connection, me: Principal, alert_id: str, word: str, *, version: int | None = None, key: str | None = None
 ) -> dict[str, Any]:
-    """Resolve an item that no fact can, with a word why (EO-13, X-22); `exception.closed` is written.
+    """Resolve an item that no fact can, with a word why (EO-13, X-22); `exception.closed` is written where it is about
+    an order, and the item keeps the word.
 
     Raises NotFound, Conflict, Forbidden; IllegalStep when it is resolved, or when facts alone resolve it: then the
     message says which.
@@ -150,18 +162,28 @@ def resolve(
     row, order = _held(conn, me, alert_id, version)
     now = now_ms()
     _check(row, "resolve", now)
-    assert order is not None  # facts alone resolve items about devices
-    ex, cause = _name(row)
-    fact = _record(conn, me, order, "exception.closed", {"ex": ex, "cause": cause, "reason": word}, now, key)
-    repository.change(
-        conn,
-        alert_id,
-        {
-            "state": "resolved", "closed_at": now, "resolved_by": me.id, "resolved_fact": fact.id, "resolution": word,
-            "changed_by": me.id, "snoozed_until": None,
-        },
-    )  # fmt: skip
+    fact = None
+    if order is None:
+        _check_scope(me, row)
+    else:
+        ex, cause = _name(row)
+        fact = _record(conn, me, order, "exception.closed", {"ex": ex, "cause": cause, "reason": word}, now, key).id
+    close_by(conn, me, alert_id, now, fact, word)
     return get(conn, me, alert_id)
+
+
+def close_by(conn: Connection, me: Principal, alert_id: str, at: int, fact: str | None, word: str | None) -> None:
+    """Note that a person has settled an item (`at`: UTC ms), by a fact of theirs or by a word."""
+    values: Row = {"state": "resolved", "closed_at": at, "resolved_by": me.id, "resolved_fact": fact,
+                   "resolution": word, "changed_by": me.id, "snoozed_until": None}  # fmt: skip
+    repository.change(conn, alert_id, values)
+
+
+def held(conn: Connection, me: Principal, alert_id: str, version: int | None) -> Row:
+    """An unresolved item, kept from changing until this transaction ends. Raises NotFound, Conflict, IllegalStep."""
+    row, _ = _held(conn, me, alert_id, version)
+    _check(row, "answer", now_ms())
+    return row
 
 
 def _after(text: str | None, by_urgency: bool) -> tuple[int, str] | None:
@@ -186,7 +208,7 @@ def _held(conn: Connection, me: Principal, alert_id: str, version: int | None) -
     seen = _found(repository.find(conn, me, alert_id), alert_id)
     order = None if seen["order_id"] is None else orders.find(conn, SYSTEM, seen["order_id"], lock=True)
     row = _found(repository.find(conn, me, alert_id, lock=True), alert_id)
-    assert order is not None or row["device"] is not None  # the item goes with its order
+    assert order is not None or row["order_id"] is None  # the item goes with its order
     if version is not None and version != row["version"]:
         raise _conflict(conn, row, f"it has changed since version {version}; read it again")
     return row, order
@@ -225,7 +247,9 @@ def _assignee(conn: Connection, row: Row, order: Row | None, to: str | None) -> 
 def _about(row: Row) -> str:
     if row["order_id"] is not None:
         return f"order {row['order_number']}"
-    return f"device {row['device']}" if row["device"] is not None else row["cause"]
+    return (
+        f"device {row['device']}" if row["device"] is not None else json.loads(row["data"]).get("holder", row["cause"])
+    )
 
 
 def _check_scope(me: Principal, row: Row) -> None:

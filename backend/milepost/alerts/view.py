@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from milepost.alerts.model import can
+from milepost.alerts.model import answers, can
 from milepost.alerts.repository import abouts
 from milepost.alerts.rules import rule_of_item
 from milepost.notify import incidents
@@ -83,6 +83,7 @@ def _item(row: Mapping[str, Any], fields: Row, told: list[Row], people: Mapping[
         if state == "resolved"
         else None,
         "can": list(can(state, rule.by_facts)),
+        "answers": [] if state == "resolved" else list(answers(row["kind"], json.loads(row["data"]))),
         "data": json.loads(row["data"]),
         "facts": json.loads(row["facts"]),
     }

@@ -4,6 +4,7 @@ Not of an order: nothing here is reckoned from facts of one, and the item resolv
 """
 
 from milepost.notify.rules import Both, Rule, To
+from milepost.notify.rules_doors import BARE, DOOR_RULES
 from milepost.notify.rules_road import AT_DOOR, ROAD_RULES, WHO
 
 _WHERE = ("[{plate}，][{place} {door} 号门，]设备 {device}，", "[{plate}, ][{place} door {door}, ]device {device}, ")
@@ -79,10 +80,12 @@ _RULES = (
          "Resolves itself once there is room; while nothing is taken in, devices keep their records"),
     ),
     *ROAD_RULES,
+    *DOOR_RULES,
 )  # fmt: skip
 _BARE: dict[str, Both] = {
     "disk": ("{holder}", "{holder}"),
     **{rule.id: AT_DOOR if rule.id == "session_degraded" else WHO for rule in ROAD_RULES},
+    **{rule.id: BARE for rule in DOOR_RULES},
 }
 DEVICE_RULES: dict[str, Rule] = {rule.id: rule for rule in _RULES}
 

@@ -8,24 +8,27 @@ from sqlalchemy import Connection
 from milepost.access.model import SYSTEM
 from milepost.access.scope import readable
 from milepost.evidence import log
+from milepost.evidence import repository as evidence_rows
+from milepost.evidence.dockside import questions
 from milepost.evidence.service import MOVES, standing
 from milepost.evidence.view import asked
 from milepost.fleet.tables import door, vehicle
 from milepost.orders.tables import order
 from milepost.web.trip_acts import Translate
-from milepost.web.trip_load import label
+from milepost.web.trip_load import belongs, label
 
 Row = dict[str, Any]
 _KINDS = ("two_trucks", "load_count")
 
 
 def disputes(conn: Connection, session: Row, from_ms: int, t: Translate) -> list[Row]:
-    """What contradicts itself about a session's units: {unit, label, why, act}; `unit` None where it is about them all.
+    """What contradicts itself about a session's units: {unit, label, why, act, cause}; `unit` None where it is about
+    them all, `cause` that of its item in the inbox where it has one. A wrong truck stands first.
 
     `session`: as `evidence.view.session_view` shows it, its units numbered; `from_ms`: when it began (UTC ms).
     """
     units = {each["unit"]: each for each in (*session["expected"], *session["over"])}
-    found = _of_orders(conn, session, units, t)
+    found = _wrong(conn, session, t) + _of_orders(conn, session, units, t)
     named = {each["unit"] for each in found}
     kinds = (*MOVES, "unit.seen", "fact.retracted")
     hold = standing(log.of_subjects(conn, [("door", session["door"])], since=from_ms, kinds=kinds))
@@ -47,12 +50,43 @@ def disputes(conn: Connection, session: Row, from_ms: int, t: Translate) -> list
     }
     for unit in sorted(unsure & units.keys() - named, key=lambda each: (units[each]["number"], units[each]["no"])):
         if not units[unit]["done"]:
-            found.append(_row(units[unit], t("door.dispute.unsure"), t("door.dispute.unsure.act")))
+            row = _row(units[unit], t("door.dispute.unsure"), t("door.dispute.unsure.act"))
+            found.append({**row, "cause": f"door_unit:{session['id']}/{unit}"})
+    found += _strangers(conn, session, t)
     untagged = sum(each["session"] == session["id"] for each in asked(conn, session["door"]))
     if untagged:
         why = t("door.dispute.no_tag", n=untagged)
-        found.append({"unit": None, "label": "", "why": why, "act": t("door.dispute.no_tag.act")})
+        found.append({"unit": None, "label": "", "why": why, "act": t("door.dispute.no_tag.act"),
+                      "cause": f"door_no_tag:{session['id']}"})  # fmt: skip
     return found
+
+
+def _wrong(conn: Connection, session: Row, t: Translate) -> list[Row]:
+    """Units that lie on this truck and belong elsewhere: first of all, with where they belong."""
+    if session["direction"] != "load":
+        return []
+    found = []
+    for unit in session["over"]:
+        place = belongs(conn, unit["unit"], unit["order"]) or {}
+        if place.get("door"):
+            where = t("door.dispute.wrong.door", n=place["door"])
+        elif place.get("plate"):
+            where = t("door.dispute.wrong.truck", plate=place["plate"])
+        else:
+            where = t("door.dispute.wrong.nowhere")
+        row = _row(unit, t("door.dispute.wrong", where=where), t("door.dispute.wrong.act"))
+        found.append({**row, "cause": f"wrong_truck:{unit['unit']}"})
+    return found
+
+
+def _strangers(conn: Connection, session: Row, t: Translate) -> list[Row]:
+    known = evidence_rows.session(conn, session["id"])
+    return [
+        {"unit": None, "label": "", "why": t("door.dispute.stranger", epc=each.epcs[0][-8:]),
+         "act": t("door.dispute.stranger.act"), "cause": f"door_tag:{each.subject}"}
+        for each in (questions.of_session(conn, known) if known else ())
+        if each.kind == questions.TAG
+    ]  # fmt: skip
 
 
 def _of_orders(conn: Connection, session: Row, units: dict[str, Row], t: Translate) -> list[Row]:
@@ -72,7 +106,8 @@ def _of_orders(conn: Connection, session: Row, units: dict[str, Row], t: Transla
     for data in claims:
         named = " · ".join(plates.get(each, "–") for each in data["vehicles"])
         why = t("door.dispute.two_trucks", plates=named)
-        found.append(_row(units[data["unit"]], why, t("door.dispute.two_trucks.act")))
+        row = _row(units[data["unit"]], why, t("door.dispute.two_trucks.act"))
+        found.append({**row, "cause": f"two_trucks:{data['unit']}"})
     counted = [
         each["data"] for each in open_ones if each["kind"] == "load_count" and each["key"] == session["trip"]["id"]
     ]

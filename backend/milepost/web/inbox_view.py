@@ -19,7 +19,7 @@ from milepost.orders import repository as orders_repository
 from milepost.orders import service as orders
 from milepost.orders.authority import covers
 from milepost.times import now_ms, parse_rfc3339
-from milepost.web import charts, help_view, orders_view, views
+from milepost.web import charts, help_view, inbox_doors, orders_view, views
 from milepost.web.forms import offers
 from milepost.web.order_story import gist
 
@@ -99,8 +99,9 @@ def groups(
 def one(conn: Connection, me: Principal, alert_id: str, language: str, t: Translate) -> Row | None:
     """One item with all that a person needs to decide it; None for one they may not see.
 
-    {item, order, allowed, facts, pieces, settle, people}: `facts`: the evidence it names, oldest first; `pieces`: of
-    a contradiction the two readings, side by side; `settle`: commands of the order that end it, allowed now.
+    {item, order, allowed, facts, pieces, settle, people, door}: `facts`: the evidence it names, oldest first; `pieces`:
+    of a contradiction the two readings, side by side; `settle`: commands of the order that end it, allowed now; `door`:
+    see `inbox_doors.about`.
     """
     try:
         item = _row(alerts.get(conn, me, alert_id))
@@ -123,6 +124,7 @@ def one(conn: Connection, me: Principal, alert_id: str, language: str, t: Transl
         "settle": settling(item, allowed),
         "people": _people(conn, item),
         "told": _told(item["told"], t),
+        "door": inbox_doors.about(conn, me, item, language, t),
         "help": help_view.of_item(conn, me, item, order, now_ms()),
     }
 

@@ -7,6 +7,7 @@ from milepost.notify.rules import RULES
 from milepost.web.texts_antennas import ANTENNA_TEXTS
 from milepost.web.texts_desk import DESK_TEXTS
 from milepost.web.texts_devices import DEVICE_TEXTS
+from milepost.web.texts_door_questions import QUESTION_TEXTS
 from milepost.web.texts_doors import DOOR_TEXTS
 from milepost.web.texts_fields import FIELD_TEXTS
 from milepost.web.texts_forms import FORM_TEXTS
@@ -263,6 +264,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     **DEVICE_TEXTS,
     **DOOR_TEXTS,
     **ANTENNA_TEXTS,
+    **QUESTION_TEXTS,
     **GS1_TEXTS,
     **SETTINGS_TEXTS,
 }

@@ -114,7 +114,7 @@ INBOX_TEXTS: dict[str, tuple[str, str]] = {
     "inbox.done.acknowledge": ("已认领，归您负责。", "Taken; it is yours now."),
     "inbox.done.assign": ("已转交，对方会收到消息。", "Handed over; they are told."),
     "inbox.done.snooze": ("已推迟，到时间自己回来。", "Snoozed; it comes back by itself."),
-    "inbox.done.resolve": ("已了结，理由已写进订单历史。", "Resolved; the reason stands in the order's history."),
+    "inbox.done.resolve": ("已了结，理由已记下。", "Resolved; the reason is kept."),
     "inbox.refused.acknowledge": ("没有认领成。", "Not taken."),
     "inbox.refused.assign": ("没有转成。", "Not handed over."),
     "inbox.refused.snooze": ("没有推迟。", "Not snoozed."),

@@ -21,6 +21,7 @@ from milepost.notify import service as notify
 from milepost.notify.channels import Parcel
 from milepost.notify.delivery import deliver
 from milepost.notify.rules_devices import DEVICE_RULES
+from milepost.notify.rules_doors import DOOR_RULES
 from milepost.notify.rules_road import ROAD_RULES
 
 T0 = 1_777_800_000_000  # 2026-05-03T17:20+08:00
@@ -139,7 +140,7 @@ def test_it_leaves_the_house_by_the_channels_too(crew: Crew) -> None:
     assert deliver(crew.db, {"console": Far()}) == 0
 
 
-@pytest.mark.parametrize("rule", sorted(DEVICE_RULES.keys() - {rule.id for rule in ROAD_RULES}))
+@pytest.mark.parametrize("rule", sorted(DEVICE_RULES.keys() - {rule.id for rule in (*ROAD_RULES, *DOOR_RULES)}))
 def test_every_incident_reads_well_when_it_opens_and_when_it_is_over(crew: Crew, rule: str) -> None:
     about = {"said": [{"zh": "天线断开", "en": "antenna cut"}], "over": 93, "holder": "a@host-1"}
     crew.begin(rule, **about, reason={"zh": "数据盘只剩 300 MB", "en": "300 MB free"})

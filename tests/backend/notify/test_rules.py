@@ -9,6 +9,7 @@ from milepost.access.model import ROLES
 from milepost.notify.rules import OUTSIDE, RULES, SCOPES, URGENCIES, due_at, rule_of
 from milepost.notify.rules_devices import DEVICE_RULES
 from milepost.notify.rules_events import EVENTS
+from milepost.notify.rules_doors import DOOR_RULES
 from milepost.notify.rules_road import ROAD_RULES
 from milepost.notify.templates import DEFAULTS, check, render
 from milepost.orders.model import Calendar
@@ -29,6 +30,7 @@ ROWS = {f"EX-{n}": stage for stage, (first, last) in STAGES.items() for n in ran
 _NUMBERS = (1, 2, 4, 5, 7, 9, 10, 11, 12, 15, 17, 19, *range(20, 24), *range(25, 29), *range(30, 36), 38, 40, 44, 50,
             53, 54, 55, *range(57, 62), 79)  # fmt: skip
 OF_THE_WAY = {rule.id for rule in ROAD_RULES}
+OF_DOORS = {rule.id for rule in DOOR_RULES}
 CLOCKS = [f"N-{number:02}" for number in _NUMBERS]
 
 
@@ -97,6 +99,7 @@ def test_every_text_is_a_good_template_in_both_languages(name: str):
     check(en)
     rule = name.partition(".")[0]
     about = "{plate}" if rule in OF_THE_WAY else "{device}" if rule in DEVICE_RULES else "{order}"
+    about = "{door}" if rule in OF_DOORS else about
     assert (about in zh and about in en) or name.startswith("disk.")
     assert re.search(r"[\u4e00-\u9fff]", zh) and not re.search(r"[\u4e00-\u9fff]", en)
     assert not any(mark in zh + en for mark in "!！")
@@ -111,11 +114,12 @@ def test_every_recipient_has_a_text():
     assert {f"event.{name}" for name in EVENTS} <= set(DEFAULTS)
 
 
-@pytest.mark.parametrize("rule", sorted(OF_THE_WAY))
+@pytest.mark.parametrize("rule", sorted(OF_THE_WAY | OF_DOORS))
 @pytest.mark.parametrize("part", ["staff", "over"])
 def test_what_happens_on_the_way_and_at_doors_reads_well_with_all_that_is_known_of_it(rule: str, part: str):
     known = {"plate": "沪A12345", "place": {"zh": "嘉定仓", "en": "Jiading"}, "door": "7", "trip": "T-1", "over": 7.2,
+             "units": ["SO-1 #2"], "qty": 2, "reason": {"zh": "不在清单上", "en": "on no list"},
              "start": 1_772_416_800_000, "due": 1_772_420_400_000}  # fmt: skip
     for language, text in zip(("zh", "en"), DEFAULTS[f"{rule}.{part}"], strict=True):
         told = render(text, known, language, Calendar().zone)
-        assert "沪A12345" in told and not any(mark in told for mark in "—{}[]"), told
+        assert ("7" if rule in OF_DOORS else "沪A12345") in told and not any(mark in told for mark in "—{}[]"), told

@@ -66,7 +66,7 @@ def test_taking_handing_over_putting_off_and_resolving_through_the_page(client_o
     page = inbox(desk, f"item={item}").send(f"/{item}/snooze", ("quick", str(_tomorrow())))
     assert "Snoozed; it comes back by itself." in page.text and "snoozed 1" in page.text
     page = page.send(f"/{item}/resolve", word="tyre changed")
-    assert "Resolved; the reason stands" in page.text
+    assert "Resolved; the reason is kept" in page.text
     assert "tyre changed" in page.text and "Just closed" in page.text
     assert desk.get(f"/api/v1/alerts/{item}").json()["state"] == "resolved"
 

@@ -140,6 +140,7 @@ def passage_of(move: Move, loads: bool, based: Ground) -> Row:
     evidence = {
         "rule": RULE,
         "who": who,
+        "epcs": list(move.epcs),
         "confidence": move.confidence,
         "received_at": based.received_ms,
         "clock": based.clock,

@@ -66,7 +66,7 @@ class Difference:
         why = "later evidence shows another passage"
         facts += service.correct(self._conn, full, known, why=why, now=self._now)
         self._passages(holds, units, whole)
-        self._asked(said if not whole else self._hall.said)
+        self._asked(said if not whole else self._hall.said, whole)
         for session in self._closed(facts):
             facts += service.tell_closed(self._conn, session)
         return facts
@@ -151,8 +151,15 @@ class Difference:
             row = crossed.passage_of(move, self._loads(move.session), based)
             repository.put_passage(self._conn, row, key in gone)
 
-    def _asked(self, said: Iterable[Decision]) -> None:
-        """Note at the doors what went through without a tag."""
+    def _asked(self, said: Iterable[Decision], whole: bool) -> None:
+        """Note at the doors what went through without a tag; judged anew, it is not asked what does not hold."""
+        if whole:
+            for door in sorted(self._judged):
+                lines = repository.load_state(self._conn, ASKED, door) or []
+                if old := [line for line in lines if line["at"] < self._floor]:
+                    repository.save_state(self._conn, ASKED, door, old)
+                elif lines:
+                    repository.drop_state(self._conn, ASKED, door)
         for each in said:
             if each.unit is not None or each.epcs or str(each.door) not in self._judged:
                 continue

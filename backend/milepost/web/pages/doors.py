@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from milepost.access.deps import Me, Reader, Tx, require
 from milepost.access.model import SYSTEM, Principal
 from milepost.access.scope import readable
+from milepost.alerts import service as alerts
 from milepost.errors import NotFound
 from milepost.evidence import repository as evidence_rows
 from milepost.evidence import sessions
@@ -20,7 +21,7 @@ from milepost.notify.repository import names_of
 from milepost.orders import service as orders
 from milepost.orders.tables import order
 from milepost.times import now_ms, parse_rfc3339
-from milepost.web import trip_load, views
+from milepost.web import inbox_doors, trip_load, views
 from milepost.web.door_disputes import disputes
 from milepost.web.i18n import translator
 from milepost.web.render import language_of, page
@@ -113,7 +114,12 @@ def _now(conn: Connection, me: Principal, door_id: str, request: Request, seen: 
     plate = session["vehicle"]["plate"] if session else None
     told: list[dict[str, Any]] = []
     if session:
-        told = disputes(conn, session, parse_rfc3339(session["from"]), translator(language))
+        t = translator(language)
+        told = disputes(conn, session, parse_rfc3339(session["from"]), t)
+        items = alerts.of_causes(conn, me, [each["cause"] for each in told if each.get("cause")])
+        for each in told:
+            each["item"] = items.get(each.get("cause", ""))
+            each["says"] = inbox_doors.says_of(conn, me, each["item"], t) if each["item"] else []
         named = {each["unit"] for each in told}
         for unit in units:
             unit["disputed"] = unit["unit"] in named
@@ -133,6 +139,7 @@ def _now(conn: Connection, me: Principal, door_id: str, request: Request, seen: 
         "belongs": trip_load.belongs(conn, wrong["unit"], wrong["order"]) if wrong else None,
         "choices": [] if session else _choices(conn, me),
         "keeper": me.has("keeper"),
+        "may_act": me.has(*alerts.STAFF),
         "seen": seen,
     }
 

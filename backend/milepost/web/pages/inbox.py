@@ -15,13 +15,14 @@ from starlette.datastructures import FormData
 from milepost.access.deps import Reader, database, require
 from milepost.access.model import Principal
 from milepost.access.once import once
+from milepost.alerts import answers
 from milepost.alerts import service as alerts
 from milepost.alerts.service import Filter
 from milepost.errors import Conflict, IllegalStep, Invalid, MilepostError, NotFound
 from milepost.ids import new_id
 from milepost.masterdata import service as masterdata
 from milepost.times import now_ms
-from milepost.web import inbox_view
+from milepost.web import inbox_view, orders_view
 from milepost.web.forms import offers
 from milepost.web.forms.reading import Texts, first, local_text
 from milepost.web.i18n import translator
@@ -35,7 +36,7 @@ from milepost.web.topbar import bar
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 Staff = Annotated[Principal, Depends(require(*alerts.STAFF, "auditor"))]
 Actor = Annotated[Principal, Depends(require(*alerts.STAFF))]
-STEPS = ("acknowledge", "assign", "snooze", "resolve")
+STEPS = ("acknowledge", "assign", "snooze", "resolve", "answer")
 _STATE = {"acknowledge": "acknowledged", "assign": "assigned", "snooze": "snoozed"}
 
 
@@ -69,8 +70,11 @@ def _act(request: Request, me: Principal, alert_id: str, step: str, given: Texts
     if step not in STEPS:
         raise NotFound(t("inbox.gone"))
     back = inside(first(given, "back") or "/inbox")
-    back = back if back.startswith("/inbox") else "/inbox"
+    back = back if back.startswith(("/inbox", "/doors/")) else "/inbox"
     try:
+        if step == "answer":
+            _answer(request, me, alert_id, given, t)
+            return RedirectResponse(_after(back, alert_id, step), status_code=303)
         do = _step(request, me, alert_id, step, given, t)
         with database(request).tx() as conn:
             body = {name: first(given, name) for name in ("to", "until", "quick", "word")}
@@ -80,8 +84,26 @@ def _act(request: Request, me: Principal, alert_id: str, step: str, given: Texts
     except MilepostError as error:
         with database(request).read() as conn:
             return _show(request, me, conn, "open", "", "", alert_id, "", "", Refused(step, error, given))
-    told = f"item={quote(alert_id, safe='')}&done={step}"
-    return RedirectResponse(f"{back}{'&' if '?' in back else '?'}{told}", status_code=303)
+    return RedirectResponse(_after(back, alert_id, step), status_code=303)
+
+
+def _after(back: str, alert_id: str, step: str) -> str:
+    """Where a step leads to: the list with the item beside it, or the door where it was taken."""
+    if back.startswith("/doors/"):
+        return back
+    return f"{back}{'&' if '?' in back else '?'}item={quote(alert_id, safe='')}&done={step}"
+
+
+def _answer(request: Request, me: Principal, alert_id: str, given: Texts, t: Callable[..., str]) -> None:
+    """Record what somebody sees at a door (alerts/answers)."""
+    word = first(given, "word")
+    if len(word) > 500 or "\x00" in word:
+        raise Invalid(t("inbox.word.needed"))
+    said = answers.Said(
+        first(given, "answer"), first(given, "unit") or None, first(given, "vehicle") or None,
+        word or t("inbox.said.not_ours"),
+    )  # fmt: skip
+    answers.answer(database(request), me, alert_id, said, version=version_of(given), key=key_of(given))
 
 
 def _step(
@@ -149,7 +171,7 @@ def _show(
         wake_start=local_text(now + inbox_view.HOUR_MS, zone),
         done=done,
         refused=refused,
-        problem=_problem(refused.error, t) if refused else "",
+        problem=_problem(refused.error, refused.step, t) if refused else "",
         typed=(lambda name: first(refused.given, name)) if refused else (lambda name: ""),
         may_act=me.has(*alerts.STAFF),
         key=new_id(),
@@ -169,13 +191,15 @@ def _back(request: Request) -> str:
     return "/inbox" + (f"?{text}" if text else "")
 
 
-def _problem(error: MilepostError, t: Callable[..., str]) -> str:
+def _problem(error: MilepostError, step: str, t: Callable[..., str]) -> str:
     """Why a step was refused, and what to do now."""
     state = error.extra.get("state")
     changed = error.extra.get("changed")
     if isinstance(error, Conflict) and isinstance(changed, dict):
         who = changed.get("by") or t("inbox.somebody")
         return t("inbox.refused.changed", who=who, state=t(f"inbox.state.{changed['state']}"))
+    if isinstance(error, IllegalStep) and step == "answer" and state != "resolved":
+        return t("inbox.refused.step", state=orders_view.word(t, "ostate", state))
     if isinstance(error, IllegalStep):
         return t("inbox.refused.resolved") if state == "resolved" else t("inbox.refused.facts")
     return error.message

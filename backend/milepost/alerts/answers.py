@@ -1,0 +1,130 @@
+"""What a person says about a question of a door, or an alarm of a truck: a command on the unit's order, or a word.
+
+No other way than that of the order's page: the same commands, guards and facts (`orders/carry`). What is said holds for
+the instant of the passage that it is about, so that a later passage still counts.
+"""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection
+
+from milepost.access.model import SYSTEM, Principal
+from milepost.access.once import once
+from milepost.alerts import doors, service
+from milepost.alerts.model import ABOARD, NOT_ABOARD, NOT_OFF, NOT_OURS, OFF, answers
+from milepost.db import Database
+from milepost.errors import Invalid, NotFound
+from milepost.evidence import log
+from milepost.evidence import repository as evidence_rows
+from milepost.evidence import service as evidence
+from milepost.fleet import repository as fleet_rows
+from milepost.orders import carry
+from milepost.orders import repository as orders_rows
+from milepost.orders import service as orders
+from milepost.orders.bodies import BODIES, Command
+from milepost.orders.service import Asked
+from milepost.orders.transitions import STEPS
+from milepost.plan import service as plan
+from milepost.times import now_ms, to_rfc3339
+
+_COMMANDS = {ABOARD: "load", NOT_ABOARD: "pass-back", OFF: "unload", NOT_OFF: "seen"}
+NAMED = ("door_tag", "door_no_tag")  # kinds of item of which somebody has to say which unit it was
+_BARE_WORD = "not ours"
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """An answer. `unit`: which piece it was, where the question does not know; `vehicle`: on which of two trucks;
+    `word`: why, for what is not ours."""
+
+    answer: str
+    unit: str | None = None
+    vehicle: str | None = None
+    word: str | None = None
+
+
+def answer(
+    db: Database, me: Principal, alert_id: str, said: Said, *, version: int | None = None, key: str | None = None
+) -> Row:
+    """Record what a person says; returns the item after it. Once per key.
+
+    Raises NotFound, Invalid for an answer that the item does not take or a unit that is not on the trip's list,
+    IllegalStep where it is resolved or the order is not at that step, Conflict with what changed, Forbidden.
+    """
+    with db.read() as conn:
+        row = service.row_of(conn, me, alert_id)
+        takes = answers(row["kind"], json.loads(row["data"]))
+        if said.answer not in takes:
+            raise Invalid(
+                f"answer: {said.answer!r} says nothing about this item; it takes {', '.join(takes) or 'none'}"
+            )
+        step = None if said.answer == NOT_OURS else _step(conn, row, said)
+    if step is None:
+        word = (said.word or _BARE_WORD).strip()
+        with db.tx() as conn:
+            asked = {"answer": said.answer, "word": word}
+            return once(conn, me, key, f"POST /alerts/{alert_id}/answer", asked,
+                        lambda: service.resolve(conn, me, alert_id, word, version=version, key=key))  # fmt: skip
+    order_id, name, body = step
+
+    def do(conn: Connection, who: Principal, ref: str, asked: Asked) -> Row:
+        held = service.held(conn, who, alert_id, version)
+        orders.command(conn, who, ref, name, asked)
+        _after(conn, who, held)
+        return service.get(conn, who, alert_id)
+
+    return carry.on_order(db, me, order_id, name, body, key, do=do)
+
+
+def _step(conn: Connection, row: Row, said: Said) -> tuple[str, str, Command]:
+    """(order, command, body) of an answer about a unit. Raises Invalid, NotFound."""
+    data = json.loads(row["data"])
+    unit = data.get("unit") or data.get("unit_id") or said.unit
+    if not unit:
+        raise Invalid("unit: say which piece it was; the trip's list names them")
+    if row["order_id"] is None:
+        vehicle, site, door, at = data["vehicle"], data["place"], data["door_id"], data["at"] + 1
+        if row["kind"] != "door_unit" and unit not in plan.expected_units(conn, data["trip_id"]):
+            raise Invalid(f"unit: {unit!r} is not on the list of this trip; put its order on the list first")
+    else:
+        vehicle, site, door, at = *_where(conn, row, data, said), now_ms()
+    order_id = plan.get_unit(conn, unit).order_id
+    name = _COMMANDS[said.answer]
+    if name == "pass-back" and (orders_rows.find(conn, SYSTEM, order_id) or {}).get("state") not in STEPS[name].states:
+        name = "seen"  # past loading nothing is taken back: at a hub it was seen, and did not go
+    fields: Row = {"unit": unit, "site": site, "at": to_rfc3339(at)}
+    if name != "seen":
+        fields |= {"vehicle": vehicle, **({"door": door} if door else {})}
+    return order_id, name, BODIES[name].model_validate(fields)
+
+
+def _where(conn: Connection, row: Row, data: Row, said: Said) -> tuple[str, str, str | None]:
+    """(vehicle, site, door) that an answer about a truck's alarm speaks of. Raises Invalid."""
+    if row["kind"] == "two_trucks":
+        if said.vehicle is None or said.vehicle not in data["vehicles"]:
+            raise Invalid("vehicle: say on which of the two trucks it lies")
+        moves = log.of_subjects(conn, [("unit", data["unit"])], kinds=(*evidence.MOVES, "fact.retracted"))
+        found = [fact for fact in evidence.standing(moves)
+                 if fact.kind == "unit.loaded" and fact.subjects.get("vehicle") == said.vehicle]  # fmt: skip
+        if not found:
+            raise NotFound("it was not read onto that truck; scan it there")
+        return said.vehicle, found[-1].subjects["site"], found[-1].subjects.get("door")
+    door = fleet_rows.find(conn, "door", data["door"]) if data.get("door") else None
+    return data["vehicle"], data["site"], None if door is None else door["id"]
+
+
+def _after(conn: Connection, me: Principal, row: Row) -> None:
+    """Bring the item, and what was said at the end of its session, in line with the answer."""
+    if row["order_id"] is not None:
+        return  # the fold of the order does it
+    now = now_ms()
+    data = json.loads(row["data"])
+    session = evidence_rows.session(conn, data["session"])
+    if session is not None and session["to_ms"] is not None:
+        orders.on_facts(conn, evidence.tell_closed(conn, session))
+    # Which piece a tag of nobody was on is known now, and the tag stays nobody's: the word itself settles it.
+    if row["kind"] == "door_tag" or doors.settled(conn, row):
+        service.close_by(conn, me, row["id"], now, None, None)
