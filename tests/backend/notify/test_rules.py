@@ -8,8 +8,8 @@ import pytest
 from milepost.access.model import ROLES
 from milepost.notify.rules import OUTSIDE, RULES, SCOPES, URGENCIES, due_at, rule_of
 from milepost.notify.rules_devices import DEVICE_RULES
-from milepost.notify.rules_events import EVENTS
 from milepost.notify.rules_doors import DOOR_RULES
+from milepost.notify.rules_events import EVENTS
 from milepost.notify.rules_road import ROAD_RULES
 from milepost.notify.templates import DEFAULTS, check, render
 from milepost.orders.model import Calendar
