@@ -77,7 +77,7 @@ class _Recent:
     """
 
     def __init__(self, most_records: int) -> None:
-        self.most = most_records
+        self._most = most_records
         self._held: dict[SpoolItem, _Look] = {}
         self._records = 0
         self._lock = threading.Lock()
@@ -92,17 +92,12 @@ class _Recent:
             if found is None:
                 found = self._held[item] = _looked_at(item)
                 self._records += len(found.readings) + 1
-            while self._records > self.most:
+            while self._records > self._most:
                 self._records -= len(self._held.pop(next(iter(self._held))).readings) + 1
         return found
 
 
 _recent = _Recent(100_000)  # about 35 MB
-
-
-def remember(most_records: int) -> None:
-    """Remember so many records instead; 0 where each item is looked at once."""
-    _recent.most = most_records
 
 
 def batch_of(payload: bytes) -> wire.Batch:

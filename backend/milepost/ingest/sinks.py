@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from milepost.ingest import dead_letters, tracing
+from milepost.ingest.apart import SinkApart
 from milepost.ingest.decode import count_of
 from milepost.ingest.model import Sink, SpoolItem
 from milepost.ingest.spool import Spool
@@ -17,6 +18,8 @@ _log = logging.getLogger(__name__)
 # backlog it holds several batches of each vehicle: detectors load and keep what they know of one half as often as with
 # a third of it (4.5 µs a fix instead of 7), and it is over in a fifth of a second.
 _AT_ONCE, _BYTES_AT_ONCE = 1024, 192_000
+# Whoever works apart keeps nobody here waiting, and has the next part ready when it is done with one.
+_AT_ONCE_APART, _BYTES_AT_ONCE_APART = 4096, 1_536_000
 _TICK_S = 1.0
 _GIVE_WAY_S = 1.0
 _LEAD = 45_000  # records: with a hand-over on both sides the memory of decoded ones (100,000) still holds them
@@ -48,6 +51,8 @@ class SinkRunner:
         self.taken = 0  # items handed over
         self.took_s = Tally()  # each hand-over
         self.others: Sequence[SinkRunner] = ()  # readers of the same spool, to keep near in a backlog
+        self._apart = isinstance(sink, SinkApart)
+        self._most = (_AT_ONCE_APART, _BYTES_AT_ONCE_APART) if self._apart else (_AT_ONCE, _BYTES_AT_ONCE)
         self._careful_until = 0
         self._took_records = 0  # with the last hand-over
         self._took_items = 1
@@ -101,9 +106,11 @@ class SinkRunner:
                 self._stop.wait(min(_FIRST_PAUSE_S * 2 ** min(failures, 10), _LONGEST_PAUSE_S))
 
     def _hand_over(self, failures: int) -> None:
-        self._spool.give_way(_GIVE_WAY_S)
-        self._stay_near()
-        items = self._spool.after(self.position, 1 if self.position < self._careful_until else _AT_ONCE, _BYTES_AT_ONCE)
+        if not self._apart:  # who takes nothing of this interpreter, and decodes for itself, waits for nobody
+            self._spool.give_way(_GIVE_WAY_S)
+            self._stay_near()
+        most, most_bytes = self._most
+        items = self._spool.after(self.position, 1 if self.position < self._careful_until else most, most_bytes)
         if not items:  # announced, but deleted meanwhile
             self._stop.wait(0.05)
             return

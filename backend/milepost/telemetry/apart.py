@@ -2,16 +2,22 @@
 
 import os
 from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from milepost import logs
-from milepost.db import Database
-from milepost.ingest import decode
 from milepost.ingest.apart import SinkApart
+from milepost.ingest.decode import readings
+from milepost.ingest.model import SpoolItem
 from milepost.settings import Settings
 from milepost.tally import Tally
+from milepost.telemetry.apart_db import Alert
+from milepost.telemetry.model import TelemetryStore
 from milepost.telemetry.sink import TelemetrySink
 from milepost.telemetry.stores import open_store
+
+_PART_BYTES = 384_000  # some 50,000 fixes: two parts of it lie in the memory of decoded items (100,000)
 
 
 def is_apart(settings: Settings) -> bool:
@@ -45,8 +51,48 @@ class TelemetryApart(SinkApart):
         return self.figure("quarantined") or Counter()
 
 
+class InParts(TelemetrySink):
+    """Takes a large hand-over in parts, each with its position, and decodes the next one while one is being stored:
+    else either the server or this process would always wait for the other."""
+
+    def __init__(self, store: TelemetryStore, spool: str, part_bytes: int = _PART_BYTES) -> None:
+        """`part_bytes`: payloads of a part. Each costs two transactions, for which the sinks of the parent are waited
+        for: they write into the same database by turns."""
+        super().__init__(store, spool)
+        self._part_bytes = part_bytes
+        self._looking = ThreadPoolExecutor(1, "decode")
+
+    def handle(self, items: Sequence[SpoolItem]) -> None:
+        """Judge and store all readings of some items. Where it raises, earlier parts may be stored, with position."""
+        parts = _parts(items, self._part_bytes)
+        if len(parts) == 1:
+            super().handle(items)
+            return
+        looked = self._looking.submit(_look, parts[0])
+        for part, coming in zip(parts, [*parts[1:], []], strict=True):
+            looked.result()
+            looked = self._looking.submit(_look, coming)
+            super().handle(part)
+
+
+def _parts(items: Sequence[SpoolItem], most_bytes: int) -> list[list[SpoolItem]]:
+    parts: list[list[SpoolItem]] = [[]]
+    room = most_bytes
+    for item in items:
+        if room <= 0:
+            parts.append([])
+            room = most_bytes
+        parts[-1].append(item)
+        room -= len(item.payload)
+    return parts
+
+
+def _look(items: Sequence[SpoolItem]) -> None:
+    for item in items:
+        readings(item)
+
+
 def _made(settings: Settings, spool: str) -> TelemetrySink:
     """What runs in the process: the sink over a store and a database of its own, which go with the process."""
     logs.set_up(settings.log_format, settings.log_level)
-    decode.remember(0)  # nobody else there looks at the same items
-    return TelemetrySink(open_store(settings, Database(settings.sql_url)), spool)
+    return InParts(open_store(settings, Alert(settings.sql_url)), spool)

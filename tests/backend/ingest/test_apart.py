@@ -22,7 +22,7 @@ from milepost.ingest.model import SpoolItem
 from milepost.ingest.sinks import SinkRunner
 from milepost.ingest.spool import Spool, put_items
 
-from .conftest import until
+from .conftest import Remember, until
 
 FOLDER = Path(__file__).parent
 
@@ -177,6 +177,21 @@ def test_one_that_does_not_come_back_is_killed_in_the_end(
     until(lambda: "has been stopped" in (runner.error or ""))  # and no other is started
     runner.stop()
     assert (book.pid, book.starts) == (None, 1)
+
+
+def test_it_gives_way_to_nobody_here_and_takes_much_at_once(
+    book: SinkApart, spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spool, "give_way", lambda _most_s: pytest.fail("it takes nothing of this interpreter"))
+    with spool.tx() as conn:
+        put_items(conn, [("truck-1", "up", 1, bytes(1_000))] * 1_200)
+    runner, beside = SinkRunner(book, spool), SinkRunner(Remember(), spool)
+    spool.announce(spool.last_id())
+    runner.start()
+    until(lambda: runner.position == spool.last_id())
+    runner.stop()
+    assert runner.took_s.count == 1
+    assert beside._most[1] < 1_200_000 < runner._most[1]
 
 
 _PARENT = """
