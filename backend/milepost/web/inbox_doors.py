@@ -83,21 +83,21 @@ def _may(conn: Connection, me: Principal, unit: str | None, answer: str) -> bool
 def _known(conn: Connection, data: Mapping[str, Any], language: str, t: Translate) -> list[Row]:
     site = fleet_rows.find(conn, "site", data["place"] or "")
     where = t("fleet.door", site=views.site_name(site, language), n=data["door"])
-    known = [_line("inbox.about.door", where, f"/doors/{data['door_id']}", t)]
+    known = [_line("inbox.known.door", where, f"/doors/{data['door_id']}", t)]
     if data.get("session"):
         plate = (fleet_rows.find(conn, "vehicle", data["vehicle"]) or {}).get("plate", "–")
         trip = plan.get_trip(conn, data["trip_id"])
         way = t(f"dock.way.{data['direction']}")
-        known.append(_line("inbox.about.session", f"{plate} · {way}", f"/doors/{data['door_id']}/sessions", t))
-        known.append(_line("inbox.about.trip", trip.number, f"/trips/{trip.id}/load", t))
+        known.append(_line("inbox.known.session", f"{plate} · {way}", f"/doors/{data['door_id']}/sessions", t))
+        known.append(_line("inbox.known.trip", trip.number, f"/trips/{trip.id}/load", t))
     if (unit := _unit(data)) and (label := scanned.label_of(conn, unit)) is not None:
-        known.append(_line("inbox.about.unit", label[1], f"/orders/{label[0]}", t))
+        known.append(_line("inbox.known.unit", label[1], f"/orders/{label[0]}", t))
     if data.get("epcs"):
-        known.append(_line("inbox.about.epc", " · ".join(_short(data["epcs"])), None, t))
+        known.append(_line("inbox.known.epc", " · ".join(_short(data["epcs"])), None, t))
     if data.get("reason") and data["reason"].get(language):
-        known.append(_line("inbox.about.why", data["reason"][language], None, t))
+        known.append(_line("inbox.known.why", data["reason"][language], None, t))
     if data.get("confidence") is not None:
-        known.append(_line("inbox.about.sure", f"{data['confidence']:.2f}", None, t))
+        known.append(_line("inbox.known.sure", f"{data['confidence']:.2f}", None, t))
     return known
 
 

@@ -120,7 +120,7 @@ def _now(conn: Connection, me: Principal, door_id: str, request: Request, seen: 
         for each in told:
             each["item"] = items.get(each.get("cause", ""))
             each["says"] = inbox_doors.says_of(conn, me, each["item"], t) if each["item"] else []
-        named = {each["unit"] for each in told}
+        named = {each["unit"] for each in told if not each.get("cause", "").startswith("wrong_truck:")}
         for unit in units:
             unit["disputed"] = unit["unit"] in named
         by_hand = session["opened"]["how"] == "hand"
