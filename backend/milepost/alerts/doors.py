@@ -18,7 +18,7 @@ from milepost.alerts.tables import alert
 from milepost.db import Database
 from milepost.evidence import repository
 from milepost.evidence.dockside import questions, said
-from milepost.evidence.dockside.questions import Question
+from milepost.evidence.dockside.questions import Candidate, Question
 from milepost.fleet import repository as fleet
 from milepost.notify.rules_doors import DOOR_RULES
 from milepost.orders.tables import order
@@ -27,7 +27,7 @@ from milepost.times import now_ms
 
 EVERY_S = 2.0
 GRACE_MS = 2 * 3_600_000  # so long after a session late readings are judged, and may ask something
-OUTSIDE_MS = 12 * 3_600_000
+LOOK_MS = 12 * 3_600_000  # older questions about units that have no item get none
 RULES = frozenset(rule.id for rule in DOOR_RULES)
 _MOST_NAMED = 12
 _AGAIN_MS = 60_000
@@ -41,6 +41,8 @@ class QuestionWatch:
         self._db = db
         self._seen: tuple[Any, ...] = ()
         self._at = 0
+        self._seq = 0  # facts up to here were looked through
+        self._units: dict[Candidate, None] = {}
 
     def round(self, now: int | None = None) -> None:
         """Look once; not at all where nothing has changed. `now`: UTC ms."""
@@ -49,7 +51,10 @@ class QuestionWatch:
             version = questions.version(conn)
             if version == self._seen and at - self._at < _AGAIN_MS:
                 return
-            new, changed, answered = _changes(conn, at)
+            seq, found = questions.candidates(conn, self._seq, at - LOOK_MS)
+            kept = [each for each in self._units if each.at_ms >= at - LOOK_MS]
+            self._units = dict.fromkeys([*kept, *found])
+            new, changed, answered = _changes(conn, self._units, at)
         for each in new:
             with self._db.tx() as conn:
                 _begin(conn, each, at)
@@ -59,17 +64,17 @@ class QuestionWatch:
         for row in answered:
             with self._db.tx() as conn:
                 incidents.end(conn, row, at, "answered")
-        self._seen, self._at = version, at
+        self._seen, self._at, self._seq = version, at, seq
 
 
 def settled(conn: Connection, row: Row) -> bool:
     """True when nothing of what an item stands for is asked any more; else it says what still is."""
     about = json.loads(row["data"])
     if about.get("session") is None:
-        asked = questions.of_door(conn, about["door_id"], row["opened_at"])
+        asked = questions.of_door(conn, about["door_id"], row["opened_at"], about["unit_ids"])
     else:
         session = repository.session(conn, about["session"])
-        asked = [] if session is None else questions.of_session(conn, session)
+        asked = [] if session is None else questions.of_session(conn, session, about["unit_ids"])
     found = next((each for each in asked if cause(each) == row["cause"]), None)
     if found is not None:
         incidents.amend(conn, row, about_of(conn, found))
@@ -96,6 +101,7 @@ def about_of(conn: Connection, question: Question) -> Row:
         "at": question.at_ms,
         "qty": question.times,
         "epcs": list(question.epcs),
+        "unit_ids": list(question.units),
         "unit_id": question.units[0] if question.kind == questions.UNIT else None,
         "reason": said.all_of(question.reasons),
         "confidence": question.confidence,
@@ -111,10 +117,12 @@ def about_of(conn: Connection, question: Question) -> Row:
     return about
 
 
-def _changes(conn: Connection, now: int) -> tuple[list[Question], list[tuple[Row, Row]], list[Row]]:
+def _changes(
+    conn: Connection, units: Iterable[Candidate], now: int
+) -> tuple[list[Question], list[tuple[Row, Row]], list[Row]]:
     """(questions without an item, items of which something else is known now, items that are answered)."""
     standing = {row["cause"]: row for row in incidents.standing(conn).values() if row["rule"] in RULES}
-    asked = {cause(each): each for each in _asked(conn, standing.values(), now)}
+    asked = {cause(each): each for each in _asked(conn, units, standing.values(), now)}
     word = _settled_by_people(conn, asked.keys() - standing.keys())
     new = [each for name, each in asked.items() if name not in standing and word.get(name, -1) < each.at_ms]
     told = [(standing[name], about_of(conn, each)) for name, each in asked.items() if name in standing]
@@ -122,19 +130,32 @@ def _changes(conn: Connection, now: int) -> tuple[list[Question], list[tuple[Row
     return new, [(row, about) for row, about in told if incidents.differs(row, about)], over
 
 
-def _asked(conn: Connection, standing: Iterable[Row], now: int) -> list[Question]:
+def _asked(conn: Connection, units: Iterable[Candidate], standing: Iterable[Row], now: int) -> list[Question]:
     """Every question of doors at work, and of those that an item still stands for."""
     doors = {door for found in questions.sites(conn).values() for door in found}
     sessions = {row["id"]: row for row in repository.sessions_of_doors(conn, doors, now - GRACE_MS)} if doors else {}
-    since = dict.fromkeys(doors, now - OUTSIDE_MS)
+    of_session: dict[str, set[str]] = {}
+    of_door: dict[str, set[str]] = {}
+    since: dict[str, int] = {}
+    for each in units:
+        if each.session is not None:
+            of_session.setdefault(each.session, set()).add(each.unit)
+        elif each.door in doors:
+            of_door.setdefault(each.door, set()).add(each.unit)
+            since[each.door] = min(each.at_ms, since.get(each.door, now))
     for row in standing:
         about = json.loads(row["data"])
         if about.get("session") is None:
+            of_door.setdefault(about["door_id"], set()).update(about["unit_ids"])
             since[about["door_id"]] = min(row["opened_at"], since.get(about["door_id"], now))
-        elif about["session"] not in sessions and (found := repository.session(conn, about["session"])) is not None:
+            continue
+        of_session.setdefault(about["session"], set()).update(about["unit_ids"])
+        if about["session"] not in sessions and (found := repository.session(conn, about["session"])) is not None:
             sessions[found["id"]] = found
-    asked = [each for row in sessions.values() for each in questions.of_session(conn, row)]
-    return asked + [each for door, start in sorted(since.items()) for each in questions.of_door(conn, door, start)]
+    asked = [each for key, row in sessions.items() for each in questions.of_session(conn, row, of_session.get(key, ()))]
+    return asked + [
+        each for door, own in sorted(of_door.items()) for each in questions.of_door(conn, door, since[door], own)
+    ]
 
 
 def _begin(conn: Connection, question: Question, now: int) -> None:

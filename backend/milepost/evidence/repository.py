@@ -10,6 +10,7 @@ from milepost.access.model import SYSTEM
 from milepost.access.scope import readable
 from milepost.evidence.tables import bench_stay, detector_state, dock_session, fence_pass, passage, travel, vehicle_tag
 from milepost.fleet.tables import door, site
+from milepost.plan.tables import unit_epc
 
 Row = dict[str, Any]
 
@@ -96,6 +97,17 @@ def passages(
         statement = statement.where(passage.c.at < to_ms)
     if epcs is not None:
         statement = statement.where(passage.c.epc.in_(list(epcs)))
+    return [dict(row) for row in conn.execute(statement.order_by(passage.c.at, passage.c.id)).mappings()]
+
+
+def passages_of_nobody(conn: Connection, session: Row) -> list[Row]:
+    """Passages at the door and in the time of a session of tags that no unit ever carried, by time."""
+    carried = select(unit_epc.c.epc).where(unit_epc.c.epc == passage.c.epc).exists()
+    statement = select(passage).where(
+        passage.c.door_id == session["door_id"], passage.c.at >= session["from_ms"], passage.c.withdrawn == 0, ~carried
+    )
+    if session["to_ms"] is not None:
+        statement = statement.where(passage.c.at < session["to_ms"])
     return [dict(row) for row in conn.execute(statement.order_by(passage.c.at, passage.c.id)).mappings()]
 
 

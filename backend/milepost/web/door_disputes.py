@@ -84,8 +84,7 @@ def _strangers(conn: Connection, session: Row, t: Translate) -> list[Row]:
     return [
         {"unit": None, "label": "", "why": t("door.dispute.stranger", epc=each.epcs[0][-8:]),
          "act": t("door.dispute.stranger.act"), "cause": f"door_tag:{each.subject}"}
-        for each in (questions.of_session(conn, known) if known else ())
-        if each.kind == questions.TAG
+        for each in (questions.tags(conn, known) if known else ())
     ]  # fmt: skip
 
 

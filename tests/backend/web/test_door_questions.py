@@ -3,8 +3,10 @@
 REQUIREMENTS EX-22, T13, T14, T15; notes on RFID, section 5 (conflict rules).
 """
 
+import copy
+import shutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -12,12 +14,14 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 from paper_browser import Page, opened
-from test_conflicts import MIN, A, B, Docks
-from test_conflicts import docks as docks  # noqa: PLC0414  (the fixture)
+from test_conflicts import MIN, ROLES, A, B, Docks
 
-from milepost.access.model import SYSTEM
+from milepost.access import service as access
+from milepost.access.model import SYSTEM, Grant
 from milepost.alerts import service as alerts
 from milepost.alerts.doors import QuestionWatch
+from milepost.app import create_api
+from milepost.db import Database, metadata
 from milepost.evidence import log, repository, sessions
 from milepost.evidence.dock.model import INNER
 from milepost.evidence.dockside import crossed, portions, said
@@ -25,9 +29,13 @@ from milepost.evidence.dockside.difference import ASKED
 from milepost.evidence.dockside.moves import Move
 from milepost.evidence.model import Author
 from milepost.evidence.service import standing
+from milepost.evidence.sink import DetectorSink
 from milepost.fleet import antennas
+from milepost.masterdata import service as masterdata
 from milepost.orders import service as orders
 from milepost.plan import service as plan
+from milepost.schema import load_tables
+from milepost.settings import Settings
 from milepost.telemetry.model import GateBody, Reading, TagBody
 from milepost.times import now_ms
 
@@ -78,7 +86,7 @@ class Live:
         return [Reading(f"dr-{door}", 7, next(self.seqs[door]), kind, at, "ntp", written, body)
                 for written, door, kind, at, body in rows]  # fmt: skip
 
-    def through(self, plate: str, *epcs: str, at_s: float = 60.0) -> dict[str, int]:
+    def through(self, plate: str, *epcs: str, at_s: float = 60.0, every: int = 250) -> dict[str, int]:
         """Goods with these tags go out of the door of a truck; delivered four times a second. Returns for each kind of
         item how long after the passage it stood in the inbox (ms)."""
         door, doors = self.docks.doors[plate], ("7", "8")
@@ -86,7 +94,6 @@ class Live:
         lines = [line for epc in epcs for line in hand.reads(epc, way, doors)]
         rows = self.records(lines, hand.gates(at_s, door=door))
         found: dict[str, int] = {}
-        every = 250
         for end in sorted({each.received_at // every * every + every for each in rows}):
             part = [each for each in rows if end - every <= each.received_at < end]
             with self.db.tx() as conn:
@@ -178,8 +185,46 @@ class Live:
         return answer.json()
 
 
+@pytest.fixture(scope="module")
+def planned(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Docks]:
+    """Everything was planned and confirmed two hours ago: made once, and copied for each test."""
+    load_tables()
+    folder = tmp_path_factory.mktemp("planned")
+    db = Database(f"sqlite:///{folder / 'milepost.db'}")
+    metadata.create_all(db.engine)
+    with pytest.MonkeyPatch.context() as past:
+        for module in list(sys.modules.values()):
+            if module.__name__.startswith("milepost") and getattr(module, "now_ms", None) is now_ms:
+                past.setattr(module, "now_ms", lambda: now_ms() - 120 * MIN)
+        with db.tx() as conn:
+            shapes = {"name_zh": "张江", "name_en": "Zhangjiang", "region": "Pudong", "big_region": "Shanghai",
+                      "calendar": "default", "lat": 31.2, "lng": 121.59, "active": True}  # fmt: skip
+            masterdata.create(conn, "branch", {"id": "ZJ", **shapes}, now_ms())
+            grants = [Grant(role) for role in ROLES]
+            person = access.create_person(
+                conn, login="planner", name="Planner", password_hash="-", grants=grants, now=now_ms()
+            )
+            token = access.open_session(conn, person, now=now_ms(), life_ms=24 * 60 * MIN)
+        api = TestClient(create_api(db, Settings(data_dir=folder)))  # pyright: ignore[reportCallIssue]
+        api.headers["Authorization"] = f"Bearer {token}"
+        made = Docks(db, api)
+    db.close()
+    return folder / "milepost.db", made
+
+
 @pytest.fixture
-def live(docks: Docks) -> Live:
+def db(planned: tuple[Path, Docks], tmp_path: Path) -> Iterator[Database]:
+    """A database of its own, as it was when everything had been planned."""
+    shutil.copy(planned[0], tmp_path / "milepost.db")
+    database = Database(f"sqlite:///{tmp_path / 'milepost.db'}")
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def live(planned: tuple[Path, Docks], db: Database, client_of: Callable[..., TestClient]) -> Live:
+    docks = copy.copy(planned[1])
+    docks.db, docks.api, docks.sink = db, client_of(*ROLES), DetectorSink(db, orders.on_facts)
     return Live(docks)
 
 
@@ -399,7 +444,7 @@ def test_EX22_goods_that_leave_while_no_truck_is_docked_are_asked_about_until_a_
 ) -> None:
     with live.db.tx() as conn:
         repository.change_session(conn, live.docks.sessions[A], to_ms=live.t0)  # nobody has told of it
-    live.through(A, live.docks.epc_of(A, 0))
+    live.through(A, live.docks.epc_of(A, 0), every=3_000)
     live.settle()
     [item] = live.asked()
     assert (item["kind"], item["data"]["session"], item["data"]["units"]) == ("door_outside", None, ["SO-1 #1"])

@@ -9,12 +9,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, or_, select
 
+from milepost.access.model import SYSTEM
+from milepost.access.scope import readable
 from milepost.evidence import log, repository, service
 from milepost.evidence.dockside import crossed, judge
 from milepost.evidence.dockside.difference import ASKED
-from milepost.evidence.dockside.told import owners
 from milepost.evidence.model import Fact
 from milepost.evidence.tables import detector_state, dock_session
 from milepost.evidence.tables import fact as fact_table
@@ -23,8 +24,7 @@ from milepost.plan import service as plan
 
 UNIT, TAG, UNREAD, OUTSIDE = "unit", "tag", "no_tag", "outside"
 JUDGED = judge.DETECTOR  # sites of which the correlator has judged something
-_ASK_KINDS = ("unit.seen", "fact.retracted")
-_LATER_KINDS = (*service.MOVES, *_ASK_KINDS)
+_LATER_KINDS = (*service.MOVES, "unit.seen", "fact.retracted")
 Row = dict[str, Any]
 
 
@@ -56,6 +56,16 @@ class Question:
         return "/".join((self.session or self.door, *what))
 
 
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A unit that a door asked about; `session`: None while nobody was docked. `at_ms`: the passage."""
+
+    door: str
+    session: str | None
+    unit: str
+    at_ms: int
+
+
 def sites(conn: Connection) -> dict[str, set[str]]:
     """By site the doors that the correlator judges, where it has judged something."""
     found = {site: antennas.looking_both_ways(conn, site) for site in repository.targets(conn, JUDGED)}
@@ -75,84 +85,95 @@ def version(conn: Connection) -> tuple[Any, ...]:
     return (newest, tuple(map(tuple, judged)), tuple(docked or ()))
 
 
-def of_session(conn: Connection, session: Row) -> list[Question]:
-    """What is asked about a dock session; `session`: its row."""
+def candidates(conn: Connection, after_seq: int, since: int) -> tuple[int, list[Candidate]]:
+    """Questions about units among the facts behind `after_seq` that happened since an instant (UTC ms), and the seq up
+    to which this looked. Whether they still stand is for `of_session` and `of_door` to say."""
+    newest = conn.execute(select(func.max(fact_table.c.seq))).scalar() or 0
+    columns = (fact_table.c.at, fact_table.c.subjects, fact_table.c.body)
+    statement = readable(SYSTEM, fact_table, *columns).where(
+        fact_table.c.seq > after_seq, fact_table.c.seq <= newest, fact_table.c.at >= since,
+        fact_table.c.kind == "unit.seen", fact_table.c.rule == crossed.RULE,
+        or_(fact_table.c.body.like('%"review"%'), fact_table.c.body.like('%"direction"%')),
+    )  # fmt: skip
+    found: list[Candidate] = []
+    for row in conn.execute(statement):
+        subjects, body = json.loads(row.subjects), json.loads(row.body)
+        found.append(Candidate(subjects["door"], body.get("session"), subjects["unit"], row.at))
+    return newest, found
+
+
+def of_session(conn: Connection, session: Row, units: Iterable[str]) -> list[Question]:
+    """What is asked about a dock session; `session`: its row, `units`: those that it may have been asked about."""
     if session["to_ms"] == session["from_ms"]:
         return []
-    units, unread = _units(conn, session), _unread_lines(conn, session)
-    done: set[str] = set()
-    if units or unread:
-        done = set(service.tally(conn, session)["done"])
+    asked = [fact for unit in sorted(set(units)) if (fact := _asked(conn, session, unit)) is not None]
+    unread = _unread_lines(conn, session)
+    done: set[str] = set(service.tally(conn, session)["done"]) if asked or unread else set()
     found = [
         Question(
             UNIT, session["door_id"], session["id"], fact.at, fact.at, (fact.subjects["unit"],),
             tuple(each for each in (fact.body.get("epc"),) if each), 1, fact.confidence,
             tuple((fact.snapshot or {}).get("reasons", ())), fact.id,
         )
-        for fact in units
-        if fact.subjects["unit"] not in done and not _answered(conn, fact)
+        for fact in asked
+        if fact.subjects["unit"] not in done
     ]  # fmt: skip
-    found += _tags(conn, session)
+    found += tags(conn, session)
     if unread:
         found += _unread(conn, session, unread, done)
     return sorted(found, key=lambda each: (each.at_ms, each.subject))
 
 
-def of_door(conn: Connection, door: str, since: int) -> list[Question]:
-    """What is asked about a door while nobody was docked there, since an instant (UTC ms): one question, or none."""
-    hold = service.standing(log.of_subjects(conn, [("door", door)], since=since, kinds=_ASK_KINDS))
-    left = [fact for fact in hold if fact.rule == crossed.RULE and fact.body.get("direction") == "out"
-            and not fact.body.get("session") and not _answered(conn, fact)]  # fmt: skip
+def of_door(conn: Connection, door: str, since: int, units: Iterable[str]) -> list[Question]:
+    """What is asked about a door while nobody was docked there, since an instant (UTC ms): one question, or none.
+    `units`: those that it may have been asked about."""
+    left: list[Fact] = []
+    for unit in sorted(set(units)):
+        known = service.standing(log.of_subjects(conn, [("unit", unit)], since=since, kinds=_LATER_KINDS))
+        left += [fact for fact in known if fact.rule == crossed.RULE and fact.subjects.get("door") == door
+                 and fact.body.get("direction") == "out" and not fact.body.get("session")
+                 and not _answered(known, fact)]  # fmt: skip
     if not left:
         return []
-    units = tuple(dict.fromkeys(fact.subjects["unit"] for fact in left))
+    left.sort(key=lambda fact: (fact.at, fact.id))
     last = left[-1]
     return [
         Question(
-            OUTSIDE, door, None, left[0].at, last.at, units,
+            OUTSIDE, door, None, left[0].at, last.at, tuple(dict.fromkeys(fact.subjects["unit"] for fact in left)),
             tuple(dict.fromkeys(str(fact.body["epc"]) for fact in left if fact.body.get("epc"))), len(left),
             min(fact.confidence for fact in left), tuple((last.snapshot or {}).get("reasons", ())), last.id,
         )
     ]  # fmt: skip
 
 
-def _units(conn: Connection, session: Row) -> list[Fact]:
-    """The last question about each unit of the list, by time."""
-    known = log.of_subjects(conn, [("door", session["door_id"])], since=session["from_ms"], kinds=_ASK_KINDS)
-    asked = {
-        fact.subjects["unit"]: fact
-        for fact in service.standing(known)
-        if fact.kind == "unit.seen" and fact.body.get("review") and fact.body.get("session") == session["id"]
-    }
-    return sorted(asked.values(), key=lambda fact: (fact.at, fact.id))
+def _asked(conn: Connection, session: Row, unit: str) -> Fact | None:
+    """The last question of a session about a unit that nothing has answered since."""
+    known = service.standing(log.of_subjects(conn, [("unit", unit)], since=session["from_ms"], kinds=_LATER_KINDS))
+    asked = [fact for fact in known if fact.kind == "unit.seen" and fact.body.get("review")
+             and fact.body.get("session") == session["id"]]  # fmt: skip
+    return asked[-1] if asked and not _answered(known, asked[-1]) else None
 
 
-def _answered(conn: Connection, question: Fact) -> bool:
+def _answered(known: Iterable[Fact], question: Fact) -> bool:
     """True when the unit moved since as far as anybody knows, or a person says that they saw it."""
-    unit = question.subjects["unit"]
-    later = service.standing(log.of_subjects(conn, [("unit", unit)], since=question.at, kinds=_LATER_KINDS))
     return any(
-        fact.at > question.at and (fact.kind in service.MOVES or fact.by.role != "device") for fact in later
+        fact.at > question.at and (fact.kind in service.MOVES or fact.by.role != "device") for fact in known
     )  # fmt: skip
 
 
-def _tags(conn: Connection, session: Row) -> list[Question]:
-    """Tags of nobody that went the way of the session and did not come back."""
-    rows = [row for row in repository.passages(conn, session["door_id"], session["from_ms"], session["to_ms"])
-            if crossed.is_ours(row)]  # fmt: skip
-    last = {row["epc"]: row for row in rows if row["epc"]}
+def tags(conn: Connection, session: Row) -> list[Question]:
+    """Tags of nobody that went the way of a session (its row) and did not come back."""
+    last = {row["epc"]: row for row in repository.passages_of_nobody(conn, session)}
     way = "out" if session["direction"] == "load" else "in"
-    gone = {epc: row for epc, row in last.items() if row["direction"] == way}
-    known = owners(conn, gone) if gone else {}
     found: list[Question] = []
-    for epc, row in gone.items():
+    for epc, row in last.items():
         evidence = json.loads(row["evidence"])
-        tags = tuple(evidence.get("epcs") or (epc,))
-        if evidence["who"] != epc or epc in known:
-            continue  # a unit's, or somebody has said whose it is
+        if not epc or row["direction"] != way or not crossed.is_ours(row) or evidence["who"] != epc:
+            continue
         found.append(
             Question(
-                TAG, session["door_id"], session["id"], row["at"], row["at"], (), tags, 1, evidence["confidence"],
+                TAG, session["door_id"], session["id"], row["at"], row["at"], (),
+                tuple(evidence.get("epcs") or (epc,)), 1, evidence["confidence"],
                 tuple(evidence["snapshot"].get("reasons", ())),
             )
         )  # fmt: skip
