@@ -97,7 +97,7 @@ DOOR_TEXTS: dict[str, tuple[str, str]] = {
     "door.dispute.unsure": ("读到了，但拿不准有没有过门。", "It was read, but it is not sure that it went through."),
     "door.dispute.unsure.act": (
         "看它在不在车上，扫一下或直接回答。",
-        "See whether it is on the truck; scan it, or answer.",
+        "See whether it is aboard; scan it, or answer.",
     ),
     "door.dispute.no_tag": ("有 {n} 次过门没读到标签。", "Something went through unread ({n})."),
     "door.dispute.no_tag.act": (
