@@ -81,15 +81,17 @@ def test_I03_an_integer_beyond_64_bits_is_left_out() -> None:
     assert fields_of(line_of(fix(1, sats=(1 << 63) - 1)))["sats"] == f"{(1 << 63) - 1}i"
 
 
+_SOURCES = st.sampled_from([0, 2])
 _ANY_FIX = st.builds(
     lambda body, reason, clock, received_at: Judged(
         replace(fix(1, **body), clock=clock, received_at=received_at), reason
     ),
-    st.fixed_dictionaries({
+    st.fixed_dictionaries({"hdop": st.just(0.9), "source": _SOURCES})  # a usual one: those share what they have alike
+    | st.fixed_dictionaries({
         "alt_m": st.floats() | st.integers() | st.none(), "hdop": st.floats() | st.none(),
-        "sats": st.integers() | st.none(), "lat": st.floats() | st.just(31.2), "source": st.sampled_from([0, 2]),
+        "sats": st.integers() | st.none(), "lat": st.floats() | st.just(31.2), "source": _SOURCES,
     }),
-    st.sampled_from([None, None, "spike", 'a "quoted" \\ reason']),
+    st.sampled_from([None, None, None, "spike", 'a "quoted" \\ reason']),
     st.sampled_from(["gnss", "rtc"]),
     st.sampled_from([T0, T0 + 1]),
 )  # fmt: skip
