@@ -1,128 +1,94 @@
-"""Gradient-boosted trees on the logistic loss, by histograms; numpy alone, the same bytes for the same rows.
+"""Gradient-boosted trees by scikit-learn, written as `milepost.evidence.dock.trees` reads them."""
 
-Trees are complete and of one depth, as `milepost.evidence.dock.trees` reads them; a missing value goes left.
-"""
-
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-BINS = 48
-_MISSING = -1e9
+from milepost.errors import Invalid
+from milepost.evidence.dock.trees import MISSING
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How to boost. rate: of learning; leaf_weight: least sum of hessians in a leaf; ridge: on the leaves.
+    """How to boost. trees: how many; leaves, depth: of a tree, at most; rate: of learning; ridge: on the leaves; least:
+    rows in a leaf, at least; share: of the measures that each split may ask for; bins: into which values go."""
 
-    share: of the measures that each tree may use.
-    """
-
-    trees: int = 120
-    depth: int = 4
-    rate: float = 0.12
-    leaf_weight: float = 4.0
-    ridge: float = 3.0
-    share: float = 1.0
+    trees: int
+    leaves: int
+    depth: int
+    rate: float
+    ridge: float = 4.0
+    least: int = 20
+    share: float = 0.4
+    bins: int = 127
 
 
 def fit(rows: np.ndarray, yes: np.ndarray, weight: np.ndarray, recipe: Recipe) -> dict[str, Any]:
-    """Trees for rows (n, measures) and outcomes 0/1 (n); without calibration yet. weight: of each row."""
-    rows = np.nan_to_num(rows, nan=_MISSING)
-    cuts = [_cuts(rows[:, n]) for n in range(rows.shape[1])]
-    binned = np.column_stack([np.searchsorted(cut, rows[:, n], side="left") for n, cut in enumerate(cuts)])
-    binned = np.ascontiguousarray(binned.T.astype(np.int64))
-    mean = float((yes * weight).sum() / weight.sum())
-    base = float(np.log(mean / (1 - mean)))
-    total = np.full(len(yes), base)
-    feature, threshold, leaf = [], [], []
-    luck = np.random.default_rng(1)
-    some = max(1, round(recipe.share * len(cuts)))
-    for _ in range(recipe.trees):
-        allowed = np.sort(luck.permutation(len(cuts))[:some]).tolist()
-        chance = 1 / (1 + np.exp(-total))
-        slope, bend = (yes - chance) * weight, np.maximum(chance * (1 - chance), 1e-6) * weight
-        tree = _tree(binned, cuts, allowed, slope, bend, recipe)
-        feature.append(tree[0])
-        threshold.append(tree[1])
-        leaf.append(tree[2])
-        total += np.array(tree[2])[tree[3]]
+    """Trees for rows (n, measures) and outcomes 0/1 (n); without calibration yet. weight: of each row.
+
+    The same rows give the same trees: one thread adds up. Raises Invalid where scikit-learn is missing.
+    """
+    try:
+        from sklearn.ensemble import HistGradientBoostingClassifier  # noqa: PLC0415  (only training needs it)
+        from threadpoolctl import threadpool_limits  # noqa: PLC0415
+    except ImportError as error:
+        raise Invalid(f"training needs scikit-learn ({error}): pip install 'milepost[train]'") from None
+    model = HistGradientBoostingClassifier(
+        max_iter=recipe.trees, max_leaf_nodes=recipe.leaves, max_depth=recipe.depth, learning_rate=recipe.rate,
+        l2_regularization=recipe.ridge, min_samples_leaf=recipe.least, max_features=recipe.share,
+        max_bins=recipe.bins, early_stopping=False, random_state=1,
+    )  # fmt: skip
+    with threadpool_limits(1):
+        model.fit(np.nan_to_num(rows, nan=MISSING), yes > 0.5, sample_weight=weight)
+    walked = [_walked(step[0].nodes) for step in model._predictors]  # it has no public way out
     return {
-        "depth": recipe.depth,
-        "base": round(base, 6),
+        "base": round(float(model._baseline_prediction.item()), 6),
         "calibration": [1.0, 0.0],
-        "feature": feature,
-        "threshold": threshold,
-        "leaf": [[round(value, 5) for value in values] for values in leaf],
+        "feature": [feature for feature, _ in walked],
+        "value": [value for _, value in walked],
     }
+
+
+def _walked(nodes: np.ndarray) -> tuple[list[int], list[float]]:
+    """The nodes of a tree, left before right: measures, and thresholds or leaves."""
+    feature, value, todo = [], [], [0]
+    while todo:
+        node = nodes[todo.pop()]
+        if node["is_leaf"]:
+            feature.append(-1)
+            value.append(round(float(node["value"]), 5))
+        else:
+            feature.append(int(node["feature_idx"]))
+            value.append(round(float(node["num_threshold"]), 4))
+            todo += [int(node["right"]), int(node["left"])]
+    return feature, value
 
 
 def scores(trees: dict[str, Any], rows: np.ndarray) -> np.ndarray:
     """Uncalibrated log-odds of many rows at once."""
-    rows = np.nan_to_num(rows, nan=_MISSING)
+    rows = np.nan_to_num(rows, nan=MISSING).astype(np.float64)
     total = np.full(len(rows), trees["base"])
-    every = np.arange(len(rows))
-    for feature, threshold, leaf in zip(trees["feature"], trees["threshold"], trees["leaf"], strict=True):
-        feature_, threshold_, node = np.array(feature), np.array(threshold), np.zeros(len(rows), np.int64)
-        for _ in range(trees["depth"]):
-            node = 2 * node + 1 + (rows[every, feature_[node]] > threshold_[node])
-        total += np.array(leaf)[node - (2 ** trees["depth"] - 1)]
+    for feature, value in zip(trees["feature"], trees["value"], strict=True):
+        _add(rows, iter(zip(feature, value, strict=True)), np.arange(len(rows)), total)
     return total
 
 
+def _add(rows: np.ndarray, walk: Iterator[tuple[int, float]], here: np.ndarray, total: np.ndarray) -> None:
+    """Add the leaves of the subtree that comes next in the walk to the rows that are here."""
+    feature, value = next(walk)
+    if feature < 0:
+        total[here] += value
+        return
+    right = rows[here, feature] > value
+    _add(rows, walk, here[~right], total)
+    _add(rows, walk, here[right], total)
+
+
 def calibration(total: np.ndarray, yes: np.ndarray, weight: np.ndarray) -> list[float]:
-    """Scale and shift of the log-odds that fit outcomes not trained on (Platt), by Newton's steps."""
-    inputs = np.column_stack((total, np.ones(len(total))))
-    beta = np.array([1.0, 0.0])
-    for _ in range(30):
-        chance = 1 / (1 + np.exp(-inputs @ beta))
-        slope = inputs.T @ ((yes - chance) * weight) - 1e-3 * (beta - np.array([1.0, 0.0]))
-        bend = (inputs * (chance * (1 - chance) * weight)[:, None]).T @ inputs + 1e-3 * np.eye(2)
-        beta = beta + np.linalg.solve(bend, slope)
-    return [round(float(beta[0]), 4), round(float(beta[1]), 4)]
+    """Scale and shift of the log-odds that fit outcomes not trained on (Platt)."""
+    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415  (only training needs it)
 
-
-def _cuts(values: np.ndarray) -> np.ndarray:
-    found = np.unique(np.quantile(values, np.linspace(0, 1, BINS + 1)[1:-1]))
-    return np.round(found, 4)
-
-
-def _tree(
-    binned: np.ndarray, cuts: list[np.ndarray], allowed: list[int], slope: np.ndarray, bend: np.ndarray, recipe: Recipe
-) -> tuple[list[int], list[float], list[float], np.ndarray]:
-    inner = 2**recipe.depth - 1
-    feature, threshold = [0] * inner, [1e12] * inner  # nothing is greater: all go left
-    node = np.zeros(len(slope), np.int64)
-    for level in range(recipe.depth):
-        first, width = 2**level - 1, 2**level
-        place = node - first
-        best = np.full(width, 1e-6)
-        for n in allowed:
-            cut = cuts[n]
-            if not len(cut):
-                continue
-            slots = len(cut) + 1
-            key = place * slots + binned[n]
-            g = np.bincount(key, slope, width * slots).reshape(width, slots).cumsum(1)
-            h = np.bincount(key, bend, width * slots).reshape(width, slots).cumsum(1)
-            left_g, left_h = g[:, :-1], h[:, :-1]
-            right_g, right_h = g[:, -1:] - left_g, h[:, -1:] - left_h
-            gain = left_g**2 / (left_h + recipe.ridge) + right_g**2 / (right_h + recipe.ridge)
-            gain -= g[:, -1:] ** 2 / (h[:, -1:] + recipe.ridge)
-            gain[(left_h < recipe.leaf_weight) | (right_h < recipe.leaf_weight)] = -1.0
-            top = gain.argmax(1)
-            for each in np.flatnonzero(gain[np.arange(width), top] > best):
-                best[each] = gain[each, top[each]]
-                feature[first + each], threshold[first + each] = n, float(cut[top[each]])
-        chosen = np.array(feature)[node]
-        limit = np.array([_slot(cuts[f], t) for f, t in zip(feature, threshold, strict=True)])[node]
-        node = 2 * node + 1 + (binned[chosen, np.arange(len(node))] > limit)
-    place = node - inner
-    g, h = np.bincount(place, slope, 2**recipe.depth), np.bincount(place, bend, 2**recipe.depth)
-    return feature, threshold, (recipe.rate * g / (h + recipe.ridge)).tolist(), place
-
-
-def _slot(cut: np.ndarray, threshold: float) -> int:
-    """The last bin that goes left."""
-    return BINS + 1 if threshold > 1e11 else int(np.searchsorted(cut, threshold, side="left"))
+    fitted = LogisticRegression(C=1_000.0).fit(total[:, None], yes > 0.5, sample_weight=weight)
+    return [round(float(fitted.coef_.item()), 4), round(float(fitted.intercept_.item()), 4)]

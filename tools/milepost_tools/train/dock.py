@@ -5,7 +5,7 @@ on days that they have not seen; every set is calibrated on days of its own.
 """
 
 from collections.abc import Iterable
-from concurrent.futures import Executor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
@@ -24,9 +24,11 @@ from milepost_tools.train import boost
 
 Rows = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 LOOKS = ("first", "late")
-LOOK_RECIPE = boost.Recipe(trees=140, depth=4, rate=0.1, ridge=4.0, leaf_weight=3.0, share=0.4)
-CLOSE_RECIPE = boost.Recipe(trees=100, depth=4, rate=0.08, ridge=4.0, leaf_weight=3.0, share=0.5)
+LOOK_RECIPE = boost.Recipe(trees=500, leaves=31, depth=8, rate=0.05)
+CLOSE_RECIPE = boost.Recipe(trees=400, leaves=16, depth=6, rate=0.04)
 FOLDS = 2
+EARLY = 4  # one early day, for the looks that the close hears, for so many of the close
+LATER = 60  # days of the close that the looks that ship learn from: more teach them little
 _KEPT_SHARE = 0.05  # of the rows of goods on no list here that stood where they were; they weigh as much more
 
 
@@ -97,7 +99,7 @@ def together(parts: Iterable[Rows]) -> Rows:
 
 def parameters(seed: int, count: int) -> dict[str, Any]:
     """What a model's file says of its training, so that it can be made again. Arguments as for `train`."""
-    every = days(seed, count // 2 + count)
+    every = days(seed, count // EARLY + count)
     return {
         "seed": seed,
         "days": count,
@@ -108,15 +110,17 @@ def parameters(seed: int, count: int) -> dict[str, Any]:
         "close": asdict(CLOSE_RECIPE),
         "kept_share": _KEPT_SHARE,
         "folds": FOLDS,
+        "later": LATER,
     }
 
 
 def train(seed: int, count: int, pool: Executor, version: str) -> dict[str, Any]:
-    """The model as its file holds it. count: days for the close; half as many before them, for the looks that it hears.
+    """The model as its file holds it. count: days for the close, with some before them, for the looks that it hears.
 
-    The close learns what the looks say of days that they have not seen; then the looks learn from all days.
+    The close learns what the looks say of days that they have not seen. The early days were judged by the plain model
+    meanwhile, so the looks that ship learn from later ones.
     """
-    before = count // 2
+    before = count // EARLY
     early = list(pool.map(partial(rows_of, None), days(seed, before)))
     model: dict[str, Any] = {
         "look_names": list(NAMES),
@@ -130,26 +134,29 @@ def train(seed: int, count: int, pool: Executor, version: str) -> dict[str, Any]
     late = list(pool.map(partial(rows_of, model), days(seed + 2 * before, count)))
     model["close"] = fitted([each["close"] for each in late], CLOSE_RECIPE)
     for kind in LOOKS:
-        model[kind] = fitted([each[kind] for each in early + late], LOOK_RECIPE)
+        model[kind] = fitted([each[kind] for each in late[:LATER]], LOOK_RECIPE)
     return model
 
 
 def fitted(parts: list[Rows], recipe: boost.Recipe) -> dict[str, Any]:
-    """Trees for the rows of several days, calibrated by leaving a third of the days out at a time."""
+    """Trees for the rows of several days, calibrated by leaving a part of the days out at a time."""
+    with ThreadPoolExecutor() as threads:
+        whole, *without = threads.map(lambda some: boost.fit(*together(some)[:3], recipe), [parts, *_without(parts)])
     totals, outcomes, weights, stays = [], [], [], []
-    for n in range(FOLDS):
-        x, y, w, _ = together(part for m, part in enumerate(parts) if m % FOLDS != n)
-        trees = boost.fit(x, y, w, recipe)
-        x, y, w, stay = together(part for m, part in enumerate(parts) if m % FOLDS == n)
+    for n, trees in enumerate(without):
+        x, y, w, stay = together(parts[n::FOLDS])
         totals.append(boost.scores(trees, x))
         outcomes.append(y)
         weights.append(w)
         stays.append(stay)
-    x, y, w, _ = together(parts)
-    whole = boost.fit(x, y, w, recipe)
     total, yes, weight, stay = (np.concatenate(each) for each in (totals, outcomes, weights, stays))
     scale, shift = whole["calibration"] = boost.calibration(total, yes, weight)
     said = ~np.isnan(stay) & (scale * total + shift > 0)
     if said.any():
         whole["stays"] = boost.calibration((scale * total + shift)[said], stay[said], weight[said])
     return whole
+
+
+def _without(parts: list[Rows]) -> list[list[Rows]]:
+    """The days without each of the folds."""
+    return [[part for m, part in enumerate(parts) if m % FOLDS != n] for n in range(FOLDS)]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-SEED, DAYS = 1000, 40  # of the model that ships
+SEED, DAYS = 1000, 160  # of the model that ships
 
 
 @click.group()
@@ -19,7 +19,7 @@ def train() -> None:
 @train.command()
 @click.option("--seed", type=click.IntRange(0), default=SEED, show_default=True, help="The first day's; even.")
 @click.option(
-    "--days", type=click.IntRange(4), default=DAYS, show_default=True, help="For the close; half as many before."
+    "--days", type=click.IntRange(8), default=DAYS, show_default=True, help="For the close; a quarter as many before."
 )
 @click.option("--jobs", type=click.IntRange(1), default=2, show_default=True, help="Processes that play days.")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="The model's file.")
@@ -27,21 +27,22 @@ def train() -> None:
 def dock(seed: int, days: int, jobs: int, out: Path, as_json: bool) -> None:
     """Train the dock-door decision; the same seed and days give the same file.
 
-    Example: milepost train dock --seed 1000 --days 40 --out backend/milepost/evidence/dock/dock-model.json
+    Example: milepost train dock --seed 1000 --days 160 --out backend/milepost/evidence/dock/dock-model.json.gz
     """
     if seed % 2:
         raise click.UsageError(f"seed {seed} is odd; odd seeds are kept for judging")
-    from milepost_tools.train.dock import train as run  # noqa: PLC0415  (keeps `milepost --help` quick)
+    from milepost.evidence.dock.scoring import packed  # noqa: PLC0415  (keeps `milepost --help` quick)
+    from milepost_tools.train.dock import train as run  # noqa: PLC0415
 
     started = time.monotonic()
     with ProcessPoolExecutor(jobs) as pool:
         model = run(seed, days, pool, f"trees/{seed}/{days}")
-    text = json.dumps(model, separators=(",", ":")) + "\n"
-    out.write_text(text, encoding="utf-8")
+    file = packed(model)
+    out.write_bytes(file)
     told = {
         "out": str(out),
-        "bytes": len(text),
-        "sha256": hashlib.sha256(text.encode()).hexdigest(),
+        "bytes": len(file),
+        "sha256": hashlib.sha256(file).hexdigest(),
         "seconds": round(time.monotonic() - started, 1),
     }
-    click.echo(json.dumps(told) if as_json else f"{out}: {len(text)} bytes in {told['seconds']} s")
+    click.echo(json.dumps(told) if as_json else f"{out}: {len(file)} bytes in {told['seconds']} s")

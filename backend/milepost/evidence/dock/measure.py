@@ -115,7 +115,8 @@ def _measure(
     sides["rise"] = by_side[1] - by_side[0]
     sides["after"] = by_side[2] - top[:, None]
     signed["far_louder"] = by_side[1][:, 1] - by_side[1][:, 0]
-    both["middle"] = _middle(t, row, level, size)
+    near = np.abs(t) <= NEAR_S
+    both["middle"] = _middle(t[near], row[near], level[near], size)
     _turns(t, row, side, level, size, sides, signed)
     _gates(door, centre, at_s, sides, signed, both)
     _others(tags, subject, bin_, both)
@@ -169,15 +170,13 @@ def _ends(sorted_t: np.ndarray, from_s: np.ndarray, to_s: np.ndarray) -> np.ndar
     return np.searchsorted(sorted_t, to_s) - np.searchsorted(sorted_t, from_s)
 
 
-def _middle(t: np.ndarray, row: np.ndarray, level: np.ndarray, size: int) -> np.ndarray:
-    """When each was loudest: the middle of its near reads, weighted by power; NaN of none."""
-    near = np.abs(t) <= NEAR_S
-    t, row, level = t[near], row[near], level[near]
-    peak = np.full(size, -np.inf)
-    np.maximum.at(peak, row, level)
-    weight = 10.0 ** ((level - peak[row]) / 10.0)
+def _middle(t: np.ndarray, key: np.ndarray, level: np.ndarray, keys: int) -> np.ndarray:
+    """When each key's reads were loudest: their middle, weighted by power; NaN of none."""
+    peak = np.full(keys, -np.inf)
+    np.maximum.at(peak, key, level)
+    weight = 10.0 ** ((level - peak[key]) / 10.0)
     with np.errstate(invalid="ignore"):
-        return np.bincount(row, weight * t, size) / np.bincount(row, weight, size)
+        return np.bincount(key, weight * t, keys) / np.bincount(key, weight, keys)
 
 
 def _turns(
@@ -188,14 +187,9 @@ def _turns(
     sided = (np.abs(t) <= NEAR_S) & (side < 2)
     t, row, side, level = t[sided], row[sided], side[sided], level[sided]
     key = row * 2 + side
-    # When each side was loudest: the middle of its reads, weighted by power.
-    peak = np.full(size * 2, -np.inf)
-    np.maximum.at(peak, key, level)
-    weight = 10.0 ** ((level - peak[key]) / 10.0)
+    centre = _middle(t, key, level, size * 2).reshape(size, 2)
+    signed["far_later"] = np.clip(centre[:, 1] - centre[:, 0], -5, 5)
     with np.errstate(invalid="ignore", divide="ignore"):
-        centre = np.bincount(key, weight * t, size * 2) / np.bincount(key, weight, size * 2)
-        centre = centre.reshape(size, 2)
-        signed["far_later"] = np.clip(centre[:, 1] - centre[:, 0], -5, 5)
         early = t <= 0.0
         near = np.abs(t) <= 3.0
         number, mean = [], []

@@ -1,5 +1,6 @@
 """Who judges the measures: the trained trees where a file of them is given, else the plain model."""
 
+import gzip
 import json
 from functools import cache
 from importlib.resources import files
@@ -12,7 +13,7 @@ from milepost.evidence.dock.case import CLOSE_NAMES
 from milepost.evidence.dock.look import NAMES
 from milepost.evidence.dock.trees import Trees, chance
 
-MODEL_FILE = "dock-model.json"
+MODEL_FILE = "dock-model.json.gz"
 
 
 class Scorer:
@@ -50,4 +51,14 @@ class Scorer:
 def shipped() -> Scorer:
     """The scorer of the file beside this module; the plain one when there is none."""
     source = files("milepost.evidence.dock").joinpath(MODEL_FILE)
-    return Scorer(json.loads(source.read_text("utf-8")) if source.is_file() else None)
+    return Scorer(unpacked(source.read_bytes()) if source.is_file() else None)
+
+
+def packed(model: dict[str, Any]) -> bytes:
+    """A model as its file holds it; the same model gives the same bytes."""
+    return gzip.compress(json.dumps(model, separators=(",", ":")).encode(), mtime=0)
+
+
+def unpacked(file: bytes) -> dict[str, Any]:
+    """The model in a file. Raises OSError or ValueError where it is none."""
+    return json.loads(gzip.decompress(file))

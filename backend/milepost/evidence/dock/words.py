@@ -46,14 +46,14 @@ class Limits:
     gone: float = 0.05
     sure: float = 0.97
     count: float = 0.95
-    weak: float = 0.99
+    weak: float = 0.96
     drop: float = 0.6
     back: float = 0.7
-    foreign: float = 0.975
+    foreign: float = 0.87
     over: float = 0.6
     doubt: float = 0.25
     meant: float = 0.6
-    stranger: float = 0.9
+    stranger: float = 0.5
     alone: float = 0.985
     rival_db: float = 6.0
 

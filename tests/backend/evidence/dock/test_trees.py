@@ -6,12 +6,12 @@ from importlib.resources import files
 import numpy as np
 import pytest
 
-from milepost.evidence.dock.scoring import MODEL_FILE, Scorer, shipped
+from milepost.evidence.dock.scoring import MODEL_FILE, Scorer, shipped, unpacked
 from milepost.evidence.dock.trees import Trees
 from milepost_tools.bench.dock_score import calibration_error
 from milepost_tools.train import boost
 
-RECIPE = boost.Recipe(trees=60, depth=4, rate=0.4)
+RECIPE = boost.Recipe(trees=60, leaves=16, depth=6, rate=0.3)
 
 
 def rows() -> tuple[np.ndarray, np.ndarray]:
@@ -37,7 +37,7 @@ def test_the_service_reads_them_as_they_were_fitted_and_the_same_rows_give_the_s
 
 
 def test_a_model_of_other_measures_is_refused() -> None:
-    data = json.loads(files("milepost.evidence.dock").joinpath(MODEL_FILE).read_text("utf-8"))
+    data = unpacked(files("milepost.evidence.dock").joinpath(MODEL_FILE).read_bytes())
     assert Scorer(data).version == shipped().version != "plain"
     with pytest.raises(ValueError, match="milepost train dock"):
         Scorer({**data, "look_names": data["look_names"][1:]})
