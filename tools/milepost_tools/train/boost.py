@@ -38,7 +38,8 @@ def fit(rows: np.ndarray, yes: np.ndarray, weight: np.ndarray, recipe: Recipe) -
     model = HistGradientBoostingClassifier(
         max_iter=recipe.trees, max_leaf_nodes=recipe.leaves, max_depth=recipe.depth, learning_rate=recipe.rate,
         l2_regularization=recipe.ridge, min_samples_leaf=recipe.least, max_features=recipe.share,
-        max_bins=recipe.bins, early_stopping=False, random_state=1,
+        max_bins=recipe.bins, random_state=1,
+        early_stopping=False,  # pyright: ignore[reportArgumentType]  (declared too narrowly)
     )  # fmt: skip
     with threadpool_limits(1):
         model.fit(np.nan_to_num(rows, nan=MISSING), yes > 0.5, sample_weight=weight)

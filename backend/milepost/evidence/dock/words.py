@@ -35,8 +35,9 @@ class Limits:
     unlit: the same where they did not; sure: a question answered by the later look; gone: a question taken back by the
     later look; count: counted at the close, or left so; weak: the same at doors with few antennas; drop: below it a
     unit has not crossed, and is shown as short when it is listed; back: taken to have come back; foreign: of a unit
-    that does not belong here; over: the same at the close; doubt: below it such an alarm is taken back at the close;
-    meant: of a tag on no list where the trip has none; alone: of one that went along with no unit, 25 s later;
+    that does not belong to the session here, at a moment that light gates named; unseen: the same at another moment, or
+    where no session is open; over: of such a unit at the close; doubt: below it such an alarm is taken back at the
+    close; meant: of a tag on no list where the trip has none; alone: of one that went along with no unit, 25 s later;
     stranger: of one at the close. rival_db: so much louder elsewhere, the first look is silent.
     """
 
@@ -48,8 +49,9 @@ class Limits:
     count: float = 0.95
     weak: float = 0.96
     drop: float = 0.6
-    back: float = 0.7
-    foreign: float = 0.87
+    back: float = 0.6
+    foreign: float = 0.75
+    unseen: float = 0.975
     over: float = 0.6
     doubt: float = 0.25
     meant: float = 0.6
@@ -97,11 +99,13 @@ class Speaker:
     def _alarm(self, case: Case, session: Session | None, door: Id, seen: Seen, at_s: float) -> None:
         """A unit went along that does not belong here."""
         known = self.roster.unit(case.subject) is not None
-        if known and case.word is None and seen.alarm >= self.limits.foreign:
+        named = session is not None and seen.moment.gated
+        enough = self.limits.foreign if named else self.limits.unseen
+        if known and case.word is None and seen.alarm >= enough:
             self._say(case, session, door, REVIEW, seen.alarm, at_s, seen, *self._foreign(case, session, at_s))
 
     def late(self, case: Case, session: Session | None, door: Id, seen: Seen, at_s: float) -> None:
-        """25 s after a moment: a question may be answered, a doubtful word made certain."""
+        """25 s after a moment: a question may be answered, a doubtful word made certain, a count taken back."""
         if case.frozen or seen.blind:
             return
         if session is None or not self.roster.is_listed(case.subject, session.trip):
@@ -111,6 +115,8 @@ class Speaker:
             self._say(case, session, door, _across(session), seen.late, at_s, seen)
         elif case.word == REVIEW and max(seen.late, case.belief()) < self.limits.gone:
             self._say(case, session, door, PASSED_BACK, 1 - seen.late, at_s, seen)
+        elif case.word in CROSSED and seen.back >= self.limits.sure:
+            self._say(case, session, door, PASSED_BACK, seen.back, at_s, seen)
 
     def opened(self, case: Case, session: Session, door: Id, at_s: float) -> None:
         """A session opened behind a passage that belongs to it: reads bind by event time."""

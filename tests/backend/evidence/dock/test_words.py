@@ -13,11 +13,12 @@ import hand
 
 
 class Says(Scorer):
-    """A judge whose chances are given: for the first look, the later one, and the close."""
+    """A judge whose chances are given: for the first look, the later one (and that it came back), and the close."""
 
-    def __init__(self, first: float, late: float, close: float) -> None:
+    def __init__(self, first: float, late: float, close: float, back: float = 0.001) -> None:
         super().__init__()
         self._chances = first, late, close
+        self._back = back
 
     def first(self, vector) -> float:
         # Only the moment at the line is worth a word: there both gates were interrupted.
@@ -28,7 +29,7 @@ class Says(Scorer):
     def late(self, vector) -> float:
         from milepost.evidence.dock.look import INDEX  # noqa: PLC0415
 
-        return self._chances[1] if vector[INDEX["with_session"]] else 0.001
+        return self._chances[1] if vector[INDEX["with_session"]] else self._back
 
     def close(self, vector) -> float:
         return self._chances[2]
@@ -61,6 +62,16 @@ def words(first: float, late: float, close: float) -> list[str]:
 def test_a_first_word_is_corrected_by_what_follows(first: float, late: float, close: float, said: list[str]) -> None:
     found = words(first, late, close)
     assert [word for word, before in zip(found, [None, *found], strict=False) if word != before] == said
+
+
+@pytest.mark.requirement("T17")
+@pytest.mark.parametrize(("back", "after_s"), [(0.98, 30.0), (0.9, 200.0)])
+def test_what_the_later_look_saw_come_back_is_taken_back_before_the_close(back: float, after_s: float) -> None:
+    lines = hand.reads(hand.tag("U1"), hand.through(60))
+    judge = Says(0.99, 0.01, 0.01, back)
+    said, _ = correlate([hand.session()], [hand.order("T1", "U1")], lines, hand.gates(60), scorer=judge)
+    assert [each.decision for each in said] == ["LOADED", "PASSED_BACK"]
+    assert after_s - 25.0 < said[-1].at_s - said[0].at_s < after_s + 100.0
 
 
 def test_what_stands_there_when_the_readings_begin_is_not_counted() -> None:
