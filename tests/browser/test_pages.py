@@ -160,8 +160,7 @@ def test_door_sessions_and_names_fit_a_phone_and_what_is_disputed_is_read_withou
     phone = visitor(scene.token, lang="en", width=390, height=800)
     page = phone.open(f"/doors/{door}")
     page.locator("#put-down").click()
-    why = page.locator(".ddis li")
-    expect(why).to_contain_text("Two trucks claim it:")
+    why = page.locator(".ddis li").filter(has_text="Two trucks claim it:")
     expect(why).to_contain_text("scan it there")
     box = why.bounding_box()
     assert box["x"] >= 0 and box["x"] + box["width"] <= 390

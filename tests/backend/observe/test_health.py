@@ -77,10 +77,11 @@ def test_all_is_well_and_each_check_is_named(well: Asked) -> None:
 
 def test_a_broker_that_is_gone_is_told_and_comes_back(well: Asked, house: BrokerHouse) -> None:
     house.server.stop()
-    until(lambda: well.failing() == {"broker"})
-    assert "0 of 32 sessions" in well.ready()["broker"]["detail"]
-    assert well.http.get("/healthz").status_code == 200  # no reason to be killed
-    house.server.start()
+    try:
+        until(lambda: well.failing() == {"broker"} and "0 of 32 sessions" in well.ready()["broker"]["detail"])
+        assert well.http.get("/healthz").status_code == 200  # no reason to be killed
+    finally:
+        house.server.start()
 
 
 @pytest.mark.parametrize(("file", "check"), [("milepost.db", "database"), ("spool.db", "spool")])
