@@ -33,12 +33,13 @@ class Limits:
 
     first: counted at the first look, where light gates saw something pass; ask: asked about at the first look there;
     unlit: the same where they did not; sure: a question answered by the later look; gone: a question taken back by the
-    later look; count: counted at the close, or left so; weak: the same at doors with few antennas; drop: below it a
-    unit has not crossed, and is shown as short when it is listed; back: taken to have come back; foreign: of a unit
-    that does not belong to the session here, at a moment that light gates named; unseen: the same at another moment, or
-    where no session is open; over: of such a unit at the close; doubt: below it such an alarm is taken back at the
-    close; meant: of a tag on no list where the trip has none; alone: of one that went along with no unit, 25 s later;
-    stranger: of one at the close. rival_db: so much louder elsewhere, the first look is silent.
+    later look; count: counted at the close, or left so; weak: the same at doors with few antennas, where a person would
+    be asked too often; drop: below it a unit has not crossed, and is shown as short when it is listed; back: taken to
+    have come back; foreign: of a unit that does not belong to the session here, at a moment that light gates named;
+    unseen: the same at another moment, or where no session is open; over: of such a unit at the close; doubt: below it
+    such an alarm is taken back at the close; meant: of a tag on no list where the trip has none; alone: of one that
+    went along with no unit, 25 s later; stranger: of one at the close. rival_db: so much louder elsewhere, the first
+    look is silent.
     """
 
     first: float = 0.6
@@ -47,7 +48,7 @@ class Limits:
     gone: float = 0.05
     sure: float = 0.97
     count: float = 0.95
-    weak: float = 0.96
+    weak: float = 0.93
     drop: float = 0.6
     back: float = 0.6
     foreign: float = 0.75
@@ -163,7 +164,7 @@ class Speaker:
             self._not_across(case, session, door, chance, at_s, best)
 
     def _enough(self, door: Id) -> float:
-        """The chance from which on a unit counts at the close: more is asked of doors with few antennas."""
+        """The chance from which on a unit counts at the close: doubt is usual at doors with few antennas."""
         few = sum(self.roster.antennas(door)) <= _FEW_ANTENNAS
         return self.limits.weak if few else self.limits.count
 
