@@ -6,13 +6,13 @@ the 45 s before it are still known, so that forgetting never turns a stray into 
 
 import json
 from collections.abc import Iterable
-from dataclasses import astuple
+from dataclasses import astuple, replace
 from typing import Any
 
 from sqlalchemy import Connection
 
-from milepost.evidence import log, passages, repository, service
-from milepost.evidence.model import Author, Fact, fact_id, grade
+from milepost.evidence import log, passages, repository, service, sighting
+from milepost.evidence.model import Fact
 from milepost.evidence.passages import Gate, Passage, Read
 from milepost.evidence.window import merged
 from milepost.fleet import service as fleet
@@ -22,10 +22,6 @@ from milepost.telemetry.model import GateBody, Reading, TagBody, reading_id
 DETECTOR = "door"
 OPEN_MS, OPEN_WAITING_MS = 120_000, 600_000
 NEEDS_MS = 45_000
-SEEN_EVERY_MS = 600_000
-NEAR_MS = 60_000
-AHEAD_MS = 5_000
-QUIET_MS = 15_000  # by then a passage so far ahead is known: what is told does not hang on how the readings were split
 _MOST = 4_000  # readings of one door kept open, whatever their age
 
 
@@ -48,7 +44,7 @@ def observe(
     changed = _keep(conn, device, door_id, found, told, fresh[-1], cut)
     appended = service.settle(conn, changed)
     seen = dict(stored.get("seen", {}))
-    appended += _tell_seen(conn, device, door, reads, seen, newest=newest, received=fresh[-1].received_at)
+    appended += _tell_seen(conn, door, reads, seen, newest=newest, received=fresh[-1].received_at)
     cut = _cut(gates, reads, newest - (OPEN_WAITING_MS if waiting else OPEN_MS), cut)
     gone = {read.epc for read in reads} - {each.epc for each in found}
     settled |= {each.epc: (each.end, each.level_dbm) for each in found if not _open(each.at, cut)}
@@ -59,7 +55,7 @@ def observe(
         "newest": newest,
         "told": sorted(each.id for each in found),
         "settled": {epc: last for epc, last in settled.items() if newest - last[0] < 2 * passages.MEMORY_MS},
-        "seen": {epc: bucket for epc, bucket in seen.items() if newest // SEEN_EVERY_MS - bucket < 2},
+        "seen": {epc: bucket for epc, bucket in seen.items() if newest // sighting.EVERY_MS - bucket < 2},
         "strays": len(gone),
         "late": stored.get("late", 0) + len(fresh) - len(usable),
     }
@@ -133,45 +129,27 @@ def _keep(
 
 
 def _tell_seen(
-    conn: Connection, device: str, door: dict[str, Any], reads: list[Read], seen: dict[str, int], *, newest: int,
-    received: int,
-) -> list[Fact]:  # fmt: skip
+    conn: Connection, door: dict[str, Any], reads: list[Read], seen: dict[str, int], *, newest: int, received: int
+) -> list[Fact]:
     """unit.seen for known units that were heard and did not pass: once in ten minutes, not while aboard here."""
     facts = []
     for read in reads:
-        bucket = read.at // SEEN_EVERY_MS
-        if seen.get(read.epc, -1) >= bucket or newest - read.last_at < QUIET_MS:
+        bucket = read.at // sighting.EVERY_MS
+        if seen.get(read.epc, -1) >= bucket or newest - read.last_at < sighting.QUIET_MS:
             continue
         seen[read.epc] = bucket
         unit = plan.unit_of_epc(conn, read.epc, read.at)
         if unit is None or _explained(conn, door["id"], read):
             continue
-        subjects = {"unit": unit.id, "site": door["site_id"], "door": door["id"]}
-        facts.append(
-            Fact(
-                id=fact_id("unit.seen", subjects, (f"{door['id']}/{bucket}",)),
-                kind="unit.seen",
-                at=read.at,
-                received_at=max(received, read.at),
-                clock="ntp",
-                by=Author("device", device),
-                source="rfid",
-                subjects=subjects,
-                body={"epc": read.epc, "level_dbm": read.max_dbm, "why": "heard at the door without passing"},
-                confidence=0.9,
-                grade=grade({"rfid"}, 0.9),
-                inputs=(read.id,),
-                snapshot={"rssi": [[read.at, read.last_at, read.first_dbm, read.max_dbm, read.last_dbm, read.count]]},
-                rule=passages.RULE,
-            )
-        )
+        fact = sighting.fact_of(unit.id, door["site_id"], door["id"], read, passages.RULE)
+        facts.append(replace(fact, received_at=max(received, read.at), clock="ntp"))
     return log.append(conn, facts)
 
 
 def _explained(conn: Connection, door_id: str, read: Read) -> bool:
     """True when a passage near in time says more than that the tag was heard, or when the tag's last passage of the
     hour before led out: then it is heard from inside the truck. By readings alone: sessions may be known later."""
-    if repository.passages(conn, door_id, read.at - NEAR_MS, read.last_at + AHEAD_MS, [read.epc]):
+    if repository.passages(conn, door_id, read.at - sighting.NEAR_MS, read.last_at + sighting.AHEAD_MS, [read.epc]):
         return True
     rows = repository.passages(conn, door_id, read.at - passages.MEMORY_MS, read.at, [read.epc])
     return bool(rows) and rows[-1]["direction"] == "out"

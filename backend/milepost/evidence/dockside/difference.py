@@ -5,19 +5,17 @@ from dataclasses import replace
 
 from sqlalchemy import Connection
 
-from milepost.evidence import log, repository, service
+from milepost.evidence import log, repository, service, sighting
 from milepost.evidence.dock.model import OUT, RULE, Decision
 from milepost.evidence.dockside import crossed
 from milepost.evidence.dockside.crossed import Ground
 from milepost.evidence.dockside.hall import Hall
 from milepost.evidence.dockside.moves import BACK, FORWARD, OUTSIDE, STRAYED, Move, moves
 from milepost.evidence.dockside.portions import Window
-from milepost.evidence.model import Author, Fact, fact_id, grade
+from milepost.evidence.model import Fact
+from milepost.evidence.passages import MEMORY_MS
 
 ASKED = "dock-asked"
-QUIET_MS = 15_000  # by then a passage is known that explains why a tag was heard
-NEAR_MS, AHEAD_MS = 60_000, 5_000
-MEMORY_MS = 3_600_000
 _MOST_ASKED = 20
 _FACTS = (*service.MOVES, "unit.seen", "fact.retracted")
 
@@ -32,14 +30,14 @@ class Difference:
 
     def tell(self, said: list[Decision], before_ms: float, whole: bool) -> list[Fact]:
         """Tell what is new: of the units spoken of in `said`, or of all of them (`whole`)."""
-        quiet = self._hall.until_s * 1000 - QUIET_MS
+        quiet = self._hall.until_s * 1000 - sighting.QUIET_MS
         heard = {key: window for key, window in self._hall.heard.items() if window.at <= quiet}
         if whole:
             decisions = self._hall.said
             units = {str(each.unit) for each in decisions if each.unit is not None} | {key[0] for key in heard}
         else:
             units = {str(each.unit) for each in said if each.unit is not None}
-            units |= {key[0] for key, window in heard.items() if window.at > before_ms - QUIET_MS}
+            units |= {key[0] for key, window in heard.items() if window.at > before_ms - sighting.QUIET_MS}
             names = {each.epcs for each in said if each.unit is None}
             decisions = [each for each in self._hall.said if str(each.unit) in units or each.epcs in names]
         if not (units or decisions or whole):
@@ -49,22 +47,24 @@ class Difference:
         known = self._known(units, whole)
         if whole:
             units |= {fact.subjects["unit"] for fact in known}
-        facts: list[Fact] = []
         by_unit: dict[str, list[Move]] = {}
         for each in holds:
             if each.unit is not None:
                 by_unit.setdefault(each.unit, []).append(each)
+        sounds: dict[str, list[tuple[str, Window]]] = {}
+        for (unit, door, _), window in sorted(heard.items()):
+            if unit in units and door in self._judged and window.at >= self._floor:
+                sounds.setdefault(unit, []).append((door, window))
         wanted: list[Fact] = []
         for unit in sorted(units):
             own = by_unit.get(unit, [])
             wanted += [self._fact(each) for each in own if each.kind != STRAYED]
-            wanted += [self._seen(key, window) for key, window in sorted(heard.items())
-                       if key[0] == unit and key[1] in self._judged and window.at >= self._floor
-                       and not _explained(key[1], window, own, self._loads)]  # fmt: skip
+            wanted += [sighting.fact_of(unit, self._site, door, window, RULE) for door, window in sounds.get(unit, ())
+                       if not _explained(door, window, own, self._loads)]  # fmt: skip
         hold = {fact.id: fact for fact in service.standing(known)}
         full = [self._based(each) if _is_new(each, hold) else each for each in wanted]
         why = "later evidence shows another passage"
-        facts += service.correct(self._conn, full, known, why=why, now=self._now)
+        facts = service.correct(self._conn, full, known, why=why, now=self._now)
         self._passages(holds, units, whole)
         self._asked(said if not whole else self._hall.said, whole)
         for session in self._closed(facts):
@@ -90,25 +90,6 @@ class Difference:
 
     def _fact(self, move: Move) -> Fact:
         return crossed.fact_of(move, self._session(move.session), self._site, self._hall.gated(move.door, move.at_ms))
-
-    def _seen(self, key: tuple[str, str, int], window: Window) -> Fact:
-        unit, door, bucket = key
-        subjects = {"unit": unit, "site": self._site, "door": door}
-        return Fact(
-            id=fact_id("unit.seen", subjects, (f"{door}/{bucket}",)),
-            kind="unit.seen",
-            at=window.at,
-            by=Author("device", window.id.partition("/")[0]),
-            source="rfid",
-            subjects=subjects,
-            body={"epc": window.epc, "level_dbm": window.max_dbm, "why": "heard at the door without passing"},
-            confidence=0.9,
-            grade=grade({"rfid"}, 0.9),
-            inputs=(window.id,),
-            snapshot={"rssi": [[window.at, window.last_at, window.first_dbm, window.max_dbm, window.last_dbm,
-                                window.count]]},
-            rule=RULE,
-        )  # fmt: skip
 
     def _ground(self, door: str, unit: str | None, epcs: Iterable[str], at_ms: int, reasons: Iterable[str]) -> Ground:
         key = (door, unit or ",".join(epcs), at_ms)
@@ -192,7 +173,7 @@ def _explained(door: str, window: Window, own: Iterable[Move], loads: Callable[[
     for move in own:
         if move.door != door:
             continue
-        if move.kind != STRAYED and window.at - NEAR_MS <= move.at_ms <= window.last_at + AHEAD_MS:
+        if move.kind != STRAYED and window.at - sighting.NEAR_MS <= move.at_ms <= window.last_at + sighting.AHEAD_MS:
             return True
         if move.kind in (FORWARD, BACK, OUTSIDE) and window.at - MEMORY_MS <= move.at_ms <= window.at:
             last = move if last is None or move.at_ms > last.at_ms else last

@@ -7,12 +7,12 @@ from bisect import bisect_left, insort
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from milepost.evidence import sighting
 from milepost.evidence.dock.engine import Correlator
 from milepost.evidence.dock.model import OUT, Decision, Order, Session, Unit
 from milepost.evidence.dock.scoring import Scorer
 from milepost.evidence.dockside.portions import Portion, Window
 
-SEEN_EVERY_MS = 600_000
 _PRUNE_S = 30.0
 _GATE_S = 4.0  # an edge so near to a passage belongs to it
 
@@ -128,7 +128,7 @@ class Hall:
                 self.newest_ms = max(self.newest_ms, window.last_at)
                 unit = self._owners.get(window.epc)
                 if unit is not None:
-                    place = (unit, each.door, window.at // SEEN_EVERY_MS)
+                    place = (unit, each.door, window.at // sighting.EVERY_MS)
                     if place not in self.heard or (window.at, window.id) < (self.heard[place].at, self.heard[place].id):
                         self.heard[place] = window
             self.newest_ms = max([self.newest_ms, *(gate.at for gate in each.gates)])
