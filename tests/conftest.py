@@ -8,11 +8,14 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from fastapi import APIRouter, FastAPI
 from hypothesis import settings
 from sqlalchemy import create_engine
 from sqlalchemy.engine import make_url
+from starlette.routing import BaseRoute
 
 from milepost.orders import projector
 
@@ -106,6 +109,30 @@ def pytest_terminal_summary(terminalreporter) -> None:
         terminalreporter.section("skipped although CI=true")
         for nodeid in _skipped:
             terminalreporter.line(nodeid)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def routes_once() -> Iterator[None]:
+    """All applications of a session share the routes of the first.
+
+    FastAPI works out what each path takes and gives anew for every application, at its first requests: half a second
+    of CPU, a hundred times what the application itself costs, and hundreds of tests make one.
+    """
+    first: dict[int, tuple[APIRouter, dict[str, Any], list[BaseRoute]]] = {}
+    plain = FastAPI.include_router
+
+    def include_router(self: FastAPI, router: APIRouter, **options: Any) -> None:
+        known = first.get(id(router))
+        if known is not None and known[1] == options:
+            self.router.routes.extend(known[2])
+            return
+        before = len(self.router.routes)
+        plain(self, router, **options)
+        first.setdefault(id(router), (router, options, self.router.routes[before:]))
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(FastAPI, "include_router", include_router)
+        yield
 
 
 @pytest.fixture(autouse=True, scope="module")
