@@ -1,5 +1,6 @@
 """Fixtures of the backend's tests: a database with the whole schema, people, a client."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,8 +11,7 @@ from fastapi.testclient import TestClient
 from milepost.access import service
 from milepost.access.model import Grant
 from milepost.app import create_api
-from milepost.db import Database, metadata
-from milepost.schema import load_tables
+from milepost.db import Database
 from milepost.settings import Settings
 from milepost.times import now_ms
 
@@ -25,16 +25,16 @@ def quick_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def db(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
-    """A database with every table (straight from the metadata: quicker than the migrations).
+def db(request: pytest.FixtureRequest, tmp_path: Path, sqlite_with_tables: Path) -> Iterator[Database]:
+    """A database with every table.
 
     SQLite, unless a test asks for both: `@pytest.mark.parametrize("db", ["sqlite", "postgresql"], indirect=True)`.
     """
-    load_tables()
-    postgres = getattr(request, "param", "sqlite") == "postgresql"
-    url = request.getfixturevalue("postgres_url") if postgres else f"sqlite:///{tmp_path / 'milepost.db'}"
+    if getattr(request, "param", "sqlite") == "postgresql":
+        url = request.getfixturevalue("postgres_url_with_tables")
+    else:
+        url = f"sqlite:///{shutil.copy(sqlite_with_tables, tmp_path / 'milepost.db')}"
     database = Database(url)
-    metadata.create_all(database.engine)
     yield database
     database.close()
 

@@ -1,8 +1,10 @@
 """A house with two branches, its people and its orders; the tests set the time and write the facts."""
 
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -13,13 +15,12 @@ from milepost.access.model import SYSTEM, Grant, Principal
 from milepost.alerts import service as alerts
 from milepost.clocks import service as clocks
 from milepost.clocks import wake
-from milepost.db import Database, metadata
+from milepost.db import Database
 from milepost.evidence import log
 from milepost.evidence.model import Author, Fact, fact_id
 from milepost.notify import service as notify
 from milepost.orders import projector, repository
 from milepost.orders.vocabulary import KINDS, SUBJECT_KEYS, validate
-from milepost.schema import load_tables
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 _ROLES = ("device", "desk", "dispatcher", "keeper", "driver", "call_centre", "branch_manager", "customer", "claims")
@@ -114,11 +115,9 @@ def house(db: Database, monkeypatch: pytest.MonkeyPatch) -> House:
 
 
 @pytest.fixture(scope="module")
-def shared_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+def shared_house(tmp_path_factory: pytest.TempPathFactory, sqlite_with_tables: Path) -> Iterator[House]:
     """One house for many tests that each have an order, or a cause, of their own."""
-    load_tables()
-    db = Database(f"sqlite:///{tmp_path_factory.mktemp('house') / 'milepost.db'}")
-    metadata.create_all(db.engine)
+    db = Database(f"sqlite:///{shutil.copy(sqlite_with_tables, tmp_path_factory.mktemp('house'))}")
     with pytest.MonkeyPatch.context() as patch:
         yield _opened(db, patch)
     db.close()

@@ -1,7 +1,9 @@
 """HTTP of the clocks: who sees what, what is answered, and what is refused how."""
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,10 +13,9 @@ from milepost.access import service as access
 from milepost.access.model import Grant
 from milepost.app import create_api
 from milepost.clocks import service
-from milepost.db import Database, metadata
+from milepost.db import Database
 from milepost.orders import projector
 from milepost.orders import service as orders
-from milepost.schema import load_tables
 from milepost.settings import Settings
 from milepost.times import now_ms
 
@@ -29,13 +30,11 @@ def get(client: TestClient, path: str, status: int = 200) -> Any:
 
 
 @pytest.fixture(scope="module")
-def callers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, TestClient]]:
+def callers(tmp_path_factory: pytest.TempPathFactory, sqlite_with_tables: Path) -> Iterator[dict[str, TestClient]]:
     """An administrator, a customer and somebody without an account before one installation; for what is refused, which
     changes nothing in it."""
     folder = tmp_path_factory.mktemp("callers")
-    load_tables()
-    db = Database(f"sqlite:///{folder / 'milepost.db'}")
-    metadata.create_all(db.engine)
+    db = Database(f"sqlite:///{shutil.copy(sqlite_with_tables, folder)}")
     with pytest.MonkeyPatch.context() as patch:
         for module, name in ((projector, "_listeners"), (service, "_listeners")):
             patch.setattr(module, name, [])

@@ -1,5 +1,6 @@
 """What the demo's people do, through the real API: every step is one that its role may take."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,8 +10,7 @@ from fastapi.testclient import TestClient
 
 from milepost.access import service as access
 from milepost.app import create_api
-from milepost.db import Database, metadata
-from milepost.schema import load_tables
+from milepost.db import Database
 from milepost.settings import Settings
 from milepost_tools.demo import people, places
 from milepost_tools.demo.client import ApiError, Client
@@ -21,12 +21,10 @@ PASSWORD = "milepost-demo"
 
 
 @pytest.fixture
-def cast(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Client]]:
+def cast(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sqlite_with_tables: Path) -> Iterator[dict[str, Client]]:
     # Sixteen good password hashes would take most of the test's time.
     monkeypatch.setattr(access, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
-    load_tables()
-    db = Database(f"sqlite:///{tmp_path / 'milepost.db'}")
-    metadata.create_all(db.engine)
+    db = Database(f"sqlite:///{shutil.copy(sqlite_with_tables, tmp_path)}")
     api = create_api(db, Settings(data_dir=tmp_path))  # pyright: ignore[reportCallIssue]
     yield dict(people.hire(db, lambda: TestClient(api), people.CAST, PASSWORD))
     db.close()
