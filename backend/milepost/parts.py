@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from milepost.access import once
-from milepost.alerts import doors as door_questions
-from milepost.alerts import room
+from milepost.alerts import door_watch, room
 from milepost.alerts import service as inbox
 from milepost.broker import EmbeddedBroker
 from milepost.clocks import service as clocks
@@ -93,7 +92,7 @@ def database_rounds(db: Database) -> list[Periodic]:
         Periodic("wake", 0.5, lambda: clocks.wake(db)),
         Periodic("contact", watch.EVERY_S, watch.ContactWatch(db).round),
         Periodic("docks", yards.EVERY_S, yards.DockWatch(db).round),
-        Periodic("door-questions", door_questions.EVERY_S, door_questions.QuestionWatch(db).round),
+        Periodic("door-questions", door_watch.EVERY_S, door_watch.QuestionWatch(db).round),
         Periodic("device-signs", watch.EVERY_S, troubles.SignsWatch(db).round),
         Periodic("notices", 1.0, lambda: notify.deliver(db)),
         Periodic("keys", 3600.0, lambda: once.forget(db)),

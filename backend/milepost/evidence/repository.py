@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, or_, select, update
 
 from milepost.access.model import SYSTEM
 from milepost.access.scope import readable
@@ -13,6 +13,8 @@ from milepost.fleet.tables import door, site
 from milepost.plan.tables import unit_epc
 
 Row = dict[str, Any]
+_LONGEST_MS = 86_400_000  # sessions of doors that began so long before are read one by one
+_CHUNK = 100  # sessions per statement; SQLite takes 999 parameters at least
 
 
 def session(conn: Connection, session_id: str) -> Row | None:
@@ -47,12 +49,37 @@ def open_sessions(conn: Connection) -> list[Row]:
 
 
 def sessions_of_doors(conn: Connection, doors: Iterable[str], since: int) -> list[Row]:
-    """Sessions of these doors that ended after an instant or are open, oldest first."""
+    """Sessions of these doors that ended after an instant or are open, oldest first.
+
+    A door has one session at a time: of those that began long before the instant only its last one can reach behind
+    it. So what is read does not grow with the years.
+    """
+    ids, edge = sorted(doors), since - _LONGEST_MS
+    before = select(dock_session.c.id).where(
+        dock_session.c.door_id == door.c.id, dock_session.c.from_ms < edge, _happened()
+    )
+    last = before.order_by(dock_session.c.from_ms.desc()).limit(1).scalar_subquery()
+    long = conn.execute(readable(SYSTEM, door, last).where(door.c.id.in_(ids))).scalars()
     statement = select(dock_session).where(
-        dock_session.c.door_id.in_(sorted(doors)), or_(dock_session.c.to_ms.is_(None), dock_session.c.to_ms > since)
+        or_(
+            and_(dock_session.c.door_id.in_(ids), dock_session.c.from_ms >= edge),
+            dock_session.c.id.in_([each for each in long if each]),
+        ),
+        or_(dock_session.c.to_ms.is_(None), dock_session.c.to_ms > since),
     )
     statement = statement.order_by(dock_session.c.from_ms, dock_session.c.id)
     return [dict(row) for row in conn.execute(statement).mappings()]
+
+
+def sessions_by_id(conn: Connection, ids: Iterable[str]) -> list[Row]:
+    """Sessions by id."""
+    statement = select(dock_session).where(dock_session.c.id.in_(sorted(ids)))
+    return [dict(row) for row in conn.execute(statement).mappings()]
+
+
+def _happened() -> ColumnElement[bool]:
+    """Of a session: it was not taken back (an empty interval)."""
+    return or_(dock_session.c.to_ms.is_(None), dock_session.c.to_ms > dock_session.c.from_ms)
 
 
 def add_session(conn: Connection, row: Row) -> None:
@@ -100,15 +127,28 @@ def passages(
     return [dict(row) for row in conn.execute(statement.order_by(passage.c.at, passage.c.id)).mappings()]
 
 
-def passages_of_nobody(conn: Connection, session: Row) -> list[Row]:
-    """Passages at the door and in the time of a session of tags that no unit ever carried, by time."""
+def passages_of_nobody(conn: Connection, sessions: Iterable[Row]) -> dict[str, list[Row]]:
+    """By session (rows of them) the passages at its door and in its time of tags that no unit ever carried, by time."""
+    asked = list(sessions)
     carried = select(unit_epc.c.epc).where(unit_epc.c.epc == passage.c.epc).exists()
-    statement = select(passage).where(
-        passage.c.door_id == session["door_id"], passage.c.at >= session["from_ms"], passage.c.withdrawn == 0, ~carried
-    )
-    if session["to_ms"] is not None:
-        statement = statement.where(passage.c.at < session["to_ms"])
-    return [dict(row) for row in conn.execute(statement.order_by(passage.c.at, passage.c.id)).mappings()]
+    found: dict[str, list[Row]] = {}
+    for start in range(0, len(asked), _CHUNK):
+        part = asked[start : start + _CHUNK]
+        spans = [
+            and_(
+                passage.c.door_id == each["door_id"],
+                passage.c.at >= each["from_ms"],
+                *(() if each["to_ms"] is None else (passage.c.at < each["to_ms"],)),
+            )
+            for each in part
+        ]
+        statement = select(passage).where(or_(*spans), passage.c.withdrawn == 0, ~carried)
+        for row in conn.execute(statement.order_by(passage.c.at, passage.c.id)).mappings():
+            for each in part:
+                over = each["to_ms"] is not None and each["to_ms"] <= row["at"]
+                if each["door_id"] == row["door_id"] and each["from_ms"] <= row["at"] and not over:
+                    found.setdefault(each["id"], []).append(dict(row))
+    return found
 
 
 def last_passages(conn: Connection, door_id: str, limit: int) -> list[Row]:
@@ -236,6 +276,12 @@ def peek_state(conn: Connection, detector: str, target: str) -> Any | None:
     where = (detector_state.c.detector == detector, detector_state.c.target == target)
     text = conn.execute(select(detector_state.c.state).where(*where)).scalar()
     return None if text is None else json.loads(text)
+
+
+def states(conn: Connection, detector: str) -> dict[str, Any]:
+    """Every state of a detector by target, for who only looks."""
+    statement = select(detector_state.c.target, detector_state.c.state).where(detector_state.c.detector == detector)
+    return {row.target: json.loads(row.state) for row in conn.execute(statement)}
 
 
 def save_state(conn: Connection, detector: str, target: str, state: Any) -> None:

@@ -55,16 +55,25 @@ def of_doors(conn: Connection, doors: Iterable[str]) -> dict[str, list[Row]]:
 
 def looking_both_ways(conn: Connection, site_id: str) -> set[str]:
     """The doors of a site with antennas on both sides: the correlator judges them (decision 31)."""
+    return of_sites_both_ways(conn, [site_id]).get(site_id, set())
+
+
+def of_sites_both_ways(conn: Connection, sites: Iterable[str]) -> dict[str, set[str]]:
+    """By site its doors with antennas on both sides; sites without any are left out."""
     statement = (
-        readable(SYSTEM, door, door_antenna.c.door_id, door_antenna.c.role)
+        readable(SYSTEM, door, door.c.site_id, door_antenna.c.door_id, door_antenna.c.role)
         .join(door_antenna, door_antenna.c.door_id == door.c.id)
-        .where(door.c.site_id == site_id)
+        .where(door.c.site_id.in_(sorted(sites)))
         .distinct()
     )
-    found: dict[str, set[str]] = {}
+    roles: dict[tuple[str, str], set[str]] = {}
     for row in conn.execute(statement):
-        found.setdefault(row.door_id, set()).add(row.role)
-    return {each for each, roles in found.items() if roles == set(ROLES)}
+        roles.setdefault((row.site_id, row.door_id), set()).add(row.role)
+    found: dict[str, set[str]] = {}
+    for (site, each), told in roles.items():
+        if told == set(ROLES):
+            found.setdefault(site, set()).add(each)
+    return found
 
 
 def as_json(rows: Iterable[Row]) -> list[Row]:

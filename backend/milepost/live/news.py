@@ -1,53 +1,26 @@
 """Reads what is announced (live/announce.py) for the boards of this process, each event exactly once.
 
-Ids come from a sequence, so a transaction that commits late shows an id below one that was read already. The cursor
-therefore remembers the ids it has passed without seeing them, and asks for them again until they have come, or are so
-old that their transaction must have been rolled back.
+Ids come from a sequence, so a transaction that commits late shows an id below one that was read already: the cursor
+(sequence.py) asks for it again.
 """
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import Row, delete, func, or_, select
 
 from milepost.db import Database
 from milepost.live.tables import live_event
+from milepost.sequence import Cursor
 from milepost.times import now_ms
 
 POLL_S = 0.25
 KEPT_MS = 86_400_000
 SHOWN_AT_START = 100
-GAP_MS = 600_000  # far longer than any transaction may last (db.py)
 _AT_ONCE = 2_000
-_GAPS = 500  # as many as one statement asks for; more than that were never in flight at once
 
 Tell = Callable[[str, dict[str, Any], str | None], None]
-
-
-class Cursor:
-    """How far one reader is: the highest id seen, and those below it that have not shown up yet. Pure."""
-
-    def __init__(self, last: int) -> None:
-        """`last`: ids up to it are none of ours."""
-        self.last = last
-        self.gaps: dict[int, int] = {}  # id: when it was passed, ms
-
-    def take(self, ids: Iterable[int], now: int) -> list[int]:
-        """Of these ids, in order, those not seen before. `now`: ms of any clock that only grows."""
-        fresh: list[int] = []
-        for each in sorted(set(ids)):
-            if each > self.last:
-                self.gaps.update(dict.fromkeys(range(max(self.last + 1, each - _GAPS), each), now))
-                self.last = each
-                fresh.append(each)
-            elif self.gaps.pop(each, None) is not None:
-                fresh.append(each)
-        over = len(self.gaps) - _GAPS
-        for n, (each, passed) in enumerate(list(self.gaps.items())):
-            if n < over or now - passed > GAP_MS:
-                del self.gaps[each]
-        return fresh
 
 
 class News:

@@ -7,11 +7,11 @@ from sqlalchemy import Connection
 
 from milepost.access.model import SYSTEM
 from milepost.access.scope import readable
+from milepost.alerts import doors
 from milepost.evidence import log
 from milepost.evidence import repository as evidence_rows
 from milepost.evidence.dockside import questions
 from milepost.evidence.service import MOVES, standing
-from milepost.evidence.view import asked
 from milepost.fleet.tables import door, vehicle
 from milepost.orders.tables import order
 from milepost.web.trip_acts import Translate
@@ -43,21 +43,7 @@ def disputes(conn: Connection, session: Row, from_ms: int, t: Translate) -> list
             why = t("door.dispute.two_doors", n=numbers.get(other, "–"))
             found.append(_row(units[unit], why, t("door.dispute.two_doors.act")))
             named.add(unit)
-    unsure = {
-        fact.subjects["unit"]
-        for fact in hold
-        if fact.kind == "unit.seen" and fact.body.get("review") and fact.body.get("session") == session["id"]
-    }
-    for unit in sorted(unsure & units.keys() - named, key=lambda each: (units[each]["number"], units[each]["no"])):
-        if not units[unit]["done"]:
-            row = _row(units[unit], t("door.dispute.unsure"), t("door.dispute.unsure.act"))
-            found.append({**row, "cause": f"door_unit:{session['id']}/{unit}"})
-    found += _strangers(conn, session, t)
-    untagged = sum(each["session"] == session["id"] for each in asked(conn, session["door"]))
-    if untagged:
-        why = t("door.dispute.no_tag", n=untagged)
-        found.append({"unit": None, "label": "", "why": why, "act": t("door.dispute.no_tag.act"),
-                      "cause": f"door_no_tag:{session['id']}"})  # fmt: skip
+    found += _asked(conn, session, {key: each for key, each in units.items() if key not in named}, t)
     return found
 
 
@@ -79,13 +65,22 @@ def _wrong(conn: Connection, session: Row, t: Translate) -> list[Row]:
     return found
 
 
-def _strangers(conn: Connection, session: Row, t: Translate) -> list[Row]:
+def _asked(conn: Connection, session: Row, units: dict[str, Row], t: Translate) -> list[Row]:
+    """What the door asks about the session and nobody has answered; `units`: by id, those not in dispute otherwise."""
     known = evidence_rows.session(conn, session["id"])
-    return [
-        {"unit": None, "label": "", "why": t("door.dispute.stranger", epc=each.epcs[0][-8:]),
-         "act": t("door.dispute.stranger.act"), "cause": f"door_tag:{each.subject}"}
-        for each in (questions.tags(conn, known) if known else ())
-    ]  # fmt: skip
+    asked = doors.open_of_session(conn, known, units) if known else []
+    sure = [each for each in asked if each.kind != questions.UNIT]
+    unsure = [each for each in asked if each.kind == questions.UNIT]
+    found: list[Row] = []
+    for each in sorted(unsure, key=lambda one: (units[one.units[0]]["number"], units[one.units[0]]["no"])):
+        row = _row(units[each.units[0]], t("door.dispute.unsure"), t("door.dispute.unsure.act"))
+        found.append({**row, "cause": doors.cause(each)})
+    for each in sorted(sure, key=lambda one: one.kind == questions.UNREAD):
+        stranger = each.kind == questions.TAG
+        name = "door.dispute.stranger" if stranger else "door.dispute.no_tag"
+        why = t(name, epc=each.epcs[0][-8:]) if stranger else t(name, n=each.times)
+        found.append({"unit": None, "label": "", "why": why, "act": t(f"{name}.act"), "cause": doors.cause(each)})
+    return found
 
 
 def _of_orders(conn: Connection, session: Row, units: dict[str, Row], t: Translate) -> list[Row]:

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from milepost.db import Database
 from milepost.live.announce import announce, news_of, on_changes
-from milepost.live.news import GAP_MS, KEPT_MS, SHOWN_AT_START, Cursor, News, forget
+from milepost.live.news import KEPT_MS, SHOWN_AT_START, News, forget
 from milepost.orders.fold import Story
 from milepost.orders.projector import Change
+from milepost.sequence import GAP_MS, Cursor
 from milepost.times import now_ms
 
 

@@ -19,7 +19,7 @@ from test_conflicts import MIN, ROLES, A, B, Docks
 from milepost.access import service as access
 from milepost.access.model import SYSTEM, Grant
 from milepost.alerts import service as alerts
-from milepost.alerts.doors import QuestionWatch
+from milepost.alerts.door_watch import QuestionWatch
 from milepost.app import create_api
 from milepost.db import Database, metadata
 from milepost.evidence import log, repository, sessions

@@ -5,20 +5,17 @@ itself when a later decision or a person answers it (docs/correlate.md).
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, func, or_, select
+from sqlalchemy import Connection
 
-from milepost.access.model import SYSTEM
-from milepost.access.scope import readable
 from milepost.evidence import log, repository, service
+from milepost.evidence.dock.model import RULE
 from milepost.evidence.dockside import crossed, judge
 from milepost.evidence.dockside.difference import ASKED
 from milepost.evidence.model import Fact
-from milepost.evidence.tables import detector_state, dock_session
-from milepost.evidence.tables import fact as fact_table
 from milepost.fleet import antennas
 from milepost.plan import service as plan
 
@@ -57,58 +54,46 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
-    """A unit that a door asked about; `session`: None while nobody was docked. `at_ms`: the passage."""
+class Basis:
+    """What the questions of a session follow from, besides the facts of its units and of its vehicle.
 
-    door: str
-    session: str | None
-    unit: str
-    at_ms: int
+    session: its row; unread: what went through its door without a tag, in order; strangers: its passages of tags that
+    no unit ever carried, by time.
+    """
 
-
-def sites(conn: Connection) -> dict[str, set[str]]:
-    """By site the doors that the correlator judges, where it has judged something."""
-    found = {site: antennas.looking_both_ways(conn, site) for site in repository.targets(conn, JUDGED)}
-    return {site: doors for site, doors in found.items() if doors}
+    session: Row
+    unread: tuple[Row, ...]
+    strangers: tuple[Row, ...]
 
 
-def version(conn: Connection) -> tuple[Any, ...]:
-    """Something that differs whenever what is asked may differ: facts, what was judged, and who is docked."""
-    newest = conn.execute(select(func.max(fact_table.c.seq))).scalar()
-    judged = conn.execute(
-        select(detector_state.c.detector, detector_state.c.target, detector_state.c.state)
-        .where(detector_state.c.detector.in_((JUDGED, ASKED))).order_by("detector", "target")
-    ).all()  # fmt: skip
-    docked = conn.execute(
-        select(func.count(), func.sum(dock_session.c.to_ms), func.sum(dock_session.c.from_ms))
-    ).first()
-    return (newest, tuple(map(tuple, judged)), tuple(docked or ()))
+def judged_doors(conn: Connection) -> set[str]:
+    """The doors that the correlator judges, of the sites where it has judged something."""
+    found = antennas.of_sites_both_ways(conn, repository.targets(conn, JUDGED))
+    return {door for doors in found.values() for door in doors}
 
 
-def candidates(conn: Connection, after_seq: int, since: int) -> tuple[int, list[Candidate]]:
-    """Questions about units among the facts behind `after_seq` that happened since an instant (UTC ms), and the seq up
-    to which this looked. Whether they still stand is for `of_session` and `of_door` to say."""
-    newest = conn.execute(select(func.max(fact_table.c.seq))).scalar() or 0
-    columns = (fact_table.c.at, fact_table.c.subjects, fact_table.c.body)
-    statement = readable(SYSTEM, fact_table, *columns).where(
-        fact_table.c.seq > after_seq, fact_table.c.seq <= newest, fact_table.c.at >= since,
-        fact_table.c.kind == "unit.seen", fact_table.c.rule == crossed.RULE,
-        or_(fact_table.c.body.like('%"review"%'), fact_table.c.body.like('%"direction"%')),
-    )  # fmt: skip
-    found: list[Candidate] = []
-    for row in conn.execute(statement):
-        subjects, body = json.loads(row.subjects), json.loads(row.body)
-        found.append(Candidate(subjects["door"], body.get("session"), subjects["unit"], row.at))
-    return newest, found
+def bases(conn: Connection, sessions: Iterable[Row]) -> dict[str, Basis]:
+    """By session what is to be asked of these (rows); one that never was asks nothing and is left out."""
+    rows = [row for row in sessions if row["to_ms"] != row["from_ms"]]
+    if not rows:
+        return {}
+    lines = repository.states(conn, ASKED)
+    strangers = repository.passages_of_nobody(conn, rows)
+    return {
+        row["id"]: Basis(
+            row,
+            tuple(line for line in lines.get(row["door_id"], ()) if line["session"] == row["id"]),
+            tuple(strangers.get(row["id"], ())),
+        )
+        for row in rows
+    }
 
 
-def of_session(conn: Connection, session: Row, units: Iterable[str]) -> list[Question]:
-    """What is asked about a dock session; `session`: its row, `units`: those that it may have been asked about."""
-    if session["to_ms"] == session["from_ms"]:
-        return []
-    asked = [fact for unit in sorted(set(units)) if (fact := _asked(conn, session, unit)) is not None]
-    unread = _unread_lines(conn, session)
-    done: set[str] = set(service.tally(conn, session)["done"]) if asked or unread else set()
+def of_session(conn: Connection, basis: Basis, units: Iterable[str]) -> list[Question]:
+    """What is asked about a dock session; `units`: those that it may have been asked about."""
+    session = basis.session
+    asked = _asked(conn, session, sorted(set(units)))
+    done: set[str] = set(service.tally(conn, session)["done"]) if asked or basis.unread else set()
     found = [
         Question(
             UNIT, session["door_id"], session["id"], fact.at, fact.at, (fact.subjects["unit"],),
@@ -118,9 +103,9 @@ def of_session(conn: Connection, session: Row, units: Iterable[str]) -> list[Que
         for fact in asked
         if fact.subjects["unit"] not in done
     ]  # fmt: skip
-    found += tags(conn, session)
-    if unread:
-        found += _unread(conn, session, unread, done)
+    found += _strangers(basis)
+    if basis.unread:
+        found += _unread(conn, basis, done)
     return sorted(found, key=lambda each: (each.at_ms, each.subject))
 
 
@@ -128,9 +113,8 @@ def of_door(conn: Connection, door: str, since: int, units: Iterable[str]) -> li
     """What is asked about a door while nobody was docked there, since an instant (UTC ms): one question, or none.
     `units`: those that it may have been asked about."""
     left: list[Fact] = []
-    for unit in sorted(set(units)):
-        known = service.standing(log.of_subjects(conn, [("unit", unit)], since=since, kinds=_LATER_KINDS))
-        left += [fact for fact in known if fact.rule == crossed.RULE and fact.subjects.get("door") == door
+    for known in _known(conn, sorted(set(units)), since).values():
+        left += [fact for fact in known if fact.rule == RULE and fact.subjects.get("door") == door
                  and fact.body.get("direction") == "out" and not fact.body.get("session")
                  and not _answered(known, fact)]  # fmt: skip
     if not left:
@@ -146,12 +130,23 @@ def of_door(conn: Connection, door: str, since: int, units: Iterable[str]) -> li
     ]  # fmt: skip
 
 
-def _asked(conn: Connection, session: Row, unit: str) -> Fact | None:
-    """The last question of a session about a unit that nothing has answered since."""
-    known = service.standing(log.of_subjects(conn, [("unit", unit)], since=session["from_ms"], kinds=_LATER_KINDS))
-    asked = [fact for fact in known if fact.kind == "unit.seen" and fact.body.get("review")
-             and fact.body.get("session") == session["id"]]  # fmt: skip
-    return asked[-1] if asked and not _answered(known, asked[-1]) else None
+def _known(conn: Connection, units: Sequence[str], since: int) -> dict[str, list[Fact]]:
+    """By unit the facts that hold of where it is, since an instant (UTC ms)."""
+    facts = log.of_subjects(conn, [("unit", unit) for unit in units], since=since, kinds=_LATER_KINDS) if units else []
+    by_unit: dict[str, list[Fact]] = {}
+    for fact in service.standing(facts):
+        by_unit.setdefault(fact.subjects["unit"], []).append(fact)
+    return by_unit
+
+
+def _asked(conn: Connection, session: Row, units: Sequence[str]) -> list[Fact]:
+    """Of each unit the last question of a session that nothing has answered since."""
+    found: list[Fact] = []
+    for known in _known(conn, units, session["from_ms"]).values():
+        asked = [fact for fact in known if fact.kind == "unit.seen" and fact.body.get("review")
+                 and fact.body.get("session") == session["id"]]  # fmt: skip
+        found += [fact for fact in asked[-1:] if not _answered(known, fact)]
+    return found
 
 
 def _answered(known: Iterable[Fact], question: Fact) -> bool:
@@ -161,12 +156,12 @@ def _answered(known: Iterable[Fact], question: Fact) -> bool:
     )  # fmt: skip
 
 
-def tags(conn: Connection, session: Row) -> list[Question]:
-    """Tags of nobody that went the way of a session (its row) and did not come back."""
-    last = {row["epc"]: row for row in repository.passages_of_nobody(conn, session)}
+def _strangers(basis: Basis) -> list[Question]:
+    """Tags of nobody that went the way of the session and did not come back."""
+    session = basis.session
     way = "out" if session["direction"] == "load" else "in"
     found: list[Question] = []
-    for epc, row in last.items():
+    for epc, row in {row["epc"]: row for row in basis.strangers}.items():
         evidence = json.loads(row["evidence"])
         if not epc or row["direction"] != way or not crossed.is_ours(row) or evidence["who"] != epc:
             continue
@@ -180,14 +175,10 @@ def tags(conn: Connection, session: Row) -> list[Question]:
     return found
 
 
-def _unread_lines(conn: Connection, session: Row) -> list[Row]:
-    lines: list[Row] = repository.peek_state(conn, ASKED, session["door_id"]) or []
-    return [line for line in lines if line["session"] == session["id"]]
-
-
-def _unread(conn: Connection, session: Row, lines: list[Row], done: Iterable[str]) -> list[Question]:
+def _unread(conn: Connection, basis: Basis, done: set[str]) -> list[Question]:
     """Passages without a tag that no scan behind them explains; none once the list is complete."""
-    if plan.expected_units(conn, session["trip_id"]).keys() <= set(done):
+    session, lines = basis.session, basis.unread
+    if plan.expected_units(conn, session["trip_id"]).keys() <= done:
         return []
     kind = "unit.loaded" if session["direction"] == "load" else "unit.unloaded"
     known = log.of_subjects(
