@@ -5,6 +5,7 @@ import secrets
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,6 +27,11 @@ settings.register_profile("milepost", deadline=None)
 settings.load_profile("milepost")
 
 ROOT = Path(__file__).parent.parent
+
+# Tests start many programs of the project, and each loads it anew: compiling it is a third of that unless bytecode is
+# kept. Images of containers often forbid that, for every process.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
