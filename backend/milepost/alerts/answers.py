@@ -5,7 +5,8 @@ the instant of the passage that it is about, so that a later passage still count
 """
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from sqlalchemy import Connection
@@ -29,7 +30,8 @@ from milepost.orders.transitions import STEPS
 from milepost.plan import service as plan
 from milepost.times import now_ms, to_rfc3339
 
-_COMMANDS = {ABOARD: "load", NOT_ABOARD: "pass-back", OFF: "unload", NOT_OFF: "seen"}
+# What an answer does on the unit's order. Past loading nothing is passed back: it was seen at a hub, and did not go.
+COMMANDS = {ABOARD: ("load",), NOT_ABOARD: ("pass-back", "seen"), OFF: ("unload",), NOT_OFF: ("seen",)}
 NAMED = ("door_tag", "door_no_tag")  # kinds of item of which somebody has to say which unit it was
 _BARE_WORD = "not ours"
 Row = dict[str, Any]
@@ -49,56 +51,82 @@ class Said:
 def answer(
     db: Database, me: Principal, alert_id: str, said: Said, *, version: int | None = None, key: str | None = None
 ) -> Row:
-    """Record what a person says; returns the item after it. Once per key.
+    """Record what a person says; returns the item after it. Once per key, whatever has happened since.
 
-    Raises NotFound, Invalid for an answer that the item does not take or a unit that is not on the trip's list,
-    IllegalStep where it is resolved or the order is not at that step, Conflict with what changed, Forbidden.
+    Raises NotFound, Invalid for an answer that the item does not take or a unit that it is not about, IllegalStep where
+    it is resolved or the order is not at that step, Conflict with what changed, Forbidden. Nothing is recorded then,
+    except on the order that it was refused.
     """
-    with db.read() as conn:
+    tried: list[tuple[str, str, Asked]] = []
+
+    def do(conn: Connection) -> Row:
         row = service.row_of(conn, me, alert_id)
         takes = answers(row["kind"], json.loads(row["data"]))
         if said.answer not in takes:
             raise Invalid(
                 f"answer: {said.answer!r} says nothing about this item; it takes {', '.join(takes) or 'none'}"
             )
-        step = None if said.answer == NOT_OURS else _step(conn, row, said)
-    if step is None:
-        word = (said.word or _BARE_WORD).strip()
-        with db.tx() as conn:
-            asked = {"answer": said.answer, "word": word}
-            return once(conn, me, key, f"POST /alerts/{alert_id}/answer", asked,
-                        lambda: service.resolve(conn, me, alert_id, word, version=version, key=key))  # fmt: skip
-    order_id, name, body = step
+        row = service.held(conn, me, alert_id, version)
+        if said.answer == NOT_OURS:
+            return service.resolve(conn, me, alert_id, (said.word or _BARE_WORD).strip(), version=version, key=key)
+        order_id, name, body = _step(conn, row, said)
+        asked = Asked(body.fields(), body.at, key, body.source)
+        tried.append((order_id, name, asked))
+        orders.command(conn, me, order_id, name, asked)
+        _after(conn, me, row)
+        return service.get(conn, me, alert_id)
 
-    def do(conn: Connection, who: Principal, ref: str, asked: Asked) -> Row:
-        held = service.held(conn, who, alert_id, version)
-        orders.command(conn, who, ref, name, asked)
-        _after(conn, who, held)
-        return service.get(conn, who, alert_id)
+    def refused(conn: Connection, problem: Mapping[str, Any]) -> None:
+        for order_id, name, asked in tried:
+            orders.record_refusal(conn, me, order_id, name, asked, problem)
 
-    return carry.on_order(db, me, order_id, name, body, key, do=do)
+    what = f"POST /alerts/{alert_id}/answer"
+    return carry.kept(db, lambda conn: once(conn, me, key, what, asdict(said), lambda: do(conn)), refused)
 
 
 def _step(conn: Connection, row: Row, said: Said) -> tuple[str, str, Command]:
-    """(order, command, body) of an answer about a unit. Raises Invalid, NotFound."""
+    """(order, command, body) of an answer about a unit. Raises Invalid, NotFound, Conflict."""
     data = json.loads(row["data"])
-    unit = data.get("unit") or data.get("unit_id") or said.unit
+    known = data.get("unit") or data.get("unit_id")
+    unit = known or said.unit
     if not unit:
         raise Invalid("unit: say which piece it was; the trip's list names them")
+    if said.unit not in (None, unit):
+        raise Invalid(f"unit: this item is about {unit!r}, not about {said.unit!r}; leave it out")
+    if said.vehicle is not None and row["kind"] != "two_trucks":
+        raise Invalid("vehicle: only of two trucks it is to be said on which; leave it out")
     if row["order_id"] is None:
         vehicle, site, door, at = data["vehicle"], data["place"], data["door_id"], data["at"] + 1
-        if row["kind"] != "door_unit" and unit not in plan.expected_units(conn, data["trip_id"]):
-            raise Invalid(f"unit: {unit!r} is not on the list of this trip; put its order on the list first")
+        _check_session(conn, row, data, None if known else unit)
     else:
         vehicle, site, door, at = *_where(conn, row, data, said), now_ms()
     order_id = plan.get_unit(conn, unit).order_id
-    name = _COMMANDS[said.answer]
-    if name == "pass-back" and (orders_rows.find(conn, SYSTEM, order_id) or {}).get("state") not in STEPS[name].states:
-        name = "seen"  # past loading nothing is taken back: at a hub it was seen, and did not go
+    state = (orders_rows.find(conn, SYSTEM, order_id) or {}).get("state")
+    names = COMMANDS[said.answer]
+    name = next((each for each in names if state in STEPS[each].states), names[-1])
     fields: Row = {"unit": unit, "site": site, "at": to_rfc3339(at)}
     if name != "seen":
         fields |= {"vehicle": vehicle, **({"door": door} if door else {})}
     return order_id, name, BODIES[name].model_validate(fields)
+
+
+def _check_session(conn: Connection, row: Row, data: Row, named: str | None) -> None:
+    """That the session is as the item says, and the unit that somebody names is one of its list that is still due.
+    Raises Conflict, Invalid."""
+    session = evidence_rows.session(conn, data["session"])
+    names = {"vehicle_id": "vehicle", "trip_id": "trip_id", "direction": "direction"}
+    if (
+        session is None
+        or session["to_ms"] == session["from_ms"]  # it never was
+        or any(session[name] != data[known] for name, known in names.items())
+    ):
+        raise service.changed(conn, row, "its dock session was corrected just now; look at it again")
+    if named is None:
+        return
+    if named not in plan.expected_units(conn, data["trip_id"]):
+        raise Invalid(f"unit: {named!r} is not on the list of this trip; put its order on the list first")
+    if named in evidence.tally(conn, session)["done"]:
+        raise Invalid(f"unit: {named!r} is counted already; say which other piece it was, or that it is not ours")
 
 
 def _where(conn: Connection, row: Row, data: Row, said: Said) -> tuple[str, str, str | None]:

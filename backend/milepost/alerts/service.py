@@ -131,7 +131,7 @@ def take_on(
     told = None
     if step == "acknowledged":
         if row["owner"] not in (None, me.id):
-            raise _conflict(conn, row, "somebody else has it; assign it to yourself to take it over")
+            raise changed(conn, row, "somebody else has it; assign it to yourself to take it over")
         changes |= {"acked_by": me.id, "acked_at": now, "owner": me.id}
     elif step == "assigned":
         told = _assignee(conn, row, order, to)
@@ -180,10 +180,22 @@ def close_by(conn: Connection, me: Principal, alert_id: str, at: int, fact: str 
 
 
 def held(conn: Connection, me: Principal, alert_id: str, version: int | None) -> Row:
-    """An unresolved item, kept from changing until this transaction ends. Raises NotFound, Conflict, IllegalStep."""
-    row, _ = _held(conn, me, alert_id, version)
+    """An unresolved item, kept from changing until this transaction ends. Raises NotFound, Conflict, IllegalStep,
+    and Forbidden for one of a door whose site is none of theirs."""
+    row, order = _held(conn, me, alert_id, version)
     _check(row, "answer", now_ms())
+    if order is None:
+        _check_scope(me, row)
     return row
+
+
+def changed(conn: Connection, row: Row, why: str) -> Conflict:
+    """The error that an item (its row) is not what somebody has seen, with what it is now."""
+    people = names_of(conn, {each for each in (row["owner"], row["changed_by"]) if each})
+    now = {name: row[name] for name in ("version", "state", "owner")}
+    now["owner_name"] = people.get(row["owner"] or "")
+    now["by"] = people.get(row["changed_by"] or "", row["changed_by"])
+    return Conflict(f"this alert is {row['state']}: {why}", changed=now)
 
 
 def _after(text: str | None, by_urgency: bool) -> tuple[int, str] | None:
@@ -210,7 +222,7 @@ def _held(conn: Connection, me: Principal, alert_id: str, version: int | None) -
     row = _found(repository.find(conn, me, alert_id, lock=True), alert_id)
     assert order is not None or row["order_id"] is None  # the item goes with its order
     if version is not None and version != row["version"]:
-        raise _conflict(conn, row, f"it has changed since version {version}; read it again")
+        raise changed(conn, row, f"it has changed since version {version}; read it again")
     return row, order
 
 
@@ -224,14 +236,6 @@ def _check(row: Row, command: str, now: int) -> None:
         raise IllegalStep(f"this alert is resolved; {how}", may, state=state, by=by, fact=row["resolved_fact"])
     if command == "resolve" and command not in may:
         raise IllegalStep(f"facts resolve this alert: {rule.task[1]}", may, state=state)
-
-
-def _conflict(conn: Connection, row: Row, why: str) -> Conflict:
-    people = names_of(conn, {each for each in (row["owner"], row["changed_by"]) if each})
-    changed = {name: row[name] for name in ("version", "state", "owner")}
-    changed["owner_name"] = people.get(row["owner"] or "")
-    changed["by"] = people.get(row["changed_by"] or "", row["changed_by"])
-    return Conflict(f"this alert is {row['state']}: {why}", changed=changed)
 
 
 def _assignee(conn: Connection, row: Row, order: Row | None, to: str | None) -> str:

@@ -40,7 +40,7 @@ def on_order(
     def step(conn: Connection) -> Answer:
         return service.command(conn, me, ref, name, asked) if do is None else do(conn, me, ref, asked)
 
-    return _kept(
+    return kept(
         db,
         lambda conn: _once(conn, me, key, f"POST /orders/{ref}/{name}", body, step),
         lambda conn, problem: service.record_refusal(conn, me, ref, name, asked, problem),
@@ -68,7 +68,7 @@ def on_orders(
         for ref, asked in last:
             service.record_refusal(conn, me, ref, name, asked, problem)
 
-    return _kept(db, steps, refused)
+    return kept(db, steps, refused)
 
 
 def on_trip(
@@ -92,7 +92,7 @@ def on_trip(
         what = f"POST /trips/{trip_id}/{name}"
         return _once(conn, me, key, what, body, lambda c: service.trip_command(c, me, trip_id, name, asked))
 
-    return _kept(db, step, lambda conn, problem: service.record_trip_refusal(conn, me, trip_id, name, asked, problem))
+    return kept(db, step, lambda conn, problem: service.record_trip_refusal(conn, me, trip_id, name, asked, problem))
 
 
 def _once(
@@ -101,7 +101,8 @@ def _once(
     return once(conn, me, key, what, body.model_dump(mode="json"), lambda: do(conn))
 
 
-def _kept(db: Database, do: Callable[[Connection], _T], refused: Callable[[Connection, Mapping[str, Any]], None]) -> _T:
+def kept(db: Database, do: Callable[[Connection], _T], refused: Callable[[Connection, Mapping[str, Any]], None]) -> _T:
+    """Do something in a transaction; that it was `refused` (the problem) is written in one of its own."""
     try:
         with db.tx() as conn:
             return do(conn)

@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from milepost.access.model import Principal
 from milepost.alerts import answers
-from milepost.alerts.model import ABOARD, NOT_ABOARD, NOT_OFF, NOT_OURS, OFF
+from milepost.alerts.model import NOT_OURS
 from milepost.errors import NotFound
 from milepost.evidence import repository as evidence_rows
 from milepost.evidence import service as evidence
@@ -18,8 +18,6 @@ from milepost.web import scanned, views
 
 Row = dict[str, Any]
 Translate = Callable[..., str]
-# What an answer does on the unit's order; one of them has to be allowed there now.
-_COMMANDS = {ABOARD: ("load",), NOT_ABOARD: ("pass-back", "seen"), OFF: ("unload",), NOT_OFF: ("seen",)}
 
 
 def about(conn: Connection, me: Principal, item: Mapping[str, Any], language: str, t: Translate) -> Row | None:
@@ -71,13 +69,13 @@ _OWN = frozenset({"inbox.say.not_aboard.wrong_truck", "inbox.say.aboard.door_tag
 
 def _may(conn: Connection, me: Principal, unit: str | None, answer: str) -> bool:
     """False where the unit's order does not take it now, or not from this person."""
-    if unit is None or answer not in _COMMANDS:
+    if unit is None or answer not in answers.COMMANDS:
         return True
     try:
         allowed = orders.get(conn, me, plan.get_unit(conn, unit).order_id)["allowed"]
     except NotFound:
         return False
-    return any(command in allowed for command in _COMMANDS[answer])
+    return any(command in allowed for command in answers.COMMANDS[answer])
 
 
 def _known(conn: Connection, data: Mapping[str, Any], language: str, t: Translate) -> list[Row]:

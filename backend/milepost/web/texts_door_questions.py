@@ -39,6 +39,19 @@ QUESTION_TEXTS: dict[str, tuple[str, str]] = {
         "订单现在是“{state}”，这一步记不了；到订单页上看能做什么。",
         "The order is {state} now and does not take it; its page shows what can be done.",
     ),
+    "inbox.refused.unit": (
+        "请说明是哪一件：清单上还没到的一件。",
+        "Say which piece it was: one of the list that is still due.",
+    ),
+    "inbox.refused.vehicle": ("请说明它在哪辆车上。", "Say on which truck it lies."),
+    "inbox.refused.other": (
+        "这一条不能这样回答，请看它现在的样子。",
+        "It does not take that answer; look at it as it is now.",
+    ),
+    "inbox.refused.forbidden": (
+        "要由管这里的人来做；需要权限请找管理员。",
+        "Somebody with a role over this place has to do it; ask an administrator for one.",
+    ),
     "inbox.word.door": ("了结的理由", "Why it is dealt with"),
     "inbox.resolve.ask.door": (
         "了结“{title}”（{where}）？没有事实能证明，以您的话为准。",

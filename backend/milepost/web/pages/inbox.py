@@ -18,7 +18,7 @@ from milepost.access.once import once
 from milepost.alerts import answers
 from milepost.alerts import service as alerts
 from milepost.alerts.service import Filter
-from milepost.errors import Conflict, IllegalStep, Invalid, MilepostError, NotFound
+from milepost.errors import Conflict, Forbidden, IllegalStep, Invalid, MilepostError, NotFound
 from milepost.ids import new_id
 from milepost.masterdata import service as masterdata
 from milepost.times import now_ms
@@ -103,7 +103,11 @@ def _answer(request: Request, me: Principal, alert_id: str, given: Texts, t: Cal
         first(given, "answer"), first(given, "unit") or None, first(given, "vehicle") or None,
         word or t("inbox.said.not_ours"),
     )  # fmt: skip
-    answers.answer(database(request), me, alert_id, said, version=version_of(given), key=key_of(given))
+    try:
+        answers.answer(database(request), me, alert_id, said, version=version_of(given), key=key_of(given))
+    except Invalid as error:
+        field = error.message.partition(":")[0]
+        raise Invalid(t(f"inbox.refused.{field}" if field in ("unit", "vehicle") else "inbox.refused.other")) from None
 
 
 def _step(
@@ -202,4 +206,4 @@ def _problem(error: MilepostError, step: str, t: Callable[..., str]) -> str:
         return t("inbox.refused.step", state=orders_view.word(t, "ostate", state))
     if isinstance(error, IllegalStep):
         return t("inbox.refused.resolved") if state == "resolved" else t("inbox.refused.facts")
-    return error.message
+    return t("inbox.refused.forbidden") if isinstance(error, Forbidden) else error.message
