@@ -1,6 +1,7 @@
 """The sink of the detectors: readings in, facts out, each exactly once (DESIGN §2)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
 
 from sqlalchemy import Connection
 
@@ -18,6 +19,7 @@ from milepost.ingest.decode import readings as decode
 from milepost.ingest.foreign import is_numbered
 from milepost.ingest.model import SpoolItem
 from milepost.ingest.positions import position_of, store_position
+from milepost.ingest.run import Run, joined, times
 from milepost.telemetry.model import Reading, TelemetryStore
 from milepost.times import now_ms
 
@@ -51,17 +53,17 @@ class DetectorSink:
 
     def handle(self, items: Sequence[SpoolItem]) -> None:
         """Take messages in the order of their ids; those up to the position are known and left out."""
-        for item in items:  # before the transaction, which holds up everybody else who writes
-            decode(item)
+        # Before the transaction, which holds up everybody else who writes.
+        found = {item.id: decode(item) for item in items}
         with self._db.tx() as conn:
             done = position_of(conn, self.name, self._spool)
             fresh = [item for item in items if item.id > done]
             if not fresh:
                 return
-            by_device: dict[str, list[Reading]] = {}
+            by_device: dict[str, list[Sequence[Reading]]] = {}
             for item in fresh:
-                by_device.setdefault(item.device, []).extend(decode(item))
-            facts = self.observe(conn, by_device)
+                by_device.setdefault(item.device, []).append(found[item.id])
+            facts = self.observe(conn, {device: joined(pieces) for device, pieces in by_device.items()})
             if facts:
                 self._on_facts(conn, facts)
             store_position(conn, self.name, self._spool, max(item.id for item in fresh))
@@ -81,17 +83,17 @@ class DetectorSink:
             for vehicle in due:
                 replay.run(self._db, self._telemetry, vehicle, fences, self._on_facts)
 
-    def observe(self, conn: Connection, by_device: dict[str, list[Reading]]) -> list[Fact]:
+    def observe(self, conn: Connection, by_device: Mapping[str, Sequence[Reading]]) -> list[Fact]:
         """Run the detectors over readings by device; repeats of a reading are known and left out."""
         now = now_ms()
         fences = self._fence_index(conn)
-        of_vehicle: dict[str, list[Reading]] = {}
+        of_vehicle: dict[str, list[Sequence[Reading]]] = {}  # each piece of one device
         of_door: dict[tuple[str, str], list[Reading]] = {}
         of_bench: dict[str, list[Reading]] = {}
         waiting: dict[str, bool] = {}
         memory = States(conn, "seen", by_device)
         bindings_of = fleet_rows.bindings_of(conn, by_device)
-        for device, found in sorted(by_device.items()):
+        for device, found in sorted(by_device.items(), key=itemgetter(0)):
             fresh, waiting[device] = _new(memory, device, found)
             if not fresh:
                 continue
@@ -100,7 +102,7 @@ class DetectorSink:
             bindings = bindings_of.get(device, ())
             vehicle = _vehicle_of_all(bindings, fresh)
             if vehicle is not None:
-                of_vehicle.setdefault(vehicle, []).extend(fresh)
+                of_vehicle.setdefault(vehicle, []).append(fresh)
                 continue
             for reading in fresh:
                 if reading.kind in ("event", "health"):
@@ -113,7 +115,7 @@ class DetectorSink:
                 if reading.kind == "event" and target[0] == "vehicle":
                     ignition.note(conn, target[1], reading)
                 if reading.kind == "fix" and target[0] == "vehicle":
-                    of_vehicle.setdefault(target[1], []).append(reading)
+                    of_vehicle.setdefault(target[1], []).append([reading])
                 elif target[0] == "door":
                     of_door.setdefault((device, target[1]), []).append(reading)
                 elif reading.kind == "tag" and target[0] == "bench":
@@ -129,9 +131,9 @@ class DetectorSink:
         for bench, found in sorted(of_bench.items()):
             facts += benches.observe(conn, bench, found, now)
         windows = States(conn, vehicles.DETECTOR, of_vehicle)
-        for vehicle, found in sorted(of_vehicle.items()):
-            late = any(waiting[device] for device in {reading.device for reading in found})
-            told, too_late = vehicles.observe(conn, windows, vehicle, found, fences, waiting=late, now=now)
+        for vehicle, pieces in sorted(of_vehicle.items(), key=itemgetter(0)):
+            late = any(waiting[piece[0].device] for piece in pieces)
+            told, too_late = vehicles.observe(conn, windows, vehicle, joined(pieces), fences, waiting=late, now=now)
             facts += told + docks.by_positions(conn, told, now)
             if too_late is not None:
                 replay.ask(conn, vehicle, too_late)
@@ -168,39 +170,41 @@ class DetectorSink:
         return self._fences[1]
 
 
-def _new(memory: States, device: str, found: list[Reading]) -> tuple[list[Reading], bool]:
+def _new(memory: States, device: str, found: Sequence[Reading]) -> tuple[Sequence[Reading], bool]:
     """The readings not seen before, and whether one of the device is missing that may still come.
 
     Where nothing is numbered (other people's devices) nothing is missing, and a repeat changes nothing further on.
     """
-    numbers = {stream for stream in {reading.stream for reading in found} if is_numbered(stream)}
-    numbered = [reading for reading in found if reading.stream in numbers]
-    plain = [reading for reading in found if reading.stream not in numbers] if len(numbered) < len(found) else []
     streams: dict[str, Ranges] = memory.get(device) or {}
-    seqs = [reading.seq for reading in numbered]
-    if len(numbers) == 1 and seqs == list(range(seqs[0], seqs[0] + len(seqs))):
-        ranges = streams.setdefault(str(numbered[0].stream), [])
-        fresh = numbered if note_run(ranges, seqs[0], seqs[-1]) else _fresh(streams, numbered)
-    else:
-        fresh = _fresh(streams, numbered)
+    fresh, plain = _fresh(streams, found)
     if fresh:
         newest = str(fresh[-1].stream)
         streams[newest] = streams.pop(newest)
         kept = dict(list(streams.items())[-_MOST_STREAMS:])
         memory.put(device, kept)
-    return [*fresh, *plain], any(waits(ranges) for ranges in streams.values())
+    return [*fresh, *plain] if plain else fresh, any(waits(ranges) for ranges in streams.values())
 
 
-def _fresh(streams: dict[str, Ranges], found: list[Reading]) -> list[Reading]:
-    return [reading for reading in found if note(streams.setdefault(str(reading.stream), []), reading.seq)]
+def _fresh(streams: dict[str, Ranges], found: Sequence[Reading]) -> tuple[Sequence[Reading], Sequence[Reading]]:
+    """The numbered readings not seen before, which are noted, and those that have no number."""
+    if isinstance(found, Run) and is_numbered(found.stream):  # nearly always, and all of it is new
+        if found and note_run(streams.setdefault(str(found.stream), []), found.first, found.last):
+            return found, ()
+        numbered, plain = found, ()
+    else:
+        numbers = {stream for stream in {reading.stream for reading in found} if is_numbered(stream)}
+        numbered = [reading for reading in found if reading.stream in numbers]
+        plain = [reading for reading in found if reading.stream not in numbers]
+    fresh = [reading for reading in numbered if note(streams.setdefault(str(reading.stream), []), reading.seq)]
+    return fresh, plain
 
 
-def _vehicle_of_all(bindings: Sequence[fleet_rows.Row], found: list[Reading]) -> str | None:
+def _vehicle_of_all(bindings: Sequence[fleet_rows.Row], found: Sequence[Reading]) -> str | None:
     """The vehicle to which all these fixes belong: nearly always there is one; None when it has to be asked each."""
-    if {reading.kind for reading in found} != {"fix"}:
+    if not isinstance(found, Run) and {reading.kind for reading in found} != {"fix"}:
         return None
-    times = [reading.at for reading in found]
-    first, last = min(times), max(times)
+    at = times(found)
+    first, last = min(at), max(at)
     for row in bindings:
         if row["from_ms"] <= last and (row["to_ms"] is None or first < row["to_ms"]):
             holds = row["from_ms"] <= first and (row["to_ms"] is None or last < row["to_ms"])

@@ -9,7 +9,7 @@ import uuid
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from operator import lt
-from typing import Any
+from typing import Any, TypeGuard
 
 from sqlalchemy import Connection
 
@@ -20,8 +20,8 @@ from milepost.evidence.model import CERTAIN, Author, Fact, fact_id, grade
 from milepost.evidence.states import States
 from milepost.evidence.window import merged
 from milepost.ingest.foreign import is_numbered
-from milepost.telemetry.model import FixBody, Reading, reading_id
-from milepost.telemetry.quality import judge, surely_all_good, surely_good
+from milepost.telemetry.model import FixBody, Reading, Run, reading_id
+from milepost.telemetry.quality import judge, surely_all_good, surely_good, surely_good_run
 
 DETECTOR = "geofence"
 KEEP = 40
@@ -46,7 +46,7 @@ def observe(
     conn: Connection,
     states: States,
     vehicle: str,
-    readings: Iterable[Reading],
+    readings: Sequence[Reading],
     fences: FenceIndex,
     *,
     waiting: bool,
@@ -62,12 +62,15 @@ def observe(
     old = [Point(*row) for row in stored.get("points", ())]
     told: dict[str, int] = dict(stored.get("told", ()))
     edge = base.last.at if base.last else None
-    given = {reading_id(reading): reading for reading in _in_order(readings)}
-    if not all(map(is_numbered, {reading.stream for reading in given.values()})):
-        # Nobody remembers what other people's devices have sent: of one second, what came last counts.
-        old = [point for point in old if point.id not in given]
-    late = [] if edge is None else [reading.at for reading in given.values() if reading.at <= edge]
-    new = _points(given, edge if late else None)
+    if _is_usual(readings, edge):
+        new, given, late = _points_of_run(readings), {}, []
+    else:
+        given = {reading_id(reading): reading for reading in _in_order(readings)}
+        if not all(map(is_numbered, {reading.stream for reading in given.values()})):
+            # Nobody remembers what other people's devices have sent: of one second, what came last counts.
+            old = [point for point in old if point.id not in given]
+        late = [] if edge is None else [reading.at for reading in given.values() if reading.at <= edge]
+        new = _points(given, edge if late else None)
     if new and all(map(lt, times := [point.at for point in (*old[-1:], *new)], times[1:])):  # nearly always
         points, first = old + new, len(old)
     else:
@@ -98,6 +101,23 @@ def observe(
     }
     states.put(vehicle, state)
     return appended, min(late, default=None)
+
+
+def _is_usual(readings: Sequence[Reading], edge: int | None) -> TypeGuard[Run]:
+    """Whether they are a run of fixes later than `edge` (UTC ms), each good by itself: nearly all are."""
+    if not isinstance(readings, Run) or not readings or not is_numbered(readings.stream):
+        return False
+    return (edge is None or readings.at[0] > edge) and surely_good_run(None, readings)
+
+
+def _points_of_run(run: Run) -> list[Point]:
+    stream = f"{run.device}/{run.stream}/"  # as reading_id has it
+    return [
+        Point(at, f"{stream}{seq}", lat / 1e6, lon / 1e6, speed, "gnss", received)
+        for seq, at, lat, lon, speed, received in zip(
+            range(run.first, run.last + 1), run.at, run.lat_e6, run.lon_e6, run.speed_mps, run.received_at, strict=True
+        )
+    ]
 
 
 def _points(given: Mapping[str, Reading], edge: int | None) -> list[Point]:

@@ -13,6 +13,7 @@ from milepost.ingest.model import STATE, UP, SpoolItem
 from milepost.ingest.positions import position_of, store_position
 from milepost.ingest.ranges import Ranges, add, minus
 from milepost.ingest.reading import EventBody, Reading
+from milepost.ingest.run import times
 from milepost.ingest.spool import Spool
 from milepost.times import now_ms
 from milepost_device.wire import Unknown, WireError, header
@@ -91,8 +92,8 @@ class News:
         """Count a batch in that belongs to one hour as a whole, and is wholly late or on time: nearly all do."""
         if not found:
             return False
-        times = [each.at for each in found]
-        first, last, received = min(times), max(times), item.received_ms
+        at = times(found)
+        first, last, received = min(at), max(at), item.received_ms
         hour = first // HOUR_MS * HOUR_MS
         is_late = received - last > LATE_MS
         if last - hour >= HOUR_MS or not (is_late or received - first <= LATE_MS):
@@ -113,8 +114,8 @@ class News:
             stream, hour, is_late = marks[begin]
             run = ((found[begin].seq, found[end - 1].seq),)
             if hour is not None:
-                times = [each.at for each in found[begin:end]]
-                self._count((device, stream, hour), Hour(run, () if is_late else run, min(times), max(times)))
+                at = [each.at for each in found[begin:end]]
+                self._count((device, stream, hour), Hour(run, () if is_late else run, min(at), max(at)))
                 self._know((device, stream), Stream(placed=run if is_numbered(stream) else ()))
             elif is_numbered(stream):
                 self._know((device, stream), Stream(unplaced=run))

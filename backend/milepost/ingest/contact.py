@@ -10,6 +10,7 @@ from milepost.db import Database
 from milepost.ingest.decode import readings
 from milepost.ingest.model import STATE, UP, SpoolItem
 from milepost.ingest.positions import position_of, store_position
+from milepost.ingest.run import times
 from milepost.ingest.spool import Spool
 from milepost.ingest.tables import device_contact
 from milepost_device.wire import WireError, header
@@ -63,9 +64,9 @@ class StateSink:
                 self._on_online(device)
 
     def _record(self, item: SpoolItem, change: dict[str, Any]) -> None:
-        times = [each.at for each in readings(item) if each.at <= item.received_ms + _FUTURE_MS]
-        if times:
-            change["last_record_at"] = max(change.get("last_record_at", 0), *times)
+        latest = item.received_ms + _FUTURE_MS
+        if said := [at for at in times(readings(item)) if at <= latest]:
+            change["last_record_at"] = max(change.get("last_record_at", 0), *said)
         if item.channel != UP:  # of another maker: it has just spoken, and numbers nothing
             change["online"] = True
             change["gone_at"] = None

@@ -105,13 +105,13 @@ def batch_of(payload: bytes) -> wire.Batch:
     return wire.decode(payload)
 
 
-def readings(item: SpoolItem) -> list[Reading]:
-    """The placed records of an `up` item, or of one of a foreign protocol, repeats included.
+def readings(item: SpoolItem) -> Sequence[Reading]:
+    """The placed records of an `up` item, or of one of a foreign protocol, repeats included; nearly always a `Run`.
 
     What cannot be decoded gives none here: ingest has put it into the dead letter. Records without a clock give none
     either; they come later, in an item of their own, once they have a place in time.
     """
-    return list(_recent.get(item).readings)
+    return _recent.get(item).readings
 
 
 def count_of(item: SpoolItem) -> int:
@@ -128,16 +128,16 @@ def is_plain(item: SpoolItem) -> bool:
 def _looked_at(item: SpoolItem) -> _Look:
     if item.channel != UP:
         foreign = decoder_of(item.channel)
-        return _Look(foreign(item) if foreign is not None else (), foreign is None)
+        return _Look(foreign(item) if foreign is not None else [], foreign is None)
     if item.payload[: len(PLACED)] == PLACED:
         return _Look(_placed(item), True)
-    fixes = usual.fixes(item.device, item.payload, item.received_ms)
-    if fixes is not None:
-        return _Look(fixes, True)
+    run = usual.fixes(item.device, item.payload, item.received_ms)
+    if run is not None:
+        return _Look(run, True)
     try:
         batch = batch_of(item.payload)
     except wire.WireError:
-        return _Look((), False)
+        return _Look([], False)
     found = []
     plain = True
     for seq, record in enumerate(batch.records, batch.first_seq):

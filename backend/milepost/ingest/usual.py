@@ -6,7 +6,7 @@ another clock, a source, an unknown value, an appended field, anything out of ra
 decides. Tests hold both against each other on any batch, whole or broken.
 """
 
-from milepost.ingest.reading import FixBody, Reading
+from milepost.ingest.run import Run
 from milepost_device.wire import EPOCH, KIND_FIX, VERSION, WireError, header
 
 _BEGIN, _CRC = 22, 4  # docs/wire.md, Batch
@@ -16,8 +16,8 @@ _USUAL = 255  # bits of the fields above; the others are the clock, the source a
 _T_AND_ALT, _HDOP_AND_SATS = _T | _ALT, _HDOP | _SATS
 
 
-def fixes(device: str, payload: bytes, received_at: int) -> list[Reading] | None:
-    """The readings of a usual batch, None for any other. `received_at`: UTC ms."""
+def fixes(device: str, payload: bytes, received_at: int) -> Run | None:
+    """The fixes of a usual batch, None for any other. `received_at`: UTC ms."""
     try:
         version, count, stream, seq, _, _, _ = header(payload)
         return _read(device, payload, received_at, count, stream, seq) if version == VERSION else None
@@ -25,8 +25,12 @@ def fixes(device: str, payload: bytes, received_at: int) -> list[Reading] | None
         return None
 
 
-def _read(device: str, data: bytes, received_at: int, count: int, stream: int, seq: int) -> list[Reading] | None:
-    p, found = _BEGIN, []
+def _read(device: str, data: bytes, received_at: int, count: int, stream: int, seq: int) -> Run | None:
+    found = Run(device, stream, seq, [received_at] * count, [], [], [], [], [], [], [], [])
+    put_at, put_lat, put_lon, put_alt = found.at.append, found.lat_e6.append, found.lon_e6.append, found.alt_m.append
+    put_speed, put_course = found.speed_mps.append, found.course_deg.append
+    put_sats, put_hdop = found.sats.append, found.hdop.append
+    p = _BEGIN
     t = ms = lat = lon = dt = dms = dlat = dlon = before = speeds = 0
     alt = speed = course = sats = hdop = None
     metres_s, degrees, dilution = None, None, None
@@ -147,8 +151,14 @@ def _read(device: str, data: bytes, received_at: int, count: int, stream: int, s
             return None
         if not number:
             dlat = dlon = 0
-        body = FixBody(lat / 1e6, lon / 1e6, alt, metres_s, degrees, sats, dilution)
-        found.append(Reading(device, stream, seq + number, "fix", (EPOCH + t) * 1000 + ms, "gnss", received_at, body))
+        put_at((EPOCH + t) * 1000 + ms)
+        put_lat(lat)
+        put_lon(lon)
+        put_alt(alt)
+        put_speed(metres_s)
+        put_course(degrees)
+        put_sats(sats)
+        put_hdop(dilution)
     return found if p == len(data) - _CRC else None
 
 

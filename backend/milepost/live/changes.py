@@ -7,14 +7,14 @@ them to those that do (live/relay.py). Every change stands a repeat and a late a
 import json
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass
-from operator import lt
 from typing import Any, Protocol
 
 from milepost.ingest.decode import readings
 from milepost.ingest.model import STATE, SpoolItem
+from milepost.ingest.run import Run
 from milepost.live.state import Limits, is_moving
 from milepost.telemetry.model import EventBody, FixBody, GateBody, Reading, TagBody
-from milepost.telemetry.quality import judge, surely_all_good
+from milepost.telemetry.quality import judge, surely_good_run
 
 
 class Targets(Protocol):
@@ -118,25 +118,21 @@ class Intake:
                 found += self._presence(item)
             else:
                 batch = readings(item)
-                usual = self._of_drive(batch)
+                usual = self._of_drive(batch) if isinstance(batch, Run) else None
                 found += self.of_readings(batch) if usual is None else [usual]
         return found
 
-    def _of_drive(self, batch: Sequence[Reading]) -> Position | None:
+    def _of_drive(self, run: Run) -> Position | None:
         """What good fixes mean that one vehicle sent in their order, and later than what is known of it: the last one
         counts. Nearly all messages are so; None for any other."""
-        if not batch or {each.kind for each in batch} != {"fix"}:
+        before = self._latest.get(run.device)
+        if not run or (before is not None and run.at[0] <= before.at) or not run.rises():
             return None
-        device, times = batch[0].device, [each.at for each in batch]
-        before = self._latest.get(device)
-        if (before is not None and times[0] <= before.at) or not all(map(lt, times, times[1:])):
+        target = self._targets.target_of(run.device, run.at[0], run.at[-1])
+        if target is None or target[0] != "vehicle" or not surely_good_run(before, run):
             return None
-        target = self._targets.target_of(device, times[0], times[-1])
-        if target is None or target[0] != "vehicle" or not surely_all_good(before, batch):
-            return None
-        last = self._latest[device] = batch[-1]
-        courses = (each.body.course_deg for each in reversed(batch) if isinstance(each.body, FixBody))
-        course = next((each for each in courses if each is not None), None)
+        last = self._latest[run.device] = run[-1]
+        course = next((each for each in reversed(run.course_deg) if each is not None), None)
         return self._position(target[1], last, course)
 
     def of_readings(self, batch: Iterable[Reading]) -> list[Change]:

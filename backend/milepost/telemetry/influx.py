@@ -32,7 +32,7 @@ from milepost.telemetry.lines import (
     QUARANTINED,
     clocks_of,
 )
-from milepost.telemetry.model import Fixes, Judged, Reading, StoreSize, StreamCounts
+from milepost.telemetry.model import Entry, Fixes, Judged, Reading, StoreSize, StreamCounts
 from milepost.times import now_ms
 
 _log = logging.getLogger(__name__)
@@ -88,7 +88,7 @@ class InfluxTelemetry:
 
     # --- writing ---
 
-    def write(self, readings: Sequence[Judged | Reading], position: int, spool: str = "") -> None:
+    def write(self, readings: Sequence[Entry], position: int, spool: str = "") -> None:
         """Store readings durably, then the position. Raises InfluxAway, InfluxMisconfigured or WrittenByAnother
         (all OSError); the same call may be made again."""
         with self._writing, self._watched():

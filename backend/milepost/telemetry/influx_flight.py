@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from milepost.telemetry.influx_write import LINES_AT_ONCE, LineWriter, Outcome
 from milepost.telemetry.lines import lines_of
-from milepost.telemetry.model import Judged, Reading
+from milepost.telemetry.model import Entry, Run, count_of
 
 _STEP = 1_000
 _ON_THEIR_WAY = 2
@@ -35,9 +35,7 @@ class Flight:
         """End the threads; the connections are the writer's."""
         self._threads.shutdown()
 
-    def send(
-        self, bucket: str, before: Sequence[str], fixes: Sequence[Judged | Reading], behind: Sequence[str]
-    ) -> Landed:
+    def send(self, bucket: str, before: Sequence[str], fixes: Sequence[Entry], behind: Sequence[str]) -> Landed:
         """Write the lines `before`, those of `fixes`, and the lines `behind`, no two of one point; returns when all
         that can be written is durable. The number of a line counts through all three.
 
@@ -46,7 +44,7 @@ class Flight:
         """
         landed = Landed()
         pieces = _pieces(before, fixes, behind)
-        if len(before) + len(fixes) + len(behind) <= LINES_AT_ONCE:  # live: nothing to prepare meanwhile
+        if len(before) + count_of(fixes) + len(behind) <= LINES_AT_ONCE:  # live: nothing to prepare meanwhile
             for piece in pieces:
                 _land(landed, 0, piece, self._writer.write(bucket, piece))
             return landed
@@ -68,19 +66,29 @@ class Flight:
         return landed
 
 
-def _pieces(
-    before: Sequence[str], fixes: Sequence[Judged | Reading], behind: Sequence[str]
-) -> Iterator[list[str]]:  # fmt: skip
+def _pieces(before: Sequence[str], fixes: Sequence[Entry], behind: Sequence[str]) -> Iterator[list[str]]:
     """All lines, as many at a time as a request takes; those of fixes are made when their turn comes."""
     made = list(before)
-    for at in range(0, len(fixes), _STEP):
-        made += lines_of(fixes[at : at + _STEP])
+    for some in _steps(fixes):
+        made += lines_of(some)
         while len(made) >= LINES_AT_ONCE:
             yield made[:LINES_AT_ONCE]
             made = made[LINES_AT_ONCE:]
     made += behind
     for at in range(0, len(made), LINES_AT_ONCE):
         yield made[at : at + LINES_AT_ONCE]
+
+
+def _steps(fixes: Sequence[Entry]) -> Iterator[list[Entry]]:
+    some: list[Entry] = []
+    room = _STEP
+    for each in fixes:
+        some.append(each)
+        room -= len(each) if isinstance(each, Run) else 1
+        if room <= 0:
+            yield some
+            some, room = [], _STEP
+    yield some
 
 
 def _land(landed: Landed, start: int, lines: Sequence[str], outcome: Outcome) -> int:

@@ -39,18 +39,16 @@ def stored_ranges(conn: Connection, streams: Iterable[Stream], *, lock: bool = F
     return found
 
 
-def enter_ranges(
-    conn: Connection, seqs: Mapping[Stream, Sequence[int]], last_at: Mapping[Stream, int]
-) -> dict[Stream, Ranges]:
-    """Count rising seqs of streams as stored, up to `last_at` (UTC ms) in time; a repeat changes nothing. Returns what
-    is stored now."""
-    if not seqs:
+def enter_ranges(conn: Connection, new: Mapping[Stream, Ranges], last_at: Mapping[Stream, int]) -> dict[Stream, Ranges]:
+    """Count seqs of streams as stored, up to `last_at` (UTC ms) in time; a repeat changes nothing. Returns what is
+    stored now."""
+    if not new:
         return {}
     if conn.dialect.name == "postgresql":  # a row must be there to be locked
-        rows = [{"device": one[0], "stream": one[1], "ranges": "[]", "last_at": last_at[one]} for one in sorted(seqs)]
+        rows = [{"device": one[0], "stream": one[1], "ranges": "[]", "last_at": last_at[one]} for one in sorted(new)]
         conn.execute(postgresql.insert(telemetry_stream).on_conflict_do_nothing(), rows)
-    known = stored_ranges(conn, seqs, lock=True)
-    stored = {key: united(known.get(key, []), new) for key, new in sorted(seqs.items())}
+    known = stored_ranges(conn, new, lock=True)
+    stored = {key: united(known.get(key, []), some) for key, some in sorted(new.items())}
     rows = [
         {
             "device": key[0], "stream": key[1], "ranges": json.dumps(ranges, separators=(",", ":")),
@@ -59,9 +57,9 @@ def enter_ranges(
         for key, ranges in stored.items()
     ]  # fmt: skip
     statement = _insert(conn, telemetry_stream)
-    new, old = statement.excluded, telemetry_stream.c
-    later = case((new.last_at > old.last_at, new.last_at), else_=old.last_at)
-    changes = {"ranges": new.ranges, "last_at": later}
+    theirs, old = statement.excluded, telemetry_stream.c
+    later = case((theirs.last_at > old.last_at, theirs.last_at), else_=old.last_at)
+    changes = {"ranges": theirs.ranges, "last_at": later}
     conn.execute(statement.on_conflict_do_update(index_elements=["device", "stream"], set_=changes), rows)
     return stored
 
@@ -80,18 +78,27 @@ def all_last_at(conn: Connection) -> dict[str, int]:
     return {row[0]: row[1] for row in rows}
 
 
-def united(ranges: Ranges, seqs: Sequence[int]) -> Ranges:
-    """Ranges with further rising seqs, as few as possible."""
-    if not seqs:
-        return ranges
-    new = [[seqs[0], seqs[-1]]] if seqs[-1] - seqs[0] == len(seqs) - 1 else [[seq, seq] for seq in seqs]
+def united(ranges: Ranges, more: Ranges) -> Ranges:
+    """All seqs of both, in as few ranges as possible."""
     result: Ranges = []
-    for first, last in sorted([*ranges, *new]):
+    for first, last in sorted([*ranges, *more]):
         if result and first <= result[-1][1] + 1:
             result[-1] = [result[-1][0], max(result[-1][1], last)]
         else:
             result.append([first, last])
     return result
+
+
+def ranges_of(seqs: Sequence[int]) -> Ranges:
+    """Rising seqs as ranges."""
+    if seqs and seqs[-1] - seqs[0] == len(seqs) - 1:
+        return [[seqs[0], seqs[-1]]]
+    return united([], [[seq, seq] for seq in seqs])
+
+
+def meet(ranges: Ranges, more: Ranges) -> bool:
+    """Whether a seq lies in both."""
+    return any(first <= its_last and its_first <= last for first, last in more for its_first, its_last in ranges)
 
 
 def among(ranges: Ranges, seqs: Sequence[int]) -> list[int]:
@@ -221,7 +228,7 @@ def accepted(conn: Connection, rows: Iterable[Mapping[str, Any]]) -> None:
         latest_at[stream] = max(row["at"], latest_at.get(stream, row["at"]))
         if row["kind"] == "fix":
             hours.add((row["device"], row["at"] // HOUR_MS * HOUR_MS))
-    enter_ranges(conn, {stream: sorted(some) for stream, some in seqs.items()}, latest_at)
+    enter_ranges(conn, {stream: ranges_of(sorted(some)) for stream, some in seqs.items()}, latest_at)
     touch(conn, hours)
 
 

@@ -18,9 +18,9 @@ from milepost.telemetry.influx_flight import Flight
 from milepost.telemetry.influx_query import span
 from milepost.telemetry.influx_read import Readings
 from milepost.telemetry.influx_sql import HOUR_MS, Ranges, Stream
-from milepost.telemetry.influx_wanted import Each, Wanted, by_stream, news_of, noted, reading_of, reason_of
+from milepost.telemetry.influx_wanted import Each, Wanted, by_stream, news_of, noted, nth, reading_of, reason_of
 from milepost.telemetry.lines import BLOCK, GOOD, lines_of, moved_line
-from milepost.telemetry.model import Judged, Reading
+from milepost.telemetry.model import Entry, Reading, count_of
 
 SINK = "telemetry"
 _EVER_MS = 1 << 62
@@ -58,14 +58,15 @@ class Storing:
         """Whether the books hold everything that InfluxDB has from us: not while a write is on its way or broke off."""
         return bool(self._settled)
 
-    def write(self, readings: Sequence[Judged | Reading], position: int, spool: str) -> Stored:
+    def write(self, entries: Sequence[Entry], position: int, spool: str) -> Stored:
         """Store readings durably, then the position. Raises ValueError before anything is written for a body that JSON
         cannot hold, OSError (the call may be made again) for everything that passes."""
-        wanted = by_stream(readings)
-        flat = [each for some in wanted.values() for each in some.values()]
-        others = [each for each in flat if (each if isinstance(each, Reading) else each.reading).kind != "fix"]
-        if others:
-            flat = others + [each for each in flat if _is_fix(each)]
+        wanted = by_stream(entries)
+        single = [each for some in wanted.values() for each in some.singles.values()]
+        others = [each for each in single if not _is_fix(each)]
+        flat: list[Entry] = [*others, *(run for some in wanted.values() for run in some.runs)]
+        flat += single if not others else filter(_is_fix, single)
+        count = count_of(flat)
         lines = lines_of(others)
         self.settle(spool)
         self._settled.discard(spool)
@@ -73,13 +74,13 @@ class Storing:
             self._enter(wanted, {}, [], position, spool)
             return Stored(0, 0)
         moved, judged_again = self._begin(wanted, spool)
-        landed = self._flight.send(self._bucket, lines, flat[len(lines) :], moved)
-        refused = [(reading_of(flat[n]), line, reason) for n, line, reason in landed.refused if n < len(flat)]
+        landed = self._flight.send(self._bucket, lines, flat[len(others) :], moved)
+        refused = [(nth(flat, n), line, reason) for n, line, reason in landed.refused if n < count]
         for reading, _, _ in refused:
-            del wanted[reading.device, reading.stream][reading.seq]
+            wanted[reading.device, reading.stream].drop(reading.seq)
         exact = {device: self._newest_good(device) for device in judged_again}
         self._enter(wanted, exact, refused, position, spool)
-        return Stored(len(flat) - len(refused) - landed.expired, landed.expired)
+        return Stored(count - len(refused) - landed.expired, landed.expired)
 
     # --- before the write ---
 
@@ -96,11 +97,14 @@ class Storing:
             places = influx_sql.latest(conn, sorted({device for device, _ in ranges}))
         judged_again = set()
         for device, place in places.items():
-            again = wanted.get((device, place.stream), {}).get(place.seq)
+            some = wanted.get((device, place.stream))
+            again = None if some is None else some.get(place.seq)
             if again is not None and (reason_of(again) is not None or reading_of(again).at != place.at):
                 judged_again.add(device)
         repeats: dict[tuple[str, str], list[Reading]] = defaultdict(list)
         for stream, held in ranges.items():
+            if not influx_sql.meet(held, wanted[stream].ranges):
+                continue
             for seq in influx_sql.among(held, sorted(wanted[stream])):
                 reading = reading_of(wanted[stream][seq])
                 repeats[reading.device, reading.kind].append(reading)
@@ -153,7 +157,7 @@ class Storing:
         with self._db.tx() as conn:
             ranges = influx_sql.enter_ranges(
                 conn,
-                {stream: each.seqs for stream, each in news.items()},
+                {stream: each.ranges for stream, each in news.items()},
                 {stream: each.last_at for stream, each in news.items()},
             )
             influx_sql.enter_latest(conn, newest, exact)
@@ -187,7 +191,7 @@ class Storing:
                 hours |= {(device, there[seq] // HOUR_MS * HOUR_MS) for seq in mine if kind == "fix"}
             exact = {device: self._newest_good(device) for device in {each[0] for each in noted if each[1] == "fix"}}
             with self._db.tx() as conn:
-                stored = {stream: sorted(some) for stream, some in seqs.items() if some}
+                stored = {stream: influx_sql.ranges_of(sorted(some)) for stream, some in seqs.items() if some}
                 influx_sql.enter_ranges(conn, stored, last_at)
                 influx_sql.enter_latest(conn, {}, exact)
                 influx_sql.touch(conn, hours)

@@ -13,9 +13,10 @@ point merge when it is written again, and one that is unknown now must not bring
 
 import json
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from functools import lru_cache
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -23,12 +24,14 @@ import numpy as np
 from milepost.telemetry.model import (
     CLOCKS,
     Body,
+    Entry,
     EventBody,
     FixBody,
     GateBody,
     HealthBody,
     Judged,
     Reading,
+    Run,
     TagBody,
 )
 
@@ -49,6 +52,7 @@ _LAT, _LON, _ALT, _SPEED, _COURSE, _SATS, _HDOP = (1 << n for n in range(7))
 _ALL = 127
 _CLOCK_SHIFT, _SOURCE_SHIFT = 7, 9
 _CLOCK_MASK = 3
+_BITS_OF_RUN = _ALL | _CLOCK_NUMBER["gnss"] << _CLOCK_SHIFT  # source 0
 _INT64 = 1 << 63
 _REMEMBERED = 65_536  # texts of numbers
 
@@ -83,14 +87,15 @@ def _int_text(value: Any) -> str | None:
 _float, _int = _Texts(_float_text), _Texts(_int_text)
 
 
-def lines_of(readings: Iterable[Judged | Reading]) -> list[str]:
-    """One line a reading; a bare one counts as good. Raises ValueError for a body that JSON cannot hold."""
+def lines_of(readings: Iterable[Entry]) -> list[str]:
+    """One line a reading. Raises ValueError for a body that JSON cannot hold."""
     lines: list[str] = []
-    head = device = kind = clock = tail = ""
+    head = device = kind = ""
     stream, first, behind = 0, 0, 0  # seqs of the block that `head` is of
-    received_at = source = -1  # what `tail` says, and `clock`
-    body: Any
     for each in readings:
+        if isinstance(each, Run):
+            lines += _lines_of_run(each)
+            continue
         reading, reason = (each, None) if isinstance(each, Reading) else (each.reading, each.reason)
         seq = reading.seq
         if not (
@@ -98,27 +103,29 @@ def lines_of(readings: Iterable[Judged | Reading]) -> list[str]:
         ):
             kind, device, stream, block = reading.kind, reading.device, reading.stream, seq // BLOCK
             head, first, behind = _head(kind, device, stream, block), block * BLOCK, (block + 1) * BLOCK
-        if reason is None and kind == "fix":
-            # A good fix that knows everything, which is nearly all there is: in one piece.
-            body = reading.body
-            if received_at != reading.received_at or source != body.source or clock != reading.clock:
-                received_at, source, clock = reading.received_at, body.source, reading.clock
-                tail = f"received_ms={received_at}i,bits={_ALL | _base_bits(reading)}i"
-            lat, lon = body.lat, body.lon
-            try:
-                if -400 < lat < 400 and -400 < lon < 400:
-                    lines.append(
-                        f"{head} state=0i,lat_e6={round(lat * 1e6)}i,lon_e6={round(lon * 1e6)}i,"
-                        f"alt_m={_float[body.alt_m]},speed_mps={_float[body.speed_mps]},"
-                        f"course_deg={_float[body.course_deg]},sats={_int[body.sats]},hdop={_float[body.hdop]},{tail}"
-                        f" {reading.at * BLOCK + seq - first}"
-                    )
-                    continue
-            except KeyError:  # a number that is none, or unknown
-                pass
         fields = _fix_fields(reading, reason) if kind == "fix" else _record_fields(reading)
         lines.append(f"{head} {fields} {reading.at * BLOCK + seq - first}")
     return lines
+
+
+def _lines_of_run(run: Run) -> Sequence[str]:
+    block, first = divmod(run.first, BLOCK)
+    if run.last // BLOCK != block:
+        return lines_of(list(run))
+    head = _head("fix", run.device, run.stream, block)
+    try:
+        return [
+            f"{head} state=0i,lat_e6={lat}i,lon_e6={lon}i,alt_m={alt},speed_mps={speed},course_deg={course},"
+            f"sats={sats},hdop={hdop},received_ms={received}i,bits={_BITS_OF_RUN}i {at * BLOCK + seq}"
+            for seq, at, received, lat, lon, alt, speed, course, sats, hdop in zip(
+                count(first), run.at, run.received_at, run.lat_e6, run.lon_e6,
+                map(_float.__getitem__, run.alt_m), map(_float.__getitem__, run.speed_mps),
+                map(_float.__getitem__, run.course_deg), map(_int.__getitem__, run.sats),
+                map(_float.__getitem__, run.hdop), strict=False,
+            )
+        ]  # fmt: skip
+    except KeyError:  # a value is unknown
+        return lines_of(list(run))
 
 
 def moved_line(kind: str, device: str, stream: int, seq: int, at: int) -> str:

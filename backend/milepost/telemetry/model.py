@@ -1,6 +1,6 @@
 """What the telemetry store holds and answers. `Reading` is ingest's; the judgement on it is ours."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -16,10 +16,12 @@ from milepost.ingest.reading import (
     TagBody,
     reading_id,
 )
+from milepost.ingest.run import Run
 
 __all__ = [
     "CLOCKS",
     "Body",
+    "Entry",
     "EventBody",
     "FixBody",
     "Fixes",
@@ -27,10 +29,13 @@ __all__ = [
     "HealthBody",
     "Judged",
     "Reading",
+    "Run",
     "StoreSize",
     "StreamCounts",
     "TagBody",
     "TelemetryStore",
+    "count_of",
+    "one_by_one",
     "reading_id",
 ]
 
@@ -44,6 +49,23 @@ class Judged:
 
     reading: Reading
     reason: str | None = None
+
+
+Entry = Judged | Reading | Run  # a bare reading is good, and so is a run as a whole
+
+
+def one_by_one(entries: Iterable[Entry]) -> Iterator[Judged | Reading]:
+    """What is to be stored, reading by reading."""
+    for each in entries:
+        if isinstance(each, Run):
+            yield from each
+        else:
+            yield each
+
+
+def count_of(entries: Iterable[Entry]) -> int:
+    """How many readings they are."""
+    return sum(len(each) if isinstance(each, Run) else 1 for each in entries)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +103,8 @@ class TelemetryStore(Protocol):
     Every method may be called from any thread. Raises OSError (or a subclass of it) while the store cannot be reached.
     """
 
-    def write(self, readings: Sequence[Judged | Reading], position: int, spool: str = "") -> None:
-        """Store readings durably, then the position in the spool of that key. A bare Reading counts as good.
+    def write(self, readings: Sequence[Entry], position: int, spool: str = "") -> None:
+        """Store readings durably, then the position in the spool of that key.
 
         When it raises, the same call may be made again: what was stored of it is overwritten.
         """

@@ -6,9 +6,11 @@ stays in the store with its reason, visible in the history.
 
 import math
 from collections.abc import Iterable
+from operator import sub
 from typing import Any, Protocol
 
 from milepost.ingest.reading import FixBody, Reading
+from milepost.ingest.run import Run
 
 # Stores number them by their place here: only append.
 REASONS = ("range", "null_island", "no_fix", "future", "past", "speed", "spike", "disagrees")
@@ -22,6 +24,9 @@ _REPORTED_MARGIN_MPS = 25.0
 _CLOSE_MS = 30_000  # implied and reported speed are compared over short steps only
 _EARTH_M = 6_371_008.8
 _DEGREE_M = 111_200.0  # a little more than a degree of a great circle
+_ISLAND_E6 = 1_000  # what is that near to (0, 0) is on no road
+_NOISE_E6 = _NOISE_M / _DEGREE_M * 1e6
+_REPORTED_E6_PER_MS = _REPORTED_MARGIN_MPS / 1000 / _DEGREE_M * 1e6
 
 
 def judge(prev: Reading | None, cur: Reading, next: Reading | None = None) -> str | None:
@@ -81,6 +86,27 @@ def surely_all_good(before: Reading | None, line: Iterable[Reading]) -> bool:
             if not (way_m <= _NOISE_M or way_m <= _REPORTED_MARGIN_MPS * abs(at - last[2]) / 1000):
                 return False
         last = lat, lon, at
+    return True
+
+
+def surely_good_run(before: Reading | None, run: Run) -> bool:
+    """The same of a run, by its columns. True only where each fix is later than the one before it."""
+    if not run:
+        return True
+    at, lat_e6, lon_e6 = run.at, run.lat_e6, run.lon_e6
+    if 0 in run.sats or at[0] < _OLDEST_MS or max(map(sub, at, run.received_at)) > _FUTURE_MS or not run.rises():
+        return False
+    if min(lat_e6) < _ISLAND_E6 and max(lat_e6) > -_ISLAND_E6:
+        return False  # near the equator: each is looked at
+    if before is None:
+        last_lat, last_lon, last_at = lat_e6[0], lon_e6[0], at[0]
+    else:
+        last_lat, last_lon, last_at = _fix(before).lat * 1e6, _fix(before).lon * 1e6, before.at
+    for lat, lon, ms in zip(lat_e6, lon_e6, at, strict=True):
+        way_e6 = abs(lat - last_lat) + abs(lon - last_lon)
+        if not (way_e6 <= _NOISE_E6 or way_e6 <= _REPORTED_E6_PER_MS * abs(ms - last_at)):
+            return False
+        last_lat, last_lon, last_at = lat, lon, ms
     return True
 
 

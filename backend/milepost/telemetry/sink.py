@@ -5,15 +5,14 @@ import time
 from collections import Counter, OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from operator import lt
 
 from milepost.ingest.decode import readings
 from milepost.ingest.model import SpoolItem
 from milepost.logs import about
 from milepost.tally import Tally
 from milepost.telemetry import rejudge
-from milepost.telemetry.model import Judged, Reading, TelemetryStore
-from milepost.telemetry.quality import judge, surely_all_good
+from milepost.telemetry.model import Entry, Judged, Reading, Run, TelemetryStore, count_of
+from milepost.telemetry.quality import judge, surely_good_run
 from milepost.telemetry.rejudge import Key, Outcome, Window, order
 
 _NEIGHBOURS = 4  # fixes on either side of new ones that are read first; more when these do not decide
@@ -68,15 +67,20 @@ class TelemetrySink:
 
     def handle(self, items: Sequence[SpoolItem]) -> None:
         """Judge and store all readings of some items in one transaction."""
+        runs: dict[str, list[Run]] = {}
         fixes: dict[str, dict[Key, Reading]] = {}
-        out: list[Judged | Reading] = []
+        out: list[Entry] = []
         for item in items:
-            _sort_in(readings(item), fixes, out)
+            _sort_in(readings(item), runs, fixes, out)
         generation = self._store.generation()
         if generation != self._generation:
             self._generation = generation
             self.forget()
         tails: dict[str, _Tail | None] = {}
+        for device, line in runs.items():
+            tails[device] = self._append_runs(device, line, out)
+            if tails[device] is None:
+                fixes[device] = _by_key(line)
         for device, found in fixes.items():
             tails[device] = self._append(device, found, out) or self._insert(device, found, out)
         began = time.monotonic()
@@ -86,32 +90,43 @@ class TelemetrySink:
             self.forget()
             raise
         self.wrote_s.add(time.monotonic() - began)
-        self.written += len(out)
+        self.written += count_of(out)
         self.quarantined.update(each.reason for each in out if isinstance(each, Judged) and each.reason is not None)
         self._remember(tails)
 
-    def _append(self, device: str, new: dict[Key, Reading], out: list[Judged | Reading]) -> _Tail | None:
+    def _append_runs(self, device: str, runs: list[Run], out: list[Entry]) -> _Tail | None:
+        """Store runs that come behind what is stored and are all good, as they are; None when it is not so."""
+        tail = self._tails.get(device)
+        if tail is None or not tail.fixes or sum(map(len, runs)) <= _TAIL:
+            return None
+        stored = [rejudge.key(each.reading) for each in tail.fixes]
+        again = any(run.stream == stream and run.first <= seq <= run.last for run in runs for stream, seq in stored)
+        if again or order(runs[0][0]) <= order(tail.fixes[-1].reading):
+            return None
+        last, good = _beside(tail, runs[0][0])
+        before = good
+        for run in runs:
+            if not surely_good_run(before, run):
+                return None
+            before = run[-1]
+        if last is not tail.fixes[-1]:
+            out.append(last)
+        out += runs
+        end = [each for run in runs[-_TAIL - 1 :] for each in run[-_TAIL - 1 :]][-_TAIL - 1 :]
+        return _Tail(end[0], [Judged(each) for each in end[1:]])
+
+    def _append(self, device: str, new: dict[Key, Reading], out: list[Entry]) -> _Tail | None:
         """Judge fixes that all come behind what is stored, as they do unless something went wrong; None when not."""
         tail = self._tails.get(device)
         if tail is None or not tail.fixes:
             return None
-        line = list(new.values())
-        times = [each.at for each in line]
-        if not all(map(lt, times, times[1:])):  # nearly always they come as they were recorded
-            line.sort(key=order)
-        last = tail.fixes[-1]
-        if order(line[0]) <= order(last.reading) or any(rejudge.key(each.reading) in new for each in tail.fixes):
+        line = sorted(new.values(), key=order)
+        stored = tail.fixes[-1]
+        if order(line[0]) <= order(stored.reading) or any(rejudge.key(each.reading) in new for each in tail.fixes):
             return None
-        good = next((each.reading for each in reversed(tail.fixes[:-1]) if each.reason is None), tail.anchor)
-        reason = judge(good, last.reading, line[0])
-        if reason != last.reason:
-            last = Judged(last.reading, reason)
+        last, good = _beside(tail, line[0])
+        if last is not stored:
             out.append(last)
-        if reason is None:
-            good = last.reading
-        if len(line) > _TAIL and surely_all_good(good, line):
-            out += line
-            return _Tail(line[-_TAIL - 1], [Judged(each) for each in line[-_TAIL:]])
         kept, end, early = [*tail.fixes[:-1], last], len(line) - 1, None
         for place, cur in enumerate(line):
             reason = judge(good, cur, line[place + 1] if place < end else None)
@@ -126,7 +141,7 @@ class TelemetrySink:
                 early = cur
         return _tail_of(tail.anchor, kept) if early is None else _Tail(early, kept[-_TAIL:])
 
-    def _insert(self, device: str, new: dict[Key, Reading], out: list[Judged | Reading]) -> _Tail | None:
+    def _insert(self, device: str, new: dict[Key, Reading], out: list[Entry]) -> _Tail | None:
         """Judge fixes among those that are stored."""
         count = _NEIGHBOURS
         while True:
@@ -174,27 +189,41 @@ class TelemetrySink:
             self._tails.popitem(last=False)
 
 
-def _sort_in(found: list[Reading], fixes: dict[str, dict[Key, Reading]], others: list[Judged | Reading]) -> None:
-    """Put the fixes of a message to those of its device, and the rest to the others."""
+def _beside(tail: _Tail, following: Reading) -> tuple[Judged, Reading | None]:
+    """The last stored fix, judged beside the one that follows it, and the last good one."""
+    last = tail.fixes[-1]
+    good = next((each.reading for each in reversed(tail.fixes[:-1]) if each.reason is None), tail.anchor)
+    reason = judge(good, last.reading, following)
+    return (last if reason == last.reason else Judged(last.reading, reason)), (good if reason else last.reading)
+
+
+def _sort_in(
+    found: Sequence[Reading], runs: dict[str, list[Run]], fixes: dict[str, dict[Key, Reading]], others: list[Entry]
+) -> None:
+    """Put a run to those of its device as long as each begins behind the one before it; the fixes of a device of
+    which anything else comes by their keys; the rest to the others."""
     if not found:
         return
     device = found[0].device
-    new = {(each.stream, each.seq): each for each in found}
-    known = fixes.get(device)
-    if {each.kind for each in found} == {"fix"}:  # nearly always, and all of it is new
-        if known is None:
-            fixes[device] = new
-            return
-        if known.keys().isdisjoint(new):
-            known.update(new)
+    if isinstance(found, Run) and device not in fixes:
+        line = runs.setdefault(device, [])
+        if not line or (
+            line[-1].stream == found.stream and line[-1].last < found.first and line[-1].at[-1] < found.at[0]
+        ):
+            line.append(found)
             return
     for reading in found:
         if reading.kind != "fix":
             others.append(reading)
             continue
-        known = fixes.setdefault(device, {})
-        key = reading.stream, reading.seq
+        if device not in fixes:
+            fixes[device] = _by_key(runs.pop(device, []))
+        known, key = fixes[device], rejudge.key(reading)
         known[key] = rejudge.first_received(known[key], reading) if key in known else reading
+
+
+def _by_key(runs: Sequence[Run]) -> dict[Key, Reading]:
+    return {rejudge.key(each): each for run in runs for each in run}
 
 
 def _tail_of(anchor: Reading | None, line: list[Judged]) -> _Tail:

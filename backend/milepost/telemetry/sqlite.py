@@ -18,6 +18,7 @@ from milepost.telemetry import chunks, seen, sqlite_layout
 from milepost.telemetry.model import (
     CLOCKS,
     Body,
+    Entry,
     EventBody,
     Fixes,
     GateBody,
@@ -27,6 +28,7 @@ from milepost.telemetry.model import (
     StoreSize,
     StreamCounts,
     TagBody,
+    one_by_one,
 )
 from milepost.telemetry.rows import TRACK, fixes_of, judged_of, keys_of, merged, pack, rows_of
 from milepost.telemetry.sqlite_file import HOUR_MS, State, StoreFile
@@ -69,14 +71,14 @@ class SqliteTelemetry:
 
     # --- writing ---
 
-    def write(self, readings: Sequence[Judged | Reading], position: int, spool: str = "") -> None:
+    def write(self, readings: Sequence[Entry], position: int, spool: str = "") -> None:
         """Store readings and the spool position in one synced transaction; a repeat overwrites.
 
         Raises OSError when the file cannot be written (its disk is full), ValueError for a body that JSON cannot hold.
         """
         fixes: dict[str, dict[tuple[int, int], _Fix]] = {}
         records: dict[str, list[Reading]] = {}
-        for each in readings:
+        for each in one_by_one(readings):
             reading, reason = (each.reading, each.reason) if isinstance(each, Judged) else (each, None)
             if reading.kind == "fix":
                 fixes.setdefault(reading.device, {})[reading.stream, reading.seq] = reading, reason

@@ -1,7 +1,7 @@
 """What is left out to be fast changes nothing: far fences, judgements that stand, states of many targets at once."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 from hypothesis import given, settings
@@ -13,6 +13,8 @@ from milepost.evidence.geofence import Point, State
 from milepost.evidence.geometry import M_PER_DEG, Fence, FenceIndex
 from milepost.evidence.states import States
 from milepost.ingest.reading import FixBody, Reading
+
+from ..ingest.runs import run_of
 
 T0 = 1_777_800_000_000
 HOME = (31.23, 121.47)
@@ -32,7 +34,7 @@ def walk(seed: int, steps: int) -> list[Reading]:
         lat += rng.choice((0.0, 0.0, 2e-4, -1e-4))
         lon += rng.choice((0.0, 0.0, 2e-4, -1e-4))
         jump = rng.choice((0.2, -0.2)) if rng.random() < 0.08 else 0.0
-        found.append(reading(n, lat + jump + ferry, lon, rng.choice((0.0, 0.5, 12.0))))
+        found.append(reading(n, round(lat + jump + ferry, 6), round(lon, 6), rng.choice((0.0, 0.5, 12.0))))
     return found
 
 
@@ -109,13 +111,13 @@ def test_a_judgement_that_stands_is_the_one_made_anew(db: Database, seed: int, m
     for place in range(0, len(groups) - 1, 3):
         groups[place], groups[place + 1] = groups[place + 1], groups[place]
 
-    def told(forget: Callable[[dict], None]) -> list[object]:
+    def told(forget: Callable[[dict], None], made: Callable[[list], Sequence[Reading]] = list) -> list[object]:
         found: list[object] = []
         with db.engine.connect() as conn:
             begun = conn.execution_options(milepost_write=True).begin()
             for group in groups:
                 states = States(conn, vehicles.DETECTOR, ["v"])
-                facts, late = vehicles.observe(conn, states, "v", group, near, waiting=False, now=T0)
+                facts, late = vehicles.observe(conn, states, "v", made(group), near, waiting=False, now=T0)
                 states.keep()
                 window = repository.load_state(conn, vehicles.DETECTOR, "v")
                 assert window is not None
@@ -130,6 +132,7 @@ def test_a_judgement_that_stands_is_the_one_made_anew(db: Database, seed: int, m
 
     standing = told(lambda _: None)
     assert standing == told(lambda window: window.pop("bad"))
+    assert standing == told(lambda _: None, lambda group: run_of(group) or group)
     assert any(window["bad"] for _, _, window, _ in standing)  # type: ignore[misc]
 
 

@@ -37,7 +37,7 @@ def same(payload: bytes) -> bool:
     short = usual.fixes("truck-1", payload, RECEIVED)
     if short is not None:
         with pytest.MonkeyPatch.context() as patch:
-            assert (short, True) == by_codec(payload, patch)
+            assert (list(short), True) == by_codec(payload, patch)
     return short is not None
 
 

@@ -14,6 +14,8 @@ from milepost.live.changes import Intake
 from milepost.live.state import Limits
 from milepost.live.targets import FleetTargets
 
+from ..ingest.runs import run_of
+
 T0 = 1_790_000_000_000
 
 
@@ -59,13 +61,14 @@ def batches_of(steps: list[Any]) -> list[list[Reading]]:
     at, lat, seq, found = T0, 31.0, 0, []
     for device, some in steps:
         batch = []
+        received_at = at + 100_000
         for seconds, north, course, sats, kind in some:
             at, seq = at + seconds * 1000, seq + 1
-            lat += 0.0 if isnan(north) else north
+            lat = round(lat + (0.0 if isnan(north) else north), 6)
             body: Body = FixBody(north if isnan(north) else lat, 121.0, None, 9.0, course, sats)
             if kind == "event":
                 body = EventBody("ignition", {"on": True})
-            batch.append(Reading(device, 7, seq, kind, at, "gnss", at, body))
+            batch.append(Reading(device, 7, seq, kind, at, "gnss", received_at, body))
         found.append(batch)
     return found
 
@@ -78,13 +81,15 @@ def test_a_message_gives_what_its_fixes_give_one_by_one(steps: list[Any], spans:
     usual, careful = Intake(Bound(spans)), Intake(Bound(spans))
     for batch in batches_of(steps):
         expected = careful.of_readings(batch)
-        at_once = usual._of_drive(batch)
+        run = run_of(batch)
+        at_once = None if run is None else usual._of_drive(run)
         assert (usual.of_readings(batch) if at_once is None else [at_once]) == expected
         assert usual._latest == careful._latest
 
 
 def test_a_minute_of_driving_is_the_usual_message() -> None:
-    drive = batches_of([("truck-1", [(1, 1e-4, 90.0, 9, "fix")] * 60)])[0]
+    drive = run_of(batches_of([("truck-1", [(1, 1e-4, 90.0, 9, "fix")] * 60)])[0])
+    assert drive is not None
     change = Intake(Bound([(T0, None, "vehicle", "v1")]))._of_drive(drive)
     assert change is not None
     assert (change.vehicle, change.at) == ("v1", drive[-1].at)

@@ -1,5 +1,6 @@
 """What is decided for a run of fixes at once is what would be decided fix by fix."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -8,9 +9,11 @@ from hypothesis import strategies as st
 
 from milepost.ingest.model import SpoolItem
 from milepost.telemetry import sink as sink_module
-from milepost.telemetry.model import EventBody, FixBody, Judged, Reading
-from milepost.telemetry.quality import judge, surely_all_good
+from milepost.telemetry.model import Entry, EventBody, FixBody, Judged, Reading, one_by_one
+from milepost.telemetry.quality import judge, surely_all_good, surely_good_run
 from milepost.telemetry.sink import TelemetrySink
+
+from ..ingest.runs import run_of
 
 T0 = 1_777_800_000_000
 NAN = float("nan")
@@ -27,12 +30,25 @@ STEPS = st.lists(
 )
 
 
+RUNS = st.tuples(
+    st.lists(
+        st.tuples(
+            st.sampled_from([1, 1, 1, 0, -3, 40]), st.sampled_from([1e-4, 1e-4, 0.0, -2e-3, 0.02]),
+            st.sampled_from([0.0, 1e-4, -0.4]), st.sampled_from([9, 9, 9, 9, 0, None]), st.just(0),
+        ),
+        min_size=1, max_size=8,
+    ),
+    st.sampled_from([0, 0, 0, 10_000, -400_000, -9_000_000_000_000]),
+).map(lambda drawn: [(*each, drawn[1]) for each in drawn[0]])  # fmt: skip
+
+
 def line_of(steps: list[Any], lat: float = 31.0, lon: float = 121.0) -> list[Reading]:
-    at, found = T0, []
+    at, received_at, found = T0, None, []
     for seq, (seconds, north, east, sats, source, delay_ms) in enumerate(steps, 1):
         at += seconds * 1000
-        body = FixBody(lat + north * seq, lon + east * seq, None, 9.0, None, sats, None, source)
-        found.append(Reading("truck-1", 7, seq, "fix", at, "gnss", at + delay_ms, body))
+        received_at = T0 + delay_ms if received_at is None or delay_ms else received_at
+        body = FixBody(round(lat + north * seq, 6), round(lon + east * seq, 6), None, 9.0, None, sats, None, source)
+        found.append(Reading("truck-1", 7, seq, "fix", at, "gnss", received_at, body))
     return found
 
 
@@ -44,6 +60,21 @@ def test_a_line_that_is_surely_all_good_has_nothing_bad_in_it(
     line = line_of(steps, *place)
     before, rest = (line[0], line[1:]) if first and line else (None, line)
     if surely_all_good(before, rest):
+        for n, cur in enumerate(rest):
+            assert judge(before, cur, rest[n + 1] if n + 1 < len(rest) else None) is None
+            before = cur
+
+
+@settings(max_examples=200)
+@given(RUNS, st.booleans(), st.sampled_from([(31.0, 121.0), (0.0, 0.0), (89.9, 179.9), (-0.0008, -0.0008)]))
+def test_a_run_that_is_surely_good_has_nothing_bad_in_it(
+    steps: list[Any], first: bool, place: tuple[float, float]
+) -> None:
+    line = line_of(steps, *place)
+    before, rest = (line[0], line[1:]) if first else (None, line)
+    run = run_of(rest)
+    if run is not None and surely_good_run(before, run):
+        assert surely_all_good(before, rest)
         for n, cur in enumerate(rest):
             assert judge(before, cur, rest[n + 1] if n + 1 < len(rest) else None) is None
             before = cur
@@ -67,7 +98,10 @@ def test_each_thing_that_can_be_wrong_is_seen(odd: dict[str, Any]) -> None:
 
 
 def test_a_drive_is_surely_all_good() -> None:
-    assert surely_all_good(None, line_of([(1, 1e-4, 1e-4, 9, 0, 0)] * 60))
+    line = line_of([(1, 1e-4, 1e-4, 9, 0, 0)] * 60)
+    run = run_of(line)
+    assert surely_all_good(None, line)
+    assert run is not None and surely_good_run(None, run) and surely_good_run(line[0], run)
 
 
 class Store:
@@ -79,8 +113,8 @@ class Store:
     def generation(self) -> int:
         return 0
 
-    def write(self, readings: list[Judged | Reading], position: int, spool: str = "") -> None:
-        for each in readings:
+    def write(self, readings: list[Entry], position: int, spool: str = "") -> None:
+        for each in one_by_one(readings):
             judged = each if isinstance(each, Judged) else Judged(each)
             self.held[judged.reading.device, judged.reading.stream, judged.reading.seq] = judged
 
@@ -128,10 +162,8 @@ def test_any_messages_end_in_the_same_store_with_and_without_shortcuts(
         store = Store()
         tails = []
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(sink_module, "readings", lambda item: list(messages[item.id]))
-            if careful:
-                patch.setattr(sink_module, "surely_all_good", lambda *_: False)
-                patch.setattr(sink_module, "_sort_in", _one_by_one)
+            read = _plain if careful else _usual
+            patch.setattr(sink_module, "readings", lambda item: read(messages[item.id]))
             sink = TelemetrySink(store)  # pyright: ignore[reportArgumentType]
             for n in range(0, len(items), 2):
                 sink.handle(items[n : n + 2])
@@ -141,13 +173,12 @@ def test_any_messages_end_in_the_same_store_with_and_without_shortcuts(
     assert stored(careful=False) == stored(careful=True)
 
 
-def _one_by_one(found: list[Reading], fixes: dict[str, Any], others: list[Any]) -> None:
-    for each in found:
-        if each.kind == "fix":
-            known, key = fixes.setdefault(each.device, {}), (each.stream, each.seq)
-            known[key] = sink_module.rejudge.first_received(known[key], each) if key in known else each
-        else:
-            others.append(each)
+def _plain(message: list[Reading]) -> Sequence[Reading]:
+    return list(message)
+
+
+def _usual(message: list[Reading]) -> Sequence[Reading]:
+    return run_of(message) or list(message)
 
 
 def test_messages_that_come_in_another_order_leave_the_newest_fixes_as_the_tail(
@@ -155,7 +186,7 @@ def test_messages_that_come_in_another_order_leave_the_newest_fixes_as_the_tail(
 ) -> None:
     line = line_of([GOOD] * 30)
     messages = [line[:10], line[20:], line[10:20]]
-    monkeypatch.setattr(sink_module, "readings", lambda item: list(messages[item.id]))
+    monkeypatch.setattr(sink_module, "readings", lambda item: _usual(messages[item.id]))
     store = Store()
     sink = TelemetrySink(store)  # pyright: ignore[reportArgumentType]
     items = [SpoolItem(n, "truck-1", "up", T0, b"") for n in range(3)]

@@ -161,7 +161,7 @@ def test_other_kinds_of_one_millisecond_are_paged_in_order(store: InfluxTelemetr
 def test_ranges_are_the_set_of_what_came(pieces: list[set[int]]) -> None:
     ranges: influx_sql.Ranges = []
     for piece in pieces:
-        ranges = influx_sql.united(ranges, sorted(piece))
+        ranges = influx_sql.united(ranges, influx_sql.ranges_of(sorted(piece)))
     came = set().union(*pieces)
     assert {seq for first, last in ranges for seq in range(first, last + 1)} == came
     assert all(one[1] + 1 < other[0] for one, other in pairwise(ranges))
@@ -171,9 +171,9 @@ def test_ranges_are_the_set_of_what_came(pieces: list[set[int]]) -> None:
 @pytest.mark.parametrize("db", ["sqlite", "postgresql"], indirect=True)
 def test_the_books_on_both_databases(db: Database) -> None:
     with db.tx() as conn:
-        streams = {("truck-1", 1): [1, 2, 5], ("truck-2", 1 << 29): [7]}
+        streams = {("truck-1", 1): [[1, 2], [5, 5]], ("truck-2", 1 << 29): [[7, 7]]}
         influx_sql.enter_ranges(conn, streams, dict.fromkeys(streams, T0))
-        influx_sql.enter_ranges(conn, {("truck-1", 1): [3]}, {("truck-1", 1): T0 - 5})
+        influx_sql.enter_ranges(conn, {("truck-1", 1): [[3, 3]]}, {("truck-1", 1): T0 - 5})
         influx_sql.enter_latest(conn, {"truck-1": fix(5, T0)}, {})
         influx_sql.enter_latest(conn, {"truck-1": fix(3, T0 - 1)}, {})
         influx_sql.set_aside(conn, [(fix(9, T0), "fix v=x 1", "why")] * 2, T0)

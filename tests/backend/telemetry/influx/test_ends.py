@@ -30,7 +30,9 @@ def books(db: Database) -> Counted:
 
 def enter(db: Database, device: str, at: int) -> None:
     with db.tx() as conn:
-        influx_sql.enter_ranges(conn, {(device, 1): [1], (device, 2): [1]}, {(device, 1): at, (device, 2): at - 5})
+        influx_sql.enter_ranges(
+            conn, {(device, 1): [[1, 1]], (device, 2): [[1, 1]]}, {(device, 1): at, (device, 2): at - 5}
+        )
 
 
 def test_a_fleet_met_for_the_first_time_costs_a_few_queries(books: Counted, monkeypatch) -> None:

@@ -4,6 +4,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -15,13 +16,15 @@ from milepost.telemetry import influx_flight
 from milepost.telemetry.influx import InfluxTelemetry
 from milepost.telemetry.influx_flight import Flight
 from milepost.telemetry.influx_setup import set_up
-from milepost.telemetry.influx_sql import HOUR_MS, among
-from milepost.telemetry.influx_wanted import by_stream, news_of, noted, reading_of, reason_of
+from milepost.telemetry.influx_sql import HOUR_MS, among, ranges_of
+from milepost.telemetry.influx_wanted import by_stream, news_of, noted, nth, reading_of, reason_of
 from milepost.telemetry.influx_write import InfluxAway, InfluxMisconfigured, Outcome
 from milepost.telemetry.lines import lines_of
-from milepost.telemetry.model import EventBody, FixBody, Judged, Reading
+from milepost.telemetry.model import Entry, EventBody, FixBody, Judged, Reading, Run, count_of, one_by_one
 from milepost.times import now_ms
 from milepost_tools.bench.influxd import ADMIN, Influxd
+
+from ...ingest.runs import run_of
 
 T0 = 1_777_799_988_000
 
@@ -152,6 +155,21 @@ def test_after_a_failure_nothing_is_on_its_way_and_the_same_call_writes_all(
     assert set(server.taken) == set(lines_of(some))
 
 
+@pytest.mark.parametrize("sizes", [[1], [9, 10, 11], [25], [3, 3, 3, 3]])
+def test_runs_are_cut_into_requests_like_single_fixes(small: None, sizes: list[int]) -> None:
+    server = Server()
+    way = flight(server)
+    some, first = [], 1
+    for size in sizes:
+        some += [run("truck-1", 1, first, 0, [1000 * n for n in range(first, first + size)]), fix(first + size)]
+        first += size + 1
+    way.send("raw", ["a v=1i"], some, ["z"])
+    way.close()
+    assert server.taken == ["a v=1i", *lines_of(list(one_by_one(some))), "z"] or server.most > 1
+    assert Counter(server.taken) == Counter(["a v=1i", *lines_of(list(one_by_one(some))), "z"])
+    assert max(map(len, server.requests)) <= 10
+
+
 @settings(max_examples=50, deadline=None)
 @given(st.sets(st.integers(0, 56)), st.integers(0, 5))
 def test_each_refused_line_is_named_by_its_number(bad: set[int], before: int) -> None:
@@ -175,14 +193,26 @@ def test_each_refused_line_is_named_by_its_number(bad: set[int], before: int) ->
 
 # --- what a write is about ---
 
+
+def run(device: str, stream: int, first: int, at: int, steps: list[int]) -> Run:
+    at = T0 + at * 1_000_000
+    line = [replace(fix(first + n, at + step, device, stream), received_at=T0 + 7) for n, step in enumerate(steps)]
+    return run_of(line) or Run(device, stream, first, [], [], [], [], [], [], [], [], [])
+
+
+DEVICES, STREAMS = st.sampled_from(["a", "b"]), st.sampled_from([1, 2])
 READINGS = st.lists(
     st.builds(
+        run, DEVICES, STREAMS, st.integers(1, 9), st.integers(0, 9),
+        st.lists(st.integers(-5, 5), max_size=3) | st.just([0, 1_000_000, 2_000_000, 3_000_000]),
+    )
+    | st.builds(
         lambda device, stream, seq, at, kind, reason: (
             Judged(fix(seq, T0 + at * 1_000_000, device, stream), reason) if reason
             else fix(seq, T0 + at * 1_000_000, device, stream) if kind == "fix"
             else Reading(device, stream, seq, kind, T0 + at * 1_000_000, "gnss", T0, EventBody("boot", {}))
         ),
-        st.sampled_from(["a", "b"]), st.sampled_from([1, 2]), st.integers(1, 9), st.integers(0, 9),
+        DEVICES, STREAMS, st.integers(1, 9), st.integers(0, 9),
         st.sampled_from(["fix", "fix", "event"]), st.sampled_from([None, None, "spike"]),
     ),
     max_size=25,
@@ -190,21 +220,43 @@ READINGS = st.lists(
 
 
 @given(READINGS)
-def test_of_one_record_the_last_word_counts(readings: list[Judged | Reading]) -> None:
+def test_of_one_record_the_last_word_counts(readings: list[Entry]) -> None:
     last = {}
-    for each in readings:
+    for each in one_by_one(readings):
         reading = reading_of(each)
         last[reading.device, reading.stream, reading.seq] = each
     wanted = by_stream(readings)
     assert {(*stream, seq): each for stream, some in wanted.items() for seq, each in some.items()} == last
+    assert sum(map(len, wanted.values())) == len(last)
+    for stream, some in wanted.items():
+        assert some.ranges == ranges_of(sorted(seq for *its, seq in last if tuple(its) == stream))
+
+
+@given(READINGS, st.data())
+def test_one_record_can_be_taken_out(readings: list[Entry], data: st.DataObject) -> None:
+    for some in by_stream(readings).values():
+        if some:
+            before = dict(some)
+            seq = data.draw(st.sampled_from(sorted(some)))
+            some.drop(seq)
+            del before[seq]
+            assert dict(some) == before
 
 
 @given(READINGS)
-def test_the_note_names_every_record_and_its_time(readings: list[Judged | Reading]) -> None:
+def test_each_reading_has_its_number(readings: list[Entry]) -> None:
+    plain = [reading_of(each) for each in one_by_one(readings)]
+    assert [nth(readings, n) for n in range(count_of(readings))] == plain
+    with pytest.raises(IndexError):
+        nth(readings, len(plain))
+
+
+@given(READINGS)
+def test_the_note_names_every_record_and_its_time(readings: list[Entry]) -> None:
     wanted = by_stream(readings)
     named = Counter()
     for device, kind, stream, first_at, last_at, ranges in noted(wanted):
-        for seq in among(ranges, range(1, 10)):
+        for seq in among(ranges, range(1, 20)):
             reading = reading_of(wanted[device, stream][seq])
             assert (reading.kind, first_at <= reading.at <= last_at) == (kind, True)
             named[device, stream, seq] += 1
@@ -212,12 +264,12 @@ def test_the_note_names_every_record_and_its_time(readings: list[Judged | Readin
 
 
 @given(READINGS)
-def test_the_news_are_those_of_the_readings_one_by_one(readings: list[Judged | Reading]) -> None:
-    for some in by_stream(readings).values():
+def test_the_news_are_those_of_the_readings_one_by_one(readings: list[Entry]) -> None:
+    for some in filter(None, by_stream(readings).values()):
         news = news_of(some)
         fixes = [each for each in some.values() if reading_of(each).kind == "fix"]
         good = [reading_of(each) for each in fixes if reason_of(each) is None]
-        assert list(news.seqs) == sorted(some)
+        assert news.ranges == ranges_of(sorted(some))
         assert news.last_at == max(reading_of(each).at for each in some.values())
         assert news.hours == {reading_of(each).at // HOUR_MS * HOUR_MS for each in fixes}
         assert news.newest == max(good, key=lambda each: (each.at, each.stream, each.seq), default=None)

@@ -1,17 +1,15 @@
 """The line protocol: one reading is one point, and every point gives its reading back."""
 
 import math
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from milepost.ingest.decode import readings
-from milepost.ingest.model import UP, SpoolItem
 from milepost.telemetry.lines import BLOCK, lines_of
-from milepost.telemetry.model import EventBody, FixBody, GateBody, Judged, Reading, TagBody
-from milepost_device import wire
+from milepost.telemetry.model import EventBody, FixBody, GateBody, Judged, Reading, Run, TagBody
+
+from ...ingest.runs import run_of
 
 T0 = 1_777_800_000_000
 
@@ -81,66 +79,52 @@ def test_I03_an_integer_beyond_64_bits_is_left_out() -> None:
     assert fields_of(line_of(fix(1, sats=(1 << 63) - 1)))["sats"] == f"{(1 << 63) - 1}i"
 
 
-_SOURCES = st.sampled_from([0, 2])
-_ANY_FIX = st.builds(
-    lambda body, reason, clock, received_at: Judged(
-        replace(fix(1, **body), clock=clock, received_at=received_at), reason
-    ),
-    st.fixed_dictionaries({"hdop": st.just(0.9), "source": _SOURCES})  # a usual one: those share what they have alike
-    | st.fixed_dictionaries({
-        "alt_m": st.floats() | st.integers() | st.none(), "hdop": st.floats() | st.none(),
-        "sats": st.integers() | st.none(), "lat": st.floats() | st.just(31.2), "source": _SOURCES,
-    }),
-    st.sampled_from([None, None, None, "spike", 'a "quoted" \\ reason']),
-    st.sampled_from(["gnss", "rtc"]),
-    st.sampled_from([T0, T0 + 1]),
-)  # fmt: skip
+_VALUES = st.fixed_dictionaries({
+    "alt_m": st.integers(-12_000, 60_000) | st.none(), "speed_mps": st.integers(0, 20_000).map(lambda n: n / 10),
+    "course_deg": st.integers(0, 179).map(lambda n: n * 2.0), "sats": st.integers(0, 255) | st.just(9),
+    "hdop": st.integers(0, 999).map(lambda n: n / 10),
+    "lat": st.integers(-90_000_000, 90_000_000).map(lambda n: n / 1e6),
+})  # fmt: skip
 
 
-@given(st.lists(_ANY_FIX, max_size=6))
-def test_the_piece_for_the_usual_fix_writes_what_the_general_one_does(some: list[Judged]) -> None:
-    from milepost.telemetry import lines  # noqa: PLC0415
+@given(
+    st.lists(_VALUES, min_size=1, max_size=6),
+    st.sampled_from([1, 50, BLOCK - 3, BLOCK - 1, BLOCK]),
+    st.sampled_from([None, "speed_mps", "sats", "alt_m"]),
+)
+def test_a_run_writes_what_its_readings_do(values: list[dict], first: int, unknown: str | None) -> None:
+    """Whole heights, which a tracker has, over the end of a block, and with a value that is not known."""
+    if unknown is not None:
+        values[-1][unknown] = None
+    plain = [fix(first + n, T0 + 1000 * n, **each) for n, each in enumerate(values)]
+    run = run_of(plain)
+    assert run is not None
+    assert list(map(_parts, lines_of([run]))) == list(map(_parts, lines_of(plain)))
 
-    for line, each in zip(lines_of(some), some, strict=True):
-        general = lines._fix_fields(each.reading, each.reason)
-        head, _, rest = line.partition(" ")
-        fields, _, time = rest.rpartition(" ")
-        assert sorted(fields.split(",")) == sorted(general.split(","))
-        assert (head, time) == ("fix,block=0,device=truck-1,stream=1", f"{T0}000001")
+
+def _parts(line: str) -> tuple[tuple[str, str], dict[str, str]]:
+    return point_of(line), fields_of(line)
 
 
-@pytest.fixture
-def careful(monkeypatch: pytest.MonkeyPatch) -> list[Reading]:
-    """The fixes that are not taken for usual ones."""
-    from milepost.telemetry import lines  # noqa: PLC0415
-
-    found: list[Reading] = []
-    general = lines._fix_fields
-    monkeypatch.setattr(lines, "_fix_fields", lambda each, reason: found.append(each) or general(each, reason))
-    return found
+def test_a_run_is_written_without_looking_at_each_reading(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else every fix would cost twice the time."""
+    run = run_of([fix(n, T0 + 1000 * n, alt_m=4, hdop=0.9) for n in range(1, 61)])
+    assert run is not None
+    monkeypatch.setattr(Run, "_reading", None)
+    assert len(lines_of([run])) == 60
 
 
 @pytest.mark.parametrize("name", ["lat", "lon", "alt_m", "speed_mps", "course_deg", "hdop", "sats"])
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf, None, 1e300, 1 << 70])
-def test_I03_a_fix_with_anything_odd_in_it_is_not_the_usual_one(
-    careful: list[Reading], name: str, bad: float | None
-) -> None:
+def test_I03_an_odd_value_spoils_no_line(name: str, bad: float | None) -> None:
     if bad is not None or name not in ("lat", "lon"):
-        odd = fix(1, **{"hdop": 0.9, name: bad})
-        assert len(lines_of([fix(1, hdop=0.9), odd])) == 2
-        assert careful == [odd]
-
-
-def test_a_fix_as_a_tracker_sends_it_is_the_usual_one(careful: list[Reading]) -> None:
-    """The wire has whole metres of height; taken for unusual, every fix would cost twice the time."""
-    writer = wire.BatchWriter(256)
-    writer.begin(7, 1, 1, 1, 0)
-    full = wire.Fix(t=1000, lat_e6=31_000_000, lon_e6=121_000_000, alt_m=12, speed_dmps=111, course_2deg=45, sats=9,
-                    hdop_d=9)  # fmt: skip
-    assert writer.add(full)
-    (line,) = lines_of(readings(SpoolItem(1, "truck-1", UP, T0, bytes(writer.finish()))))
-    assert "alt_m=12.0" in line
-    assert not careful
+        usual, odd = map(fields_of, lines_of([fix(1, hdop=0.9), fix(1, **{"hdop": 0.9, name: bad})]))
+        known = math.isfinite(bad or 0.0) and bad is not None and not (name in ("lat", "lon") or name == "sats")
+        key = f"{name}_e6" if name in ("lat", "lon") else name
+        assert (key in odd) == known
+        assert {k: v for k, v in odd.items() if k not in (key, "bits")} == {
+            k: v for k, v in usual.items() if k not in (key, "bits")
+        }
 
 
 def test_an_epc_is_never_a_tag() -> None:
