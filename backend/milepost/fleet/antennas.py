@@ -13,7 +13,7 @@ from milepost.fleet.service import get
 from milepost.fleet.tables import door, door_antenna
 
 ROLES = ("inner", "outer")
-_MOST = 64
+MOST = 64  # at one door
 Row = dict[str, Any]
 
 
@@ -24,8 +24,8 @@ def set_antennas(conn: Connection, door_id: str, antennas: Sequence[Mapping[str,
     reader's id, or None for whatever reader is mounted there}. Raises NotFound for the door or a reader, Invalid.
     """
     get(conn, "door", door_id)
-    if len(antennas) > _MOST:
-        raise Invalid(f"{len(antennas)} antennas at one door; at most {_MOST}")
+    if len(antennas) > MOST:
+        raise Invalid(f"{len(antennas)} antennas at one door; at most {MOST}")
     rows: dict[tuple[str, int], Row] = {}
     for each in antennas:
         number, role, device = each.get("antenna"), each.get("role"), each.get("device") or ""

@@ -53,6 +53,11 @@ ANTENNA_TEXTS: dict[str, tuple[str, str]] = {
     ),
     "antenna.read_only": ("调度或设备工程师可以改。", "A dispatcher or an engineer can change this."),
     "antenna.gone": ("它已经不在表里了，请看现在的表。", "It is not on the list any more; look at the list as it is."),
+    "antenna.unclear": (
+        "没看懂按的是哪一根，请看现在的表再按。",
+        "It is not clear which one was meant; look at the list and press again.",
+    ),
+    "fault.antenna_most": ("一扇门最多 {n} 根天线。", "At most {n} antennas at a door."),
     "fault.antenna_twice": (
         "它已经在表里了；要换一侧，按它那一行的按钮。",
         "It is on the list already; to change its side, press the button in its row.",

@@ -1,5 +1,6 @@
 """The antennas of a door by forms, without scripts: what each hears, placed by one press, turned, taken away."""
 
+import re
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
@@ -8,9 +9,10 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 from paper_browser import Page, opened
+from sqlalchemy import Connection
 
 from milepost.db import Database
-from milepost.fleet import antennas
+from milepost.fleet import antennas, repository
 from milepost.fleet import service as fleet
 from milepost.plan import service as plan
 from milepost.telemetry.model import Reading, TagBody
@@ -51,6 +53,11 @@ class Door:
         at = now_ms() - ago_ms
         body = TagBody(epc, 0x3000, antenna, dbm, dbm - 2, dbm - 2, None, None, None, at + 100, reads)
         self.store.write([Reading(reader, 7, next(self.seqs), "tag", at, "ntp", at + 500, body)], next(self.seqs))
+
+    def take_down(self, conn: Connection, reader: str) -> None:
+        for row in repository.bindings(conn, target_kind="door", target_id=self.id):
+            if row["device_id"] == reader:
+                fleet.unbind(conn, row["id"], now_ms() - 1)
 
     def told(self) -> set[tuple[str, int, str]]:
         with self.db.read() as conn:
@@ -148,7 +155,7 @@ def test_an_antenna_is_turned_and_taken_away(door: Door, engineer: TestClient) -
         ({"antenna": "4", "role": ""}, "Fill this in."),
         ({"antenna": "4", "role": "above"}, "Choose from the list."),
         ({"antenna": "0", "role": "outer"}, "on the list already"),
-        ({"antenna": "4", "role": "outer", "device": "nobody"}, "no device"),
+        ({"antenna": "4", "role": "outer", "device": "nobody"}, "Choose from the list."),
     ],
 )
 def test_what_is_wrong_is_said_and_what_was_typed_is_kept(
@@ -159,6 +166,88 @@ def test_what_is_wrong_is_said_and_what_was_typed_is_kept(
     assert page.status in (409, 422) and words in page.text
     assert dict(page.form("/add").values).get("antenna") == typed["antenna"]
     assert door.told() == {("", 0, "inner")}
+
+
+def test_what_is_wrong_is_said_in_chinese_too(door: Door, client_of: Callable[..., TestClient]) -> None:
+    door.tell((0, "inner", None))
+    page = opened(client(client_of, door, "engineer", language="zh"), door.page)
+    for typed, words in (({"antenna": "0"}, "已经在表里了"), ({"antenna": "9", "device": "nobody"}, "请从列表里选。")):
+        back = page.send("/add", **{"role": "outer", "device": "any", **typed})
+        assert back.status == 422 and words in back.text
+        assert not re.search(r"[a-z]{4,} [a-z]{3,} [a-z]{3,}", back.text), "no English sentence"
+
+
+def test_a_button_that_is_pressed_twice_places_once_and_otherwise_it_is_said(door: Door, engineer: TestClient) -> None:
+    door.read(0, "AA" * 12, -61.0, MINUTE)
+    page = opened(engineer, door.page)
+    for _ in range(2):
+        assert "Placed." in press(page, "/place", {"role": "inner"}).text
+    other = press(page, "/place", {"role": "outer"})  # the page is of before
+    assert other.status == 409 and "on the list already" in other.text
+    for made_up in ({"antenna": "300"}, {"role": "above"}, {"device": "nobody"}):
+        given = {"antenna": "5", "role": "inner", "device": "any", **made_up}
+        refused = Page(engineer, engineer.post(f"{door.page}/place", data=given))
+        assert refused.status == 422 and "not clear which one" in refused.text
+    tampered = engineer.post(f"{door.page}/turn", data={"antenna": "0", "role": "above", "device": "any"})
+    assert tampered.status_code == 422
+    assert door.told() == {("", 0, "inner")}
+
+
+def test_there_is_room_for_sixty_four_antennas(door: Door, engineer: TestClient) -> None:
+    door.tell(*((n, "inner", None) for n in range(63)))
+    page = opened(engineer, door.page).send("/add", antenna="63", role="outer")
+    assert page.status == 200 and len(door.told()) == 64
+    door.read(80, "AA" * 12, -61.0, MINUTE)
+    page = page.send("/add", antenna="64", role="outer")
+    assert page.status == 422 and "At most 64 antennas at a door." in page.text
+    pressed = press(opened(engineer, door.page), "/place", {"antenna": "80", "role": "outer"})
+    assert pressed.status == 409 and "At most 64 antennas at a door." in pressed.text
+    assert len(door.told()) == 64
+
+
+@pytest.mark.requirement("WH-2")
+def test_a_door_that_looks_one_way_again_is_judged_by_one_antenna(door: Door, engineer: TestClient) -> None:
+    def judged() -> set[str]:
+        with door.db.read() as conn:
+            return antennas.looking_both_ways(conn, fleet.get(conn, "door", door.id)["site_id"])
+
+    door.tell((0, "inner", None), (1, "outer", None))
+    assert judged() == {door.id}
+    page = press(opened(engineer, door.page), "/turn", {"antenna": "1"})
+    assert judged() == set() and "One side only" in page.text
+    page = press(page, "/turn", {"antenna": "0"})
+    assert judged() == {door.id} and "Antennas on both sides" in page.text
+    page = press(page, "/remove", {"antenna": "0"})
+    assert judged() == set() and "One side only" in page.text
+
+
+def test_only_what_the_reader_heard_while_it_hung_here_is_shown(door: Door, engineer: TestClient) -> None:
+    now = now_ms()
+    with door.db.tx() as conn:
+        fleet.bind(conn, SPARE, "door", door.id, now - 2 * MINUTE)
+    door.read(5, "AA" * 12, -61.0, 5 * MINUTE, reader=SPARE)  # elsewhere still
+    page = opened(engineer, door.page)
+    assert "Antenna 5" not in page.text
+    door.read(5, "AA" * 12, -61.0, MINUTE, reader=SPARE)
+    assert "Antenna 5" in opened(engineer, door.page).text
+    with door.db.tx() as conn:
+        door.take_down(conn, SPARE)
+    assert "Antenna 5" not in opened(engineer, door.page).text
+
+
+def test_a_store_that_cannot_be_reached_and_a_door_without_a_reader_are_said(
+    door: Door, engineer: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(*_given: Any) -> None:
+        raise OSError("no route to the store")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(door.store, "tags", gone)
+        page = opened(engineer, door.page)
+        assert page.status == 200 and "The store of readings cannot be reached" in page.text and page.has("/add")
+    with door.db.tx() as conn:
+        door.take_down(conn, READER)
+    assert "No reader is mounted at this door." in opened(engineer, door.page).text
 
 
 def test_an_antenna_is_added_by_hand_before_anything_is_heard(door: Door, engineer: TestClient) -> None:
@@ -179,6 +268,12 @@ def test_who_keeps_the_door_reads_and_who_plans_changes(door: Door, client_of: C
     assert opened(client(client_of, door, "dispatcher"), door.page).has("/add")
     elsewhere = client(client_of, door, ("dispatcher", "site", "another"))
     assert elsewhere.get(door.page).status_code == 404
+    for step in ("add", "place", "turn", "remove"):
+        given = {"antenna": "0", "device": "any", "role": "outer"}
+        assert elsewhere.post(f"{door.page}/{step}", data=given).status_code == 404
+    assert door.told() == {("", 0, "inner")}
+    answer = client(client_of, door).get(door.page)  # nobody is signed in
+    assert "Antenna 0" not in answer.text and "Sign in" in answer.text
 
 
 def test_in_chinese_and_where_readings_are_elsewhere(door: Door, client_of: Callable[..., TestClient]) -> None:

@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 
 from milepost.access.deps import Me, Reader, database, require
 from milepost.access.model import Principal
-from milepost.errors import MilepostError, NotFound
+from milepost.errors import Conflict, Invalid, MilepostError, NotFound
 from milepost.fleet import antennas, repository
 from milepost.fleet import api as fleet_api
 from milepost.fleet import service as fleet
@@ -67,8 +67,13 @@ def _change(request: Request, me: Principal, door_id: str, step: str, given: Tex
             told = antennas.as_json(antennas.of_doors(conn, [door_id]).get(door_id, ()))
             body = fleet_api.Antennas.model_validate({"antennas": do(request, told, given, t)})
             fleet_api.set_antennas(door_id, body, conn, me)
-    except Wrong as wrong:
-        back = Back(name, given, wrong=wrong)
+    except (Wrong, Invalid) as fault:
+        # A form says beside which input; a button has none, and nobody presses it with anything else but by hand.
+        unknown = Wrong([("device", "choice", {})])  # what the form alone cannot tell: no such reader
+        wrong = fault if isinstance(fault, Wrong) else unknown
+        back = (
+            Back(name, given, wrong=wrong) if step == "add" else Back(name, given, error=Invalid(t("antenna.unclear")))
+        )
     except MilepostError as error:
         back = Back(name, given, error=error)
     else:
@@ -79,13 +84,33 @@ def _change(request: Request, me: Principal, door_id: str, step: str, given: Tex
 
 def _added(request: Request, told: list[Row], given: Texts, _t: trip_acts.Translate) -> list[Row]:
     """The list with one more. Raises Wrong."""
+    new = _typed(request, given)
+    if any(_same(each, new) for each in told):
+        raise Wrong([("antenna", "antenna_twice", {})])
+    if len(told) >= antennas.MOST:
+        raise Wrong([("", "antenna_most", {"n": antennas.MOST})])
+    return [*told, new]
+
+
+def _placed(request: Request, told: list[Row], given: Texts, t: trip_acts.Translate) -> list[Row]:
+    """The list with one that sends; pressed twice it is there once. Raises Conflict when somebody else has placed it
+    otherwise, or there are too many."""
+    new = _typed(request, given)
+    if new in told:
+        return told
+    if any(_same(each, new) for each in told):
+        raise Conflict(t("fault.antenna_twice"))
+    if len(told) >= antennas.MOST:
+        raise Conflict(t("fault.antenna_most", n=antennas.MOST))
+    return [*told, new]
+
+
+def _typed(request: Request, given: Texts) -> Row:
+    """An antenna as a form names it. Raises Wrong."""
     made = body_of(fleet_api.Antenna, _INPUTS, given, ZoneInfo(request.app.state.settings.time_zone))
     if made.role not in antennas.ROLES:
         raise Wrong([("role", "choice", {})])
-    new = {"antenna": made.antenna, "role": made.role, "device": None if made.device == _ANY else made.device}
-    if any(_same(each, new) for each in told):
-        raise Wrong([("antenna", "antenna_twice", {})])
-    return [*told, new]
+    return {"antenna": made.antenna, "role": made.role, "device": None if made.device == _ANY else made.device}
 
 
 def _turned(request: Request, told: list[Row], given: Texts, t: trip_acts.Translate) -> list[Row]:
@@ -102,7 +127,7 @@ def _removed(_request: Request, told: list[Row], given: Texts, t: trip_acts.Tran
 
 
 _STEPS: dict[str, tuple[str, Callable[..., list[Row]]]] = {
-    "add": (ADD, _added), "place": (PLACE, _added), "turn": (TURN, _turned), "remove": (REMOVE, _removed),
+    "add": (ADD, _added), "place": (PLACE, _placed), "turn": (TURN, _turned), "remove": (REMOVE, _removed),
 }  # fmt: skip
 
 
