@@ -33,7 +33,7 @@ DOOR_RULES = (
     ),
     Rule(
         "door_outside", "EX-22", 5, "shift", _KEEPER, "keeper", None, True, False,
-        ("没有车靠台，货却出了门", "Goods left by a door where no truck was docked"),
+        ("没有车靠台，货却出了门", "Goods went out, no truck docked"),
         ("{units}[，{place} {door} 号门]，{start}", "{units}[, {place} door {door}], {start}"),
         ("那里有车就登记靠台；没出去就说明", "Open a session if a truck is there; else say where they are"),
         ("登记了那时靠台的车、又读到它们，或说明了，就了结",

@@ -1,23 +1,23 @@
 """Texts of the antennas of a dock door. Chinese beside English; part of `TEXTS`."""
 
 ANTENNA_TEXTS: dict[str, tuple[str, str]] = {
-    "antenna.title": ("{site} {n} 号门：天线", "{site}, door {n}: its antennas"),
+    "antenna.title": ("{site} {n} 号门：天线", "{site}, door {n}: antennas"),
     "antenna.list": ("天线", "Antennas"),
     "antenna.back": ("回到月台", "Back to the door"),
     "antenna.sides.both": (
         "两侧都有天线：这扇门由多天线判定，里外两侧的信号、光栅和邻门一起看。",
-        "Antennas on both sides: the door is judged by both sides, the light gates and the next doors together.",
+        "Antennas on both sides: judged by all of them, the light gates and the doors beside it together.",
     ),
     "antenna.sides.one": (
         "只标了一侧：仍按单天线规则判定。两侧都标明后，改由多天线判定。",
-        "One side only: judged by the rule of one antenna. Once both sides are told, both are judged together.",
+        "One side only: judged by the rule of one antenna. Say where the other side hangs, and all are judged together.",
     ),
     "antenna.sides.none": (
         "还没有标明：按单天线规则判定，只看光栅先后和信号强弱。两侧都标明后，改由多天线判定。",
-        "Nothing told yet: judged by light gates and level of one antenna. Tell both sides: they are judged together.",
+        "Nothing told yet: judged by the light gates and one level. Once both sides are told, all are judged together.",
     ),
-    "antenna.role.inner": ("仓内侧", "hall side"),
-    "antenna.role.outer": ("车辆侧", "truck side"),
+    "antenna.role.inner": ("仓内侧", "Hall side"),
+    "antenna.role.outer": ("车辆侧", "Truck side"),
     "antenna.n": ("{n} 号天线", "Antenna {n}"),
     "antenna.of": ("读写器 {reader}", "reader {reader}"),
     "antenna.of_any": ("不限读写器", "any reader"),

@@ -26,7 +26,7 @@ QUESTION_TEXTS: dict[str, tuple[str, str]] = {
     "inbox.say.not_ours.door_no_tag": ("不是货", "No goods"),
     "inbox.say.not_ours.door_outside": ("没有出去", "They did not leave"),
     "inbox.say.piece": ("是哪一件", "Which piece"),
-    "inbox.say.word": ("是什么、在哪里", "What it was, where it is"),
+    "inbox.say.word": ("它们在哪里", "Where they are"),
     "inbox.say.late": (
         "订单现在这一步记不了，或不在您的范围内；到订单页上更正。",
         "The order does not take it at its present step, or it is not within your scope; correct it on its page.",

@@ -118,7 +118,7 @@ def test_EX22_goods_that_leave_while_no_truck_is_docked_are_asked_about_until_a_
     [item] = live.asked()
     assert (item["kind"], item["data"]["session"], item["data"]["units"]) == ("door_outside", None, ["SO-1 #1"])
     page = opened(keeper, f"/inbox?item={item['id']}")
-    assert "Goods left by a door where no truck was docked" in page.text
+    assert "Goods went out, no truck docked" in page.text
     assert f"/doors/{live.docks.places[A]}/sessions" in page.html and "They did not leave" in page.text
     with live.db.tx() as conn:
         _, facts = sessions.open_session(
