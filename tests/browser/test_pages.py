@@ -10,8 +10,10 @@ from playwright.sync_api import expect
 from scene_shanghai import Scene
 
 from milepost.access.model import Grant
+from milepost.alerts import doors as door_items
 from milepost.evidence import log
 from milepost.evidence import repository as evidence_rows
+from milepost.evidence.dockside.questions import Question
 from milepost.evidence.model import Author, Fact, fact_id
 from milepost.evidence.view import session_view
 from milepost.orders import service as orders
@@ -168,10 +170,20 @@ def test_door_sessions_and_names_fit_a_phone_and_what_is_disputed_is_read_withou
         f"/doors/{door}",
         f"/doors/{door}/sessions",
         f"/doors/{door}/sessions?session={session['id']}",
+        f"/doors/{door}/antennas",
         "/gs1",
     ):
         page.goto(house.url + path)
         assert page.evaluate("document.documentElement.scrollWidth") <= 390, path
+    with house.db.tx() as conn:
+        asked = Question("no_tag", door, session["id"], now_ms(), now_ms(), times=2)
+        door_items.begin(conn, asked, door_items.about_of(conn, asked, session), now_ms())
+        item = door_items.standing(conn)[door_items.cause(asked)]["id"]
+    page.goto(f"{house.url}/inbox?item={item}")
+    for part in (page.locator("#side h2").first, page.locator("#side").get_by_label("Close"),
+                 page.get_by_role("button", name="It was this one, it is aboard")):  # fmt: skip
+        box = part.bounding_box()
+        assert box["x"] >= 0 and box["x"] + box["width"] <= 390
 
 
 def test_a_keeper_opens_a_door_for_a_truck_and_sees_units_come(scene: Any, visitor: Any) -> None:

@@ -10,7 +10,7 @@ ANTENNA_TEXTS: dict[str, tuple[str, str]] = {
     ),
     "antenna.sides.one": (
         "只标了一侧：仍按单天线规则判定。两侧都标明后，改由多天线判定。",
-        "One side only: judged by the rule of one antenna. Say where the other side hangs, and all are judged together.",
+        "One side only: judged by the rule of one antenna. Once both sides are told, all are judged together.",
     ),
     "antenna.sides.none": (
         "还没有标明：按单天线规则判定，只看光栅先后和信号强弱。两侧都标明后，改由多天线判定。",
