@@ -147,23 +147,24 @@ def test_an_antenna_is_turned_and_taken_away(door: Door, engineer: TestClient) -
 
 
 @pytest.mark.parametrize(
-    ("typed", "words"),
+    ("typed", "field", "words"),
     [
-        ({"antenna": "", "role": "inner"}, "Fill this in."),
-        ({"antenna": "256", "role": "inner"}, "At most 255."),
-        ({"antenna": "two", "role": "inner"}, "A whole number"),
-        ({"antenna": "4", "role": ""}, "Fill this in."),
-        ({"antenna": "4", "role": "above"}, "Choose from the list."),
-        ({"antenna": "0", "role": "outer"}, "on the list already"),
-        ({"antenna": "4", "role": "outer", "device": "nobody"}, "Choose from the list."),
+        ({"antenna": "", "role": "inner"}, "antenna", "Fill this in."),
+        ({"antenna": "256", "role": "inner"}, "antenna", "At most 255."),
+        ({"antenna": "two", "role": "inner"}, "antenna", "A whole number"),
+        ({"antenna": "4", "role": ""}, "role", "Fill this in."),
+        ({"antenna": "4", "role": "above"}, "role", "Choose from the list."),
+        ({"antenna": "0", "role": "outer"}, "antenna", "It is on the list already"),
+        ({"antenna": "4", "role": "outer", "device": "nobody"}, "device", "Choose from the list."),
     ],
 )
-def test_what_is_wrong_is_said_and_what_was_typed_is_kept(
-    door: Door, engineer: TestClient, typed: dict[str, Any], words: str
+def test_what_is_wrong_is_said_beside_it_and_what_was_typed_is_kept(
+    door: Door, engineer: TestClient, typed: dict[str, Any], field: str, words: str
 ) -> None:
     door.tell((0, "inner", None))
     page = opened(engineer, door.page).send("/add", **typed)
-    assert page.status in (409, 422) and words in page.text
+    assert page.status == 422 and f'id="antenna-add-{field}-f">{words}' in page.html
+    assert page.html.count('class="fault"') == 1
     assert dict(page.form("/add").values).get("antenna") == typed["antenna"]
     assert door.told() == {("", 0, "inner")}
 
