@@ -5,6 +5,7 @@ never finds its snapshot outdated when it comes to write.
 """
 
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -39,15 +40,35 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.engine = _sqlite(url) if url.startswith("sqlite") else _postgres(url)
+        is_sqlite = url.startswith("sqlite")
+        self.engine = _sqlite(url) if is_sqlite else _postgres(url)
+        self._turn = threading.Lock() if is_sqlite else None
 
     @contextmanager
     def tx(self) -> Iterator[Connection]:
         """One transaction that may write: committed at the end, rolled back on an exception."""
-        with self.engine.connect() as plain:
+        with self._my_turn(), self.engine.connect() as plain:
             conn = plain.execution_options(milepost_write=True)
             with conn.begin():
                 yield conn
+
+    @contextmanager
+    def _my_turn(self) -> Iterator[None]:
+        """The threads of a process write into a SQLite file by turns.
+
+        Whoever finds the lock of SQLite taken sleeps and asks again, in the end every 100 ms: in a backlog the sinks of
+        one process slept so for half of their time. Other processes are still waited for its way, and where the turn
+        does not come SQLite has the last word.
+        """
+        if self._turn is None:
+            yield
+            return
+        has_it = self._turn.acquire(timeout=_BUSY_TIMEOUT_MS / 1000)
+        try:
+            yield
+        finally:
+            if has_it:
+                self._turn.release()
 
     @contextmanager
     def read(self) -> Iterator[Connection]:

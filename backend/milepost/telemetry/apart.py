@@ -7,12 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from milepost import logs
+from milepost.db import Database
 from milepost.ingest.apart import SinkApart
 from milepost.ingest.decode import readings
 from milepost.ingest.model import SpoolItem
 from milepost.settings import Settings
 from milepost.tally import Tally
-from milepost.telemetry.apart_db import Alert
 from milepost.telemetry.model import TelemetryStore
 from milepost.telemetry.sink import TelemetrySink
 from milepost.telemetry.stores import open_store
@@ -56,8 +56,7 @@ class InParts(TelemetrySink):
     else either the server or this process would always wait for the other."""
 
     def __init__(self, store: TelemetryStore, spool: str, part_bytes: int = _PART_BYTES) -> None:
-        """`part_bytes`: payloads of a part. Each costs two transactions, for which the sinks of the parent are waited
-        for: they write into the same database by turns."""
+        """`part_bytes`: payloads of a part; each costs two transactions."""
         super().__init__(store, spool)
         self._part_bytes = part_bytes
         self._looking = ThreadPoolExecutor(1, "decode")
@@ -95,4 +94,4 @@ def _look(items: Sequence[SpoolItem]) -> None:
 def _made(settings: Settings, spool: str) -> TelemetrySink:
     """What runs in the process: the sink over a store and a database of its own, which go with the process."""
     logs.set_up(settings.log_format, settings.log_level)
-    return InParts(open_store(settings, Alert(settings.sql_url)), spool)
+    return InParts(open_store(settings, Database(settings.sql_url)), spool)

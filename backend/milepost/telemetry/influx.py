@@ -53,14 +53,17 @@ class InfluxTelemetry:
         raw_days: int = 30,
         minute_days: int = 400,
         clock: Callable[[], int] = now_ms,
+        owns_db: bool = False,
     ) -> None:
-        """`url`: influx://host:8086/ORG?bucket=NAME; `clock`: UTC ms. Reaches for the server only when it is used.
+        """`url`: influx://host:8086/ORG?bucket=NAME; `db`: where the books are, closed with the store if it `owns_db`;
+        `clock`: UTC ms. Reaches for the server only when it is used.
 
         The server itself drops by age (retention of the buckets, `milepost telemetry setup`); the days say what to
         expect there.
         """
         self.place = place_of(url)
         self._db = db
+        self._owns_db = owns_db
         self._raw_ms, self._minute_ms = raw_days * _DAY_MS, minute_days * _DAY_MS
         self._clock = clock
         self._writer = LineWriter(self.place, write_token)
@@ -79,6 +82,8 @@ class InfluxTelemetry:
         self._flight.close()
         self._writer.close()
         self._reader.close()
+        if self._owns_db:
+            self._db.close()
 
     def generation(self) -> int:
         """Always 0: a write notices by itself, per stream, when another process was there (WrittenByAnother). Called

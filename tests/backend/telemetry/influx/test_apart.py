@@ -21,6 +21,7 @@ from milepost.telemetry.influx import InfluxTelemetry
 from milepost.telemetry.influx_setup import set_up
 from milepost.telemetry.influx_write import InfluxMisconfigured
 from milepost.telemetry.sink import TelemetrySink
+from milepost.telemetry.stores import open_store
 from milepost.times import now_ms
 from milepost_device import wire
 from milepost_tools.bench.influxd import ADMIN, Influxd
@@ -50,7 +51,7 @@ class World:
         }  # fmt: skip
         settings = Settings(**(values | given))
         self.spool = Spool(folder / "spool.db")
-        self.store = InfluxTelemetry(self.url, made.write_token, made.read_token, db)
+        self.store = open_store(settings, db)
         self.sink = TelemetryApart(settings, self.spool.key)
         self.runner = SinkRunner(self.sink, self.spool)
         self.sent = 0
