@@ -20,6 +20,7 @@ from milepost.errors import Invalid, NotFound
 from milepost.evidence import log
 from milepost.evidence import repository as evidence_rows
 from milepost.evidence import service as evidence
+from milepost.evidence.dockside.questions import ANSWER_MS
 from milepost.fleet import repository as fleet_rows
 from milepost.orders import carry
 from milepost.orders import repository as orders_rows
@@ -96,7 +97,7 @@ def _step(conn: Connection, row: Row, said: Said) -> tuple[str, str, Command]:
     if said.vehicle is not None and row["kind"] != "two_trucks":
         raise Invalid("vehicle: only of two trucks it is to be said on which; leave it out")
     if row["order_id"] is None:
-        vehicle, site, door, at = data["vehicle"], data["place"], data["door_id"], data["at"] + 1
+        vehicle, site, door, at = data["vehicle"], data["place"], data["door_id"], data["at"] + ANSWER_MS
         _check_session(conn, row, data, None if known else unit)
     else:
         vehicle, site, door, at = *_where(conn, row, data, said), now_ms()

@@ -23,6 +23,7 @@ from milepost.fleet import repository as fleet
 from milepost.notify.rules_doors import DOOR_RULES
 from milepost.orders.tables import order
 from milepost.plan import repository as plan_rows
+from milepost.plan import service as plan
 
 RULES = frozenset(rule.id for rule in DOOR_RULES)
 _MOST_NAMED = 12
@@ -64,7 +65,8 @@ def settled(conn: Connection, row: Row) -> bool:
     """True when nothing of what a session's item stands for is asked any more; else it says what still is."""
     about = json.loads(row["data"])
     session = repository.session(conn, about["session"])
-    asked = [] if session is None else open_of_session(conn, session, about["unit_ids"])
+    units = {*about["unit_ids"], *(plan.expected_units(conn, session["trip_id"]) if session else ())}
+    asked = [] if session is None else open_of_session(conn, session, units)
     found = next((each for each in asked if cause(each) == row["cause"]), None)
     if found is not None:
         incidents.amend(conn, row, about_of(conn, found, session))

@@ -87,9 +87,8 @@ class Judge:
 
     def __init__(self) -> None:
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
-        self._made: dict[
-            str, tuple[float, float]
-        ] = {}  # when a site was made anew last (monotonic s), and for how long
+        # When a site was made anew last (monotonic s), and how long that took.
+        self._made: dict[str, tuple[float, float]] = {}
 
     def tick(self, db: Database, now: int, on_facts: Callable[[Connection, list[Fact]], object]) -> None:
         """Judge the sites at which something follows from the clock alone (`now`, UTC ms), came late, or was told
@@ -111,23 +110,18 @@ class Judge:
         kept = self._kept.get(site)
         if kept is None or kept.version != state["version"]:
             return _made(conn, site, state)
+        if again is None:
+            return None
         at_s, took_s = self._made.get(site, (0.0, 0.0))
-        if again is not None and took_s > SHORT_S and time.monotonic() < at_s + PAUSE * took_s:
+        if took_s > SHORT_S and time.monotonic() < at_s + PAUSE * took_s:
             return None  # a reader that sends what it kept for an hour does so in many portions
         begun_s = time.monotonic()
-        made = self._anew_for(conn, site, state, kept, again)
-        if made is not None:
-            self._made[site] = (time.monotonic(), time.monotonic() - begun_s)
+        told_now = told(conn, site, _since(state))
+        if not (again["late"] or not kept.hall.can_follow(told_now) or owners(conn, kept.hall.nobodys())):
+            return None
+        made = _made(conn, site, state)
+        self._made[site] = (time.monotonic(), time.monotonic() - begun_s)
         return made
-
-    def _anew_for(self, conn: Connection, site: str, state: State, kept: _Kept, again: State | None) -> _Kept | None:
-        if again is not None and again["late"]:
-            return _made(conn, site, state)
-        if again is not None and not kept.hall.can_follow(told(conn, site, _since(state))):
-            return _made(conn, site, state)
-        if again is not None and owners(conn, kept.hall.nobodys()):
-            return _made(conn, site, state)
-        return None
 
     def judge(
         self, conn: Connection, site: str, now: int, *, by_clock: bool = False, made: _Kept | None = None

@@ -20,6 +20,7 @@ from milepost.fleet import antennas
 from milepost.plan import service as plan
 
 UNIT, TAG, UNREAD, OUTSIDE = "unit", "tag", "no_tag", "outside"
+ANSWER_MS = 1  # what a person answers holds from so long behind the passage, so that a later passage still counts
 JUDGED = judge.DETECTOR  # sites of which the correlator has judged something
 _LATER_KINDS = (*service.MOVES, "unit.seen", "fact.retracted")
 Row = dict[str, Any]
@@ -44,7 +45,6 @@ class Question:
     times: int = 1
     confidence: float | None = None
     reasons: tuple[str, ...] = ()
-    fact: str | None = None
 
     @property
     def subject(self) -> str:
@@ -92,20 +92,23 @@ def bases(conn: Connection, sessions: Iterable[Row]) -> dict[str, Basis]:
 def of_session(conn: Connection, basis: Basis, units: Iterable[str]) -> list[Question]:
     """What is asked about a dock session; `units`: those that it may have been asked about."""
     session = basis.session
-    asked = _asked(conn, session, sorted(set(units)))
+    known = _known(conn, sorted(set(units)), session["from_ms"])
+    every = {unit: own for unit, facts in known.items() if (own := _of(session, facts))}
+    asked = [own[-1] for unit, own in every.items() if not _answered(known[unit], own[-1])]
     done: set[str] = set(service.tally(conn, session)["done"]) if asked or basis.unread else set()
     found = [
         Question(
             UNIT, session["door_id"], session["id"], fact.at, fact.at, (fact.subjects["unit"],),
             tuple(each for each in (fact.body.get("epc"),) if each), 1, fact.confidence,
-            tuple((fact.snapshot or {}).get("reasons", ())), fact.id,
+            tuple((fact.snapshot or {}).get("reasons", ())),
         )
         for fact in asked
         if fact.subjects["unit"] not in done
     ]  # fmt: skip
     found += _strangers(basis)
     if basis.unread:
-        found += _unread(conn, basis, done)
+        answers = {(fact.subjects["unit"], fact.at + ANSWER_MS) for own in every.values() for fact in own}
+        found += _unread(conn, basis, done, answers)
     return sorted(found, key=lambda each: (each.at_ms, each.subject))
 
 
@@ -125,7 +128,7 @@ def of_door(conn: Connection, door: str, since: int, units: Iterable[str]) -> li
         Question(
             OUTSIDE, door, None, left[0].at, last.at, tuple(dict.fromkeys(fact.subjects["unit"] for fact in left)),
             tuple(dict.fromkeys(str(fact.body["epc"]) for fact in left if fact.body.get("epc"))), len(left),
-            min(fact.confidence for fact in left), tuple((last.snapshot or {}).get("reasons", ())), last.id,
+            min(fact.confidence for fact in left), tuple((last.snapshot or {}).get("reasons", ())),
         )
     ]  # fmt: skip
 
@@ -139,14 +142,10 @@ def _known(conn: Connection, units: Sequence[str], since: int) -> dict[str, list
     return by_unit
 
 
-def _asked(conn: Connection, session: Row, units: Sequence[str]) -> list[Fact]:
-    """Of each unit the last question of a session that nothing has answered since."""
-    found: list[Fact] = []
-    for known in _known(conn, units, session["from_ms"]).values():
-        asked = [fact for fact in known if fact.kind == "unit.seen" and fact.body.get("review")
-                 and fact.body.get("session") == session["id"]]  # fmt: skip
-        found += [fact for fact in asked[-1:] if not _answered(known, fact)]
-    return found
+def _of(session: Row, known: Iterable[Fact]) -> list[Fact]:
+    """The questions of a session among the facts of a unit."""
+    return [fact for fact in known if fact.kind == "unit.seen" and fact.body.get("review")
+            and fact.body.get("session") == session["id"]]  # fmt: skip
 
 
 def _answered(known: Iterable[Fact], question: Fact) -> bool:
@@ -175,8 +174,11 @@ def _strangers(basis: Basis) -> list[Question]:
     return found
 
 
-def _unread(conn: Connection, basis: Basis, done: set[str]) -> list[Question]:
-    """Passages without a tag that no scan behind them explains; none once the list is complete."""
+def _unread(conn: Connection, basis: Basis, done: set[str], answers: set[tuple[str, int]]) -> list[Question]:
+    """Passages without a tag that no scan behind them explains; none once the list is complete.
+
+    answers: unit and instant of what people said to questions about units, whose tags were read: no such scan.
+    """
     session, lines = basis.session, basis.unread
     if plan.expected_units(conn, session["trip_id"]).keys() <= done:
         return []
@@ -184,7 +186,8 @@ def _unread(conn: Connection, basis: Basis, done: set[str]) -> list[Question]:
     known = log.of_subjects(
         conn, [("vehicle", session["vehicle_id"])], since=lines[0]["at"], kinds=(kind, "fact.retracted")
     )
-    scans = sorted(fact.at for fact in service.standing(known) if fact.by.role != "device")
+    scans = sorted(fact.at for fact in service.standing(known)
+                   if fact.by.role != "device" and (fact.subjects["unit"], fact.at) not in answers)  # fmt: skip
     left: list[Row] = []
     for line in reversed(lines):  # a scan answers the last passage before it that none has answered yet
         behind = next((at for at in scans if at >= line["at"]), None)

@@ -9,6 +9,7 @@ from milepost.evidence import log, sessions
 from milepost.evidence.model import Author
 from milepost.evidence.service import standing
 from milepost.orders import service as orders
+from milepost.plan import service as plan
 from milepost.times import now_ms, to_rfc3339
 
 from .live_doors import MIN, STRANGER, A, B, Live, press
@@ -108,6 +109,21 @@ def test_EX22_passages_without_a_tag_are_one_item_that_every_scan_brings_down(li
     over = live.answer(left, answer="aboard", unit=units[1])
     assert over["state"] == "resolved" and over["resolved"]["by"] is not None
     assert live.asked() == []
+
+
+@pytest.mark.requirement("EX-22")
+def test_EX22_an_answer_about_a_unit_whose_tag_was_read_explains_no_passage_without_a_tag(live: Live) -> None:
+    foreign = [each["id"] for each in live.docks.units(live.docks.ids[B])]
+    with live.db.tx() as conn:
+        plan.expect(conn, live.docks.trips[A], live.docks.ids[B], foreign)  # so that the list is not complete
+    live.unread(A, 40, 50)
+    live.ask(A, 0, at_s=60)
+    asked = {item["kind"]: item for item in live.asked()}
+    live.answer(asked["door_unit"], answer="aboard")
+    [unread] = live.asked()
+    assert (unread["kind"], unread["data"]["qty"]) == ("door_no_tag", 2)
+    left = live.answer(unread, answer="aboard", unit=live.docks.units(live.docks.ids[A])[1]["id"])
+    assert left["state"] == "open" and [item["data"]["qty"] for item in live.asked()] == [1]
 
 
 def test_a_complete_list_and_a_word_end_what_was_asked_about_passages_without_a_tag(live: Live) -> None:
