@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 
@@ -71,6 +72,11 @@ class Case:
         after = [each for each in self.seen if each.at_s > best.at_s + 2.0]
         turn = max((each.at_s for each in after if each.back_first >= back and each.first < 0.2), default=None)
         return turn is not None and not any(each.at_s > turn and each.first >= 0.5 for each in after)
+
+    def passages(self) -> int:
+        """How often it seems to have gone with the session: likely moments of one passage are one."""
+        likely = sorted(each.at_s for each in self.seen if each.late >= 0.5)
+        return sum(each - before > APART_S for before, each in pairwise([float("-inf"), *likely]))
 
     def belief(self) -> float:
         """The chance that it is across, going through the moments one after the other."""

@@ -9,7 +9,7 @@ sessions and lists and feeding the last eleven minutes again.
 import heapq
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from milepost.errors import Invalid
@@ -199,9 +199,11 @@ class Correlator:
         earlier = [each.to_s for each in self.roster.by_door[session.door] if each.to_s and each.to_s <= session.from_s]
         since_s = max([session.from_s - UNBOUND_S, *earlier])
         until_s = float("inf") if session.to_s is None else session.to_s
-        for subject, loose in sorted(door.loose.items()):
-            listed = self.roster.is_listed(subject, session.trip)
-            from_s = since_s if listed else session.from_s
+        begun_s = session.from_s if self.roster.has_list(session.trip) else since_s
+        whose = {subject: self.roster.is_listed(subject, session.trip) for subject in door.loose}
+        for subject, loose in sorted(door.loose.items(), key=lambda each: (not whose[each[0]], each[0])):
+            listed = whose[subject]
+            from_s = since_s if listed else begun_s
             kept = [each for each in loose.seen if from_s <= each.at_s < until_s]
             if not kept:
                 continue
@@ -209,6 +211,9 @@ class Correlator:
             case = cases[subject] = Case(subject, kept, loose.word, loose.said, loose.word_at_s)
             if listed:
                 self.looks.speaker.opened(case, session, door.id, at_s)
+                best = case.best()
+                if case.word in CROSSED and best is not None:  # so loading had begun, and others may have gone along
+                    begun_s = min(begun_s, best.at_s)
         behind = {
             subject: [each for each in loose.seen if each.at_s >= until_s] for subject, loose in door.loose.items()
         }
@@ -230,10 +235,7 @@ class Correlator:
             if best is None:
                 continue
             unit = self.roster.unit(subject)
-            if unit is not None and case.belief() > 0.5:
-                carried.append(best.at_s)
-            rides = len(case.seen) > TWICE or any(abs(best.at_s - each) < ALONG_S for each in carried)
-            if unit is None and (rides or case.word is not None) and self.looks.trace is None:
+            if unit is None and self.looks.trace is None and not self._untold(case, best, carried):
                 continue
             rivals = self._rivals(session, subject)
             around = Around(
@@ -258,6 +260,8 @@ class Correlator:
                 continue
             contested = next((other for other, each in rivals if _as_sure(each, best)), None) if around.listed else None
             self.looks.speaker.close(case, session, door.id, self.looks.scorer.close(vector), at_s, contested)
+            if case.word in (*CROSSED, REVIEW):
+                carried.append(best.at_s)
             self._sum_up(verdict, case, around.listed)
         self.looks.speaker.strangers_at_close(strange, session, door.id, at_s)
         told = {*verdict.matched, *verdict.review}
@@ -267,6 +271,16 @@ class Correlator:
         self._verdicts.append(verdict)
         self.looks.unexplained.pop(session.session, None)
         self._closed_cases[session.session] = (at_s, self.looks.cases.pop(session.session, {}))
+
+    def _untold(self, case: Case, best: Seen, carried: Sequence[float]) -> bool:
+        """True for a tag on no list that may have gone along by itself and was not told of yet. carried: when the units
+        of which something is said at the close went."""
+        return (
+            case.word is None
+            and best.alarm >= self.looks.speaker.limits.stranger
+            and case.passages() <= TWICE
+            and not any(abs(best.at_s - each) < ALONG_S for each in carried)
+        )
 
     def _sum_up(self, verdict: Verdict, case: Case, listed: bool) -> None:
         unit = self.roster.unit(case.subject)

@@ -31,7 +31,7 @@ AGAIN_BINS = round(AGAIN_S / BIN_S)
 SAME_BINS = 3  # a peak so near behind what the gates named is of the same passage
 CERTAIN = 0.95  # from such passages a door learns what is usual
 ALONG_S = 2.5  # a strange tag this near to a unit's passage rides on it
-TWICE = 2  # what is looked at more often in a session goes to and fro: a forklift's own tag
+TWICE = 2  # what came up more often lately, or at the close passed more often, goes to and fro: a forklift's own tag
 OPEN, FIRST, EMPTY, LATE, STRANGE, CLOSE = range(6)
 
 Trace = Callable[[str, float, Case, Session | None, Id, int, np.ndarray, Moment], None]
@@ -237,8 +237,9 @@ class Looks:
     def judged_again(self, seen: Seen, listed: bool, session: Session) -> Seen:
         """A moment as it is judged once its session, or whose it is, was told behind it."""
         place = replace(
-            seen.place, listed=listed, listed_elsewhere=seen.place.listed_elsewhere and not listed, known=True,
-            session=True, no_list=not self.roster.has_list(session.trip), direction=session.direction,
+            seen.place, listed=listed, listed_elsewhere=seen.place.listed_elsewhere and not listed,
+            known=self.roster.unit(self.called(seen.moment.subject)) is not None, session=True,
+            no_list=not self.roster.has_list(session.trip), direction=session.direction,
             antennas=self.roster.antennas(session.door),
         )  # fmt: skip
         again = self.seen(seen.moment, seen.sight, place)
