@@ -1,4 +1,4 @@
-"""Incidents of devices and hosts in the inbox: one while the cause lasts, and the same one when it flaps.
+"""Incidents of devices, hosts and doors in the inbox: one while the cause lasts, and the same one when it flaps.
 
 Whom it concerns is told once when an incident begins and once when it is over (notify/incidents.py), in the same
 transaction.
@@ -27,7 +27,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """Something that is wrong with a device, or with a host (`device` None).
+    """Something that is wrong with a device, a host or at a door (`device` None for both).
 
     `rule`: one of `DEVICE_RULES`; `subject`: the device, the host, or what is asked at a door; `since`: UTC ms;
     `number`: of the order whose unit it is about.
@@ -49,7 +49,7 @@ class Trouble:
 
 
 def standing(conn: Connection) -> dict[str, Row]:
-    """The unresolved incidents of devices and hosts by cause."""
+    """The unresolved incidents of devices, hosts and doors by cause."""
     statement = readable(SYSTEM, alert).where(alert.c.order_id.is_(None), alert.c.state != "resolved")
     return {row["cause"]: dict(row) for row in conn.execute(statement.order_by(alert.c.id)).mappings()}
 
@@ -95,8 +95,8 @@ def begin(conn: Connection, trouble: Trouble, now: int) -> bool:
 def end(conn: Connection, row: Row, at: int, why: str) -> None:
     """Resolve an incident: what was wrong is over since `at` (UTC ms), or nobody cares any more.
 
-    `why`: over, heard, unbound or removed; it stands in the item's data. Of a device that somebody took down nobody is
-    told: they know.
+    `why`: over, heard, answered, unbound or removed; it stands in the item's data. Of a device that somebody took down,
+    and of a question that is answered, nobody is told: they know.
     """
     data = json.loads(row["data"]) | {"ended": why}
     closed_at = max(at, row["opened_at"])

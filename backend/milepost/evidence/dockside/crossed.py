@@ -134,12 +134,9 @@ def _kind(loads: bool, forward: bool) -> str:
 
 def passage_of(move: Move, loads: bool, based: Ground) -> Row:
     """The row of a move in the list of a door's passages."""
-    out = loads == (move.kind != BACK)
-    who = move.unit or (move.epcs[0] if move.epcs else "")
-    direction = "out" if out else "in"
     evidence = {
         "rule": RULE,
-        "who": who,
+        "who": _who(move),
         "epcs": list(move.epcs),
         "confidence": move.confidence,
         "received_at": based.received_ms,
@@ -154,7 +151,7 @@ def passage_of(move: Move, loads: bool, based: Ground) -> Row:
         "door_id": move.door,
         "epc": move.epcs[0] if move.epcs else "",
         "at": move.at_ms,
-        "direction": direction,
+        "direction": "out" if _leads_out(move, loads) else "in",
         "level_dbm": -999.0 if based.level_dbm is None else based.level_dbm,
         "evidence": json.dumps(evidence, separators=(",", ":")),
         "withdrawn": 0,
@@ -163,8 +160,16 @@ def passage_of(move: Move, loads: bool, based: Ground) -> Row:
 
 def passage_id(move: Move, loads: bool) -> str:
     """The same move is always the same row."""
-    who = move.unit or (move.epcs[0] if move.epcs else "")
-    return str(uuid.uuid5(_NAMESPACE, f"{move.door}/{who}/{move.at_ms}/{loads == (move.kind != BACK)}"))
+    return str(uuid.uuid5(_NAMESPACE, f"{move.door}/{_who(move)}/{move.at_ms}/{_leads_out(move, loads)}"))
+
+
+def _who(move: Move) -> str:
+    return move.unit or (move.epcs[0] if move.epcs else "")
+
+
+def _leads_out(move: Move, loads: bool) -> bool:
+    """Whether it leads to the truck; `loads`: whether its session does."""
+    return loads == (move.kind != BACK)
 
 
 def is_ours(passage: Row) -> bool:

@@ -19,7 +19,7 @@ from milepost.evidence.tables import door_portion
 from milepost.telemetry.model import GateBody, Reading, TagBody
 
 AGAIN = "dock-again"
-_SIDES = {"inner": INNER, "outer": OUTER}
+SIDES = {"inner": INNER, "outer": OUTER}
 # The firmware records a window of reads when it closes: other windows that began so long before may still be open.
 WINDOW_MS = 600
 AHEAD_MS = 2_000  # a reader whose clock is further ahead does not say how far the others are
@@ -83,13 +83,13 @@ class Portion:
 
     def edges(self) -> list[Edge]:
         """Its gates as edges, in seconds."""
-        return [(each.at / 1000, self.door, _SIDES[each.gate], int(each.interrupted)) for each in self.gates]
+        return [(each.at / 1000, self.door, SIDES[each.gate], int(each.interrupted)) for each in self.gates]
 
 
 def keep(conn: Connection, site: str, door: str, device: str, readings: Sequence[Reading]) -> None:
     """Keep the tag and gate readings of a door's reader. The caller has left out repeats."""
     tags = [each for each in readings if isinstance(each.body, TagBody)]
-    gates = [each for each in readings if isinstance(each.body, GateBody) and each.body.gate in _SIDES]
+    gates = [each for each in readings if isinstance(each.body, GateBody) and each.body.gate in SIDES]
     sure = max([each.at for each in tags] + [each.at - WINDOW_MS for each in readings])
     sure = min(sure, max(each.received_at for each in readings) + AHEAD_MS)
     times = [each.at for each in (*tags, *gates)]
@@ -107,7 +107,7 @@ def keep(conn: Connection, site: str, door: str, device: str, readings: Sequence
         "site_id": site,
         "door_id": door,
         "device_id": device,
-        "first_ms": min(times, default=sure),
+        "first_ms": min(times),
         "last_ms": max([sure, *times, *(each.body.last_at for each in tags if isinstance(each.body, TagBody))]),
         "lines": zlib.compress(json.dumps(lines, separators=(",", ":")).encode(), 1),
     }

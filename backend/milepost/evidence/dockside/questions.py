@@ -21,7 +21,6 @@ from milepost.plan import service as plan
 
 UNIT, TAG, UNREAD, OUTSIDE = "unit", "tag", "no_tag", "outside"
 ANSWER_MS = 1  # what a person answers holds from so long behind the passage, so that a later passage still counts
-JUDGED = judge.DETECTOR  # sites of which the correlator has judged something
 _LATER_KINDS = (*service.MOVES, "unit.seen", "fact.retracted")
 Row = dict[str, Any]
 
@@ -68,7 +67,7 @@ class Basis:
 
 def judged_doors(conn: Connection) -> set[str]:
     """The doors that the correlator judges, of the sites where it has judged something."""
-    found = antennas.of_sites_both_ways(conn, repository.targets(conn, JUDGED))
+    found = antennas.of_sites_both_ways(conn, repository.targets(conn, judge.DETECTOR))
     return {door for doors in found.values() for door in doors}
 
 

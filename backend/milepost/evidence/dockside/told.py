@@ -6,15 +6,14 @@ from sqlalchemy import Connection
 
 from milepost.access.model import SYSTEM
 from milepost.evidence import repository
-from milepost.evidence.dock.model import IN, INNER, OUT, OUTER, Order, Session, Unit
+from milepost.evidence.dock.model import IN, OUT, Order, Session, Unit
 from milepost.evidence.dockside.hall import Told
+from milepost.evidence.dockside.portions import SIDES
 from milepost.fleet import antennas
 from milepost.fleet import repository as fleet_rows
 from milepost.plan import repository as plan_rows
 from milepost.plan import service as plan
 from milepost.plan.packing_rows import bindings
-
-_SIDE = {"inner": INNER, "outer": OUTER}
 
 
 def told(conn: Connection, site: str, since: int) -> Told:
@@ -26,7 +25,7 @@ def told(conn: Connection, site: str, since: int) -> Told:
         devices |= {row["device_id"] for row in rows if row["device_id"]}
         found = ((f"{device}/{number}", antennas.role_of(rows, device, number))
                  for device in sorted(devices) for number in sorted({row["number"] for row in rows}))  # fmt: skip
-        roles[door] = tuple((name, _SIDE[role]) for name, role in found if role is not None)
+        roles[door] = tuple((name, SIDES[role]) for name, role in found if role is not None)
     rows = [row for row in repository.sessions_of_doors(conn, doors, since) if row["to_ms"] != row["from_ms"]]
     sessions = {
         row["id"]: Session(
