@@ -75,8 +75,11 @@ def settled(conn: Connection, row: Row) -> bool:
 
 def words_of_people(conn: Connection, causes: Iterable[str]) -> dict[str, int]:
     """By cause up to when (UTC ms) a person's word stands for what was asked before."""
+    wanted = sorted(causes)
+    if not wanted:
+        return {}
     statement = readable(SYSTEM, alert, alert.c.cause, alert.c.closed_at).where(
-        alert.c.cause.in_(sorted(causes)), alert.c.state == "resolved", alert.c.resolved_by.is_not(None)
+        alert.c.cause.in_(wanted), alert.c.state == "resolved", alert.c.resolved_by.is_not(None)
     )
     return {row.cause: row.closed_at for row in conn.execute(statement.order_by(alert.c.closed_at))}
 

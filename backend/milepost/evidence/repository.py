@@ -73,7 +73,10 @@ def sessions_of_doors(conn: Connection, doors: Iterable[str], since: int) -> lis
 
 def sessions_by_id(conn: Connection, ids: Iterable[str]) -> list[Row]:
     """Sessions by id."""
-    statement = select(dock_session).where(dock_session.c.id.in_(sorted(ids)))
+    wanted = sorted(ids)
+    if not wanted:
+        return []
+    statement = select(dock_session).where(dock_session.c.id.in_(wanted))
     return [dict(row) for row in conn.execute(statement).mappings()]
 
 

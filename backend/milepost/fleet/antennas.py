@@ -60,10 +60,13 @@ def looking_both_ways(conn: Connection, site_id: str) -> set[str]:
 
 def of_sites_both_ways(conn: Connection, sites: Iterable[str]) -> dict[str, set[str]]:
     """By site its doors with antennas on both sides; sites without any are left out."""
+    wanted = sorted(sites)
+    if not wanted:
+        return {}
     statement = (
         readable(SYSTEM, door, door.c.site_id, door_antenna.c.door_id, door_antenna.c.role)
         .join(door_antenna, door_antenna.c.door_id == door.c.id)
-        .where(door.c.site_id.in_(sorted(sites)))
+        .where(door.c.site_id.in_(wanted))
         .distinct()
     )
     roles: dict[tuple[str, str], set[str]] = {}
