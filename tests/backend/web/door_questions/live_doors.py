@@ -126,6 +126,15 @@ class Live:
         with self.db.tx() as conn:
             orders.on_facts(conn, log.append(conn, [crossed.fact_of(move, there, self.docks.sites["DC1"], gated=True)]))
 
+    def left(self, plate: str, no: int, *, at_s: float) -> str:
+        """A unit went out by the door of a truck while nobody was docked there; returns the unit."""
+        unit, at = self.docks.units(self.docks.ids[plate])[no]["id"], self.t0 + round(at_s * 1000)
+        epc, door = self.docks.epc_of(plate, no), self.docks.places[plate]
+        move = Move("outside", unit, (epc,), door, None, at, at + 2_000, 0.93, True, ("outside every session",))
+        with self.db.tx() as conn:
+            orders.on_facts(conn, log.append(conn, [crossed.fact_of(move, None, self.docks.sites["DC1"], gated=True)]))
+        return unit
+
     def stranger(self, plate: str, way: str = "forward", at_s: float = 60.0) -> None:
         """Goods that no list knows go through the door of a truck, or come back."""
         at = self.t0 + round(at_s * 1000)

@@ -7,7 +7,7 @@ import pytest
 from fastapi.testclient import TestClient
 from paper_browser import opened
 
-from milepost.alerts.door_watch import QuestionWatch
+from milepost.alerts.door_watch import LOOK_MS, QuestionWatch
 from milepost.evidence import repository, sessions
 from milepost.evidence.model import Author
 from milepost.orders import service as orders
@@ -129,6 +129,19 @@ def test_EX22_goods_that_leave_while_no_truck_is_docked_are_asked_about_until_a_
     live.settle()
     assert live.asked() == []
     assert live.docks.state(A)["tally"]["loaded"] == 1
+
+
+@pytest.mark.requirement("EX-22")
+def test_EX22_of_goods_that_left_one_after_another_none_is_forgotten_while_the_item_stands(live: Live) -> None:
+    units = [live.left(A, 0, at_s=60), live.left(A, 1, at_s=90)]
+    [item] = live.asked()
+    assert item["kind"] == "door_outside" and item["data"]["unit_ids"] == units
+    QuestionWatch(live.db).round(now_ms() + LOOK_MS)  # another process, so late that it looks for no such facts itself
+    [same] = live.items()
+    assert same["id"] == item["id"] and same["data"]["unit_ids"] == units and same["data"]["qty"] == 2
+    live.decide(A, 1, at_s=200)  # seen again, and counted
+    [left] = live.asked()
+    assert left["data"]["unit_ids"] == units[:1]
 
 
 @pytest.mark.requirement("T15")
