@@ -125,8 +125,8 @@ def run(state: State, points: Iterable[Point], fences: FenceIndex) -> tuple[Stat
 
 
 def _is_away(way: Point | None, piece: Sequence[Point], fences: FenceIndex) -> bool:
-    track = [(point.lat, point.lon) for point in piece]
-    return fences.away(track if way is None else [(way.lat, way.lon), *track])
+    track = piece if way is None else [way, *piece]
+    return fences.away([point.lat for point in track], [point.lon for point in track])
 
 
 def step(state: State, point: Point, fences: FenceIndex) -> tuple[State, list[Sighting]]:

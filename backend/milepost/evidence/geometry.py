@@ -80,12 +80,11 @@ class FenceIndex:
             for cell in _cells(*box):
                 self._cells.setdefault(cell, []).append(site)
 
-    def away(self, track: Sequence[Position]) -> bool:
+    def away(self, lats: Sequence[float], lons: Sequence[float]) -> bool:
         """True when no fence lies within the box around a track: no way between two of its positions meets one.
 
         One look for a whole window of fixes, which nearly all of a truck's windows pass. False is no statement.
         """
-        lats, lons = zip(*track, strict=True)
         low_lat, low_lon, high_lat, high_lon = min(lats), min(lons), max(lats), max(lons)
         if high_lat - low_lat > 1 or high_lon - low_lon > 1 or low_lon < -179 or high_lon > 179:
             return False

@@ -71,15 +71,16 @@ def test_a_track_away_from_every_fence_is_one(seed: int, start: int, count: int)
         state, new = geofence.step(state, point, near)
         seen += new
     assert geofence.run(State(), points, near) == (state, seen)
-    if near.away([(point.lat, point.lon) for point in points]):
+    if near.away([point.lat for point in points], [point.lon for point in points]):
         assert all(fence.distance_m((point.lat, point.lon)) > 0 for point in points for fence in near.by_site.values())
 
 
 def test_being_away_is_the_rule_and_being_inside_is_never_away() -> None:
     near = FenceIndex([Fence("s", 0, *HOME, radius_m=100)])
-    assert near.away([(HOME[0] + 0.002, HOME[1]), (HOME[0] + 0.002, HOME[1] + 0.01)])
-    assert not near.away([HOME])
-    assert not near.away([(HOME[0] - 0.01, HOME[1]), (HOME[0] + 0.01, HOME[1])])
+    lat, lon = HOME
+    assert near.away([lat + 0.002, lat + 0.002], [lon, lon + 0.01])
+    assert not near.away([lat], [lon])
+    assert not near.away([lat - 0.01, lat + 0.01], [lon, lon])
 
 
 OFFSET = st.floats(-0.05, 0.05)
