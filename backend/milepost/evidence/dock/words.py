@@ -54,7 +54,7 @@ class Limits:
     foreign: float = 0.75
     unseen: float = 0.975
     over: float = 0.6
-    doubt: float = 0.1
+    doubt: float = 0.2
     meant: float = 0.6
     stranger: float = 0.5
     alone: float = 0.985

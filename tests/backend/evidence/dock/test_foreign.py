@@ -71,9 +71,9 @@ def test_a_tag_that_goes_to_and_fro_is_no_question(times: tuple[int, ...], asked
 
 
 @pytest.mark.requirement("T17")
-@pytest.mark.parametrize(("close", "over"), [(0.99, ["W1"]), (0.2, ["W1"]), (0.05, [])])
+@pytest.mark.parametrize(("close", "over"), [(0.99, ["W1"]), (0.22, ["W1"]), (0.15, [])])
 def test_an_alarm_is_taken_back_at_the_close_only_where_next_to_nothing_speaks_for_it(close: float, over: list) -> None:
-    """A unit of another list was told to have gone in: what is as likely as one in five stays told."""
+    """A unit of another list was told to have gone in: what is likelier than one in five stays told."""
     lines = hand.reads(hand.tag("W1"), hand.through(60))
     judge = Rises(0.9, close)
     orders = [hand.order("T1", "U1"), hand.order("T2", "W1")]
