@@ -12,20 +12,31 @@ from milepost.ids import new_id
 from ..conftest import T0
 
 HOUR_MS = 3_600_000
-# Of one door after another: hours without a session, and how long it lasts (0: it was taken back).
-turns = st.lists(st.tuples(st.integers(0, 60), st.sampled_from([0, 1, 3, 30, 70])), max_size=8)
+# Of one door after another: hours without a session, how long it lasts (0: it was taken back), and whether another one
+# was told in its time and taken back.
+turns = st.lists(st.tuples(st.integers(0, 60), st.sampled_from([0, 1, 3, 30, 70]), st.booleans()), max_size=8)
 
 
-def rows_of(door: str, vehicle: str, trip: str, given: list[tuple[int, int]], open_: bool) -> list[dict[str, Any]]:
+def rows_of(
+    door: str, vehicle: str, trip: str, given: list[tuple[int, int, bool]], open_: bool
+) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     at = T0
-    for pause, length in given:
-        at += pause * HOUR_MS
+
+    def add(from_ms: int, to_ms: int) -> None:
         rows.append({"id": new_id(), "door_id": door, "vehicle_id": vehicle, "trip_id": trip, "direction": "load",
-                     "from_ms": at, "to_ms": at + length * HOUR_MS, "opened_by": "k", "closed_by": "k"})  # fmt: skip
+                     "from_ms": from_ms, "to_ms": to_ms, "opened_by": "k", "closed_by": "k"})  # fmt: skip
+
+    last = None
+    for pause, length, beside in given:
+        at += pause * HOUR_MS
+        add(at, at + length * HOUR_MS)
+        last = rows[-1] if length else None
+        if length and beside:
+            add(at + HOUR_MS // 2, at + HOUR_MS // 2)
         at += length * HOUR_MS
-    if open_ and rows and rows[-1]["to_ms"] != rows[-1]["from_ms"]:
-        rows[-1]["to_ms"] = None
+    if open_ and last is not None:
+        last["to_ms"] = None
     return rows
 
 
