@@ -33,8 +33,8 @@ def observe(
     """
     base = State.from_json(stored["base"]) if stored else State()
     told: set[str] = set(stored["told"]) if stored else set()
-    base, over = legs.run(base, _fixes(leaving), rounded=True)
-    behind = legs.run(base, _fixes(window), rounded=True)[1]
+    base, over = legs.run(base, _fixes(leaving))
+    behind = legs.run(base, _fixes(window))[1]
     rows = {row["id"]: row for row in rows_of(vehicle, over + behind)}
     for key in sorted(rows.keys() - told):
         repository.put_travel(conn, rows[key])
@@ -46,7 +46,7 @@ def observe(
 def current(stored: Stored | None, window: Iterable[Point], now_ms: int) -> Leg | None:
     """What a vehicle is doing, as far as its last fix says: its open leg; None when nothing was ever seen of it."""
     base = State.from_json(stored["base"]) if stored else State()
-    state, _ = legs.run(base, _fixes(window), rounded=True)
+    state, _ = legs.run(base, _fixes(window))
     found = legs.flush(state, now_ms)
     return found[-1] if found else None
 

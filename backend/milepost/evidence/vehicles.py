@@ -8,6 +8,7 @@ is older still only counts as late here; `replay` goes back to the telemetry sto
 import uuid
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import repeat
 from operator import lt
 from typing import Any, TypeGuard
 
@@ -39,7 +40,8 @@ def point_of(reading: Reading) -> Point:
 
 def _point(reading: Reading, key: str) -> Point:
     body: Any = reading.body
-    return Point(reading.at, key, body.lat, body.lon, body.speed_mps, reading.clock, reading.received_at)
+    lat, lon = round(body.lat, 6), round(body.lon, 6)  # as every store keeps them, so that the past shows the same
+    return Point(reading.at, key, lat, lon, body.speed_mps, reading.clock, reading.received_at)
 
 
 def observe(
@@ -112,12 +114,9 @@ def _is_usual(readings: Sequence[Reading], edge: int | None) -> TypeGuard[Run]:
 
 def _points_of_run(run: Run) -> list[Point]:
     stream = f"{run.device}/{run.stream}/"  # as reading_id has it
-    return [
-        Point(at, f"{stream}{seq}", lat / 1e6, lon / 1e6, speed, "gnss", received)
-        for seq, at, lat, lon, speed, received in zip(
-            range(run.first, run.last + 1), run.at, run.lat_e6, run.lon_e6, run.speed_mps, run.received_at, strict=True
-        )
-    ]
+    ids = [f"{stream}{seq}" for seq in range(run.first, run.last + 1)]
+    lats, lons = [lat / 1e6 for lat in run.lat_e6], [lon / 1e6 for lon in run.lon_e6]
+    return list(map(Point, run.at, ids, lats, lons, run.speed_mps, repeat("gnss"), run.received_at))
 
 
 def _points(given: Mapping[str, Reading], edge: int | None) -> list[Point]:

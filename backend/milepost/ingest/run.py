@@ -5,7 +5,8 @@ was the last takes the columns; whoever does not know of runs finds a sequence o
 """
 
 from collections.abc import Iterator, Sequence
-from operator import lt
+from itertools import chain
+from operator import attrgetter, lt
 from typing import overload
 
 from milepost.ingest.reading import FixBody, Reading
@@ -92,7 +93,7 @@ def joined(pieces: Sequence[Sequence[Reading]]) -> Sequence[Reading]:
     runs = [each for each in pieces if isinstance(each, Run)]
     if len(runs) < len(pieces) or not all(map(_follows, runs[1:], runs)):
         return [each for piece in pieces for each in piece]
-    columns = ([value for run in runs for value in getattr(run, name)] for name in _COLUMNS)
+    columns = (list(chain.from_iterable(map(attrgetter(name), runs))) for name in _COLUMNS)
     return Run(runs[0].device, runs[0].stream, runs[0].first, *columns)
 
 

@@ -21,11 +21,9 @@ from milepost.telemetry.ways import GAP_MS
 __all__ = ["COURIER", "TRUCK", "Fix", "Leg", "Rule", "State", "flush", "legs_of", "metres", "run"]
 
 
-def run(state: State, fixes: Iterable[Fix], rule: Rule = TRUCK, *, rounded: bool = False) -> tuple[State, list[Leg]]:
+def run(state: State, fixes: Iterable[Fix], rule: Rule = TRUCK) -> tuple[State, list[Leg]]:
     """Feed good fixes in order of time, all later than those before; returns the state behind them and the legs that
-    are over by them, in order. `rounded`: look at places with the 6 decimals that every store keeps, so that the live
-    lane gives the same legs as the past; only those that count are rounded, a tenth of them at 1 Hz."""
-    kept = _rounded if rounded else _as_it_is
+    are over by them, in order."""
     machine = _Machine(state.copy(), rule)
     slot, before = state.slot, state.before
     slot_ms, quiet_ms, standing_mps = rule.slot_ms, rule.quiet_ms, rule.standing_mps
@@ -36,19 +34,11 @@ def run(state: State, fixes: Iterable[Fix], rule: Rule = TRUCK, *, rounded: bool
         if this != slot or slow != was:
             slot = this
             if before is not None and (slow != was or fix[0] - before[0] > quiet_ms):
-                machine.feed_once(kept(before))
-            machine.feed(kept(fix))
+                machine.feed_once(before)
+            machine.feed(fix)
         before = fix
-    machine.state.slot, machine.state.before = slot, None if before is None else kept(before)
+    machine.state.slot, machine.state.before = slot, before
     return machine.state, machine.legs
-
-
-def _as_it_is(fix: Fix) -> Fix:
-    return fix
-
-
-def _rounded(fix: Fix) -> Fix:
-    return fix[0], round(fix[1], 6), round(fix[2], 6), fix[3]
 
 
 def flush(state: State, now_ms: int | None = None, rule: Rule = TRUCK) -> list[Leg]:
