@@ -22,6 +22,7 @@ from starlette.routing import BaseRoute
 from milepost.db import Database, metadata
 from milepost.orders import projector
 from milepost.schema import load_tables
+from milepost_tools.bench.influxd import Influxd, NoInfluxd, find_influxd
 
 # Machines that run tests are shared: how long one example takes says nothing about the rule it proves.
 settings.register_profile("milepost", deadline=None)
@@ -163,6 +164,26 @@ def pytest_terminal_summary(terminalreporter) -> None:
         terminalreporter.section("skipped although CI=true")
         for nodeid in _skipped:
             terminalreporter.line(nodeid)
+
+
+@pytest.fixture(scope="session")
+def influxd() -> Iterator[Influxd]:
+    """A running server with organisation and ADMIN token; each test takes buckets of its own.
+
+    Skips where there is none (tests/influxd/build.sh makes one); with CI=true that fails the run.
+    """
+    try:
+        program = find_influxd()
+    except NoInfluxd as reason:
+        if os.environ.get("CI") == "true":
+            pytest.fail(str(reason))
+        pytest.skip(str(reason))
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        server = Influxd(Path(folder), program)
+        server.start()
+        server.onboard()
+        yield server
+        server.kill()
 
 
 @pytest.fixture(autouse=True, scope="session")

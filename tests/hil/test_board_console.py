@@ -64,6 +64,7 @@ def test_mpremote_commands_run_unmodified(make, tmp_path):
     (host / "prog.py").write_text("print('one')\nprint('two')\n")
     sha = __import__("hashlib").sha256(BINARY).hexdigest()
     board = make({"boot.py": "print('boot')\n", "main.py": "import time\nwhile True: time.sleep(1)\n"})
+    board.wait_for(b"boot\r\n")  # Ctrl-C during the boot is data, as on the chip (docs/hil.md T12)
     for words, pattern, status in TABLE:
         at = board.position
         done = mpremote(board, *(w.format(host=host) for w in words))
@@ -73,7 +74,7 @@ def test_mpremote_commands_run_unmodified(make, tmp_path):
             done.stdout,
             done.stderr,
         )
-        if words == ("reset",):  # Ctrl-C during the boot is data, as on the chip (docs/hil.md T12)
+        if words == ("reset",):
             board.wait_for(b"boot\r\n", since=board.wait_for(b"SW_CPU_RESET", since=at))
     assert (host / "back.bin").read_bytes() == BINARY
 

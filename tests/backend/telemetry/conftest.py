@@ -1,8 +1,7 @@
 """A real InfluxDB for the tests of the telemetry stores."""
 
 import os
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
@@ -14,27 +13,7 @@ from milepost.telemetry import tables as _tables  # noqa: F401  (declares them)
 from milepost.telemetry.influx import InfluxTelemetry
 from milepost.telemetry.influx_place import place_of
 from milepost.times import to_rfc3339
-from milepost_tools.bench.influxd import ADMIN, Influxd, NoInfluxd, find_influxd
-
-
-@pytest.fixture(scope="session")
-def influxd() -> Iterator[Influxd]:
-    """A running server with organisation and ADMIN token; each test takes buckets of its own.
-
-    Skips where there is none (tests/influxd/build.sh makes one); with CI=true that fails the run.
-    """
-    try:
-        program = find_influxd()
-    except NoInfluxd as reason:
-        if os.environ.get("CI") == "true":
-            pytest.fail(str(reason))
-        pytest.skip(str(reason))
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        server = Influxd(Path(folder), program)
-        server.start()
-        server.onboard()
-        yield server
-        server.kill()
+from milepost_tools.bench.influxd import ADMIN, Influxd
 
 
 class Aging(InfluxTelemetry):

@@ -13,7 +13,7 @@ from milepost_device.wire import part_of
 from milepost_tools.bench.influxd import ADMIN, Influxd
 from milepost_tools.served import until
 
-from ....chain.workers import Fleet, Site, Tracker, Worker
+from .workers import Fleet, Site, Tracker, Worker
 
 RECORDS = 400
 
