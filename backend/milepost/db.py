@@ -6,6 +6,7 @@ never finds its snapshot outdated when it comes to write.
 
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -131,7 +132,7 @@ def _sqlite(url: str) -> Engine:
     def _configure(raw, _record) -> None:  # pyright: ignore[reportUnusedFunction]
         raw.isolation_level = None  # the driver begins nothing by itself
         raw.execute(f"PRAGMA busy_timeout={_BUSY_TIMEOUT_MS}")
-        raw.execute("PRAGMA journal_mode=WAL")
+        _into_wal(raw)
         raw.execute("PRAGMA synchronous=FULL")
         raw.execute("PRAGMA foreign_keys=ON")
 
@@ -141,6 +142,25 @@ def _sqlite(url: str) -> Engine:
         conn.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
     return engine
+
+
+def _into_wal(raw: sqlite3.Connection) -> None:
+    """Switch to WAL, which a new file needs once. Where several processes open it at the same moment SQLite refuses all
+    but one, and does not wait. Raises sqlite3.OperationalError when it cannot be in time."""
+    deadline = time.monotonic() + _BUSY_TIMEOUT_MS / 1000
+    while True:
+        try:
+            raw.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if not _is_busy(error) or time.monotonic() >= deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return
+
+
+def _is_busy(error: sqlite3.OperationalError) -> bool:
+    return error.sqlite_errorname.startswith(("SQLITE_BUSY", "SQLITE_LOCKED"))
 
 
 def _postgres(url: str, *, statement_ms: int = 15_000, lock_ms: int = 5_000, idle_ms: int = 60_000) -> Engine:
@@ -170,7 +190,7 @@ def is_passing(error: BaseException) -> bool:
     if not isinstance(error, DBAPIError):
         return False
     if isinstance(error.orig, sqlite3.OperationalError):
-        return error.orig.sqlite_errorname.startswith(("SQLITE_BUSY", "SQLITE_LOCKED"))
+        return _is_busy(error.orig)
     state = getattr(error.orig, "sqlstate", None)
     if state is None:  # said by the driver: no connection, or one that broke off
         return error.connection_invalidated or isinstance(error, OperationalError)

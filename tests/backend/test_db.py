@@ -107,3 +107,46 @@ def test_what_fails_is_undone_and_gives_its_turn_back(made: Database) -> None:
     with made.tx() as conn:
         conn.execute(text("INSERT INTO one VALUES (9)"))
     assert numbers(made) == [9]
+
+
+def test_many_that_open_a_new_file_at_the_same_moment_all_get_it(tmp_path: Path) -> None:
+    """Two processes begin with an empty folder: one makes the file what it is to be, and none is refused."""
+    for n in range(25):
+        databases = [Database(f"sqlite:///{tmp_path / f'{n}.db'}") for _ in range(4)]
+        ready = threading.Barrier(len(databases))
+        failed: list[Exception] = []
+
+        def use(database: Database, ready: threading.Barrier = ready, failed: list[Exception] = failed) -> None:
+            ready.wait()
+            try:
+                with database.tx() as conn:
+                    conn.execute(text("CREATE TABLE IF NOT EXISTS one (n INTEGER)"))
+            except OperationalError as error:
+                failed.append(error)
+
+        threads = [threading.Thread(target=use, args=(each,)) for each in databases]
+        for each in threads:
+            each.start()
+        for each in threads:
+            each.join()
+        assert not failed
+        for each in databases:
+            each.close()
+
+
+def test_a_file_that_stays_taken_while_it_is_new_is_a_passing_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(db_module, "_BUSY_TIMEOUT_MS", 100)
+    other = sqlite3.connect(tmp_path / "one.db", isolation_level=None)
+    other.execute("CREATE TABLE one (n INTEGER)")
+    other.execute("BEGIN EXCLUSIVE")
+    database = Database(f"sqlite:///{tmp_path / 'one.db'}")
+    with pytest.raises(OperationalError, match="locked") as caught, database.tx():
+        pass
+    assert is_passing(caught.value)
+    other.execute("COMMIT")
+    with database.tx() as conn:
+        conn.execute(text("INSERT INTO one VALUES (1)"))
+    other.close()
+    database.close()

@@ -1,6 +1,7 @@
 """What is decided for a run of fixes at once is what would be decided fix by fix."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -97,6 +98,38 @@ def test_each_thing_that_can_be_wrong_is_seen(odd: dict[str, Any]) -> None:
     assert surely_all_good(None, [before])
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"sats": 0}, {"lat": 0.0005, "lon": 0.0005}, {"lat": 31.9}, {"lon": 121.01}, {"received_at": T0 - 400_000},
+        {"at": 1_500_000_000_000}, {"at": T0 - 1000}, {"at": T0 - 2000},
+    ],
+    ids=str,
+)  # fmt: skip
+@pytest.mark.parametrize("place", ["alone", "first", "last"])
+def test_each_thing_that_can_be_wrong_is_seen_in_a_run(odd: dict[str, Any], place: str) -> None:
+    """By itself behind a good fix, and at either end of a run."""
+    near = "lat" in odd and odd["lat"] == 0.0005
+    values = {"at": T0, "received_at": T0, "lat": 0.001 if near else 31.0, "lon": 0.0 if near else 121.0, "sats": 9}
+    before = Reading("truck-1", 7, 1, "fix", T0 - 1000, "gnss", T0, FixBody(values["lat"], values["lon"], sats=9))
+
+    def fix(seq: int, when: int, **odd: Any) -> Reading:
+        each = values | {"at": when} | odd
+        body = FixBody(each["lat"], each["lon"], None, 9.0, None, each["sats"])
+        return Reading("truck-1", 7, seq, "fix", each["at"], "gnss", each["received_at"], body)
+
+    line = {
+        "alone": [fix(2, T0, **odd)],
+        "first": [fix(2, T0, **odd), fix(3, T0 + 1000)],
+        "last": [fix(2, T0 - 500), fix(3, T0, **odd)],
+    }[place]
+    run = run_of(line)
+    assert run is not None
+    goes_back = "at" in odd and odd["at"] <= T0 - 1000
+    if not (goes_back and place != "last"):  # beside the fix before it the order is for the sink to see
+        assert not surely_good_run(before, run)
+
+
 def test_a_drive_is_surely_all_good() -> None:
     line = line_of([(1, 1e-4, 1e-4, 9, 0, 0)] * 60)
     run = run_of(line)
@@ -179,6 +212,24 @@ def _plain(message: list[Reading]) -> Sequence[Reading]:
 
 def _usual(message: list[Reading]) -> Sequence[Reading]:
     return run_of(message) or list(message)
+
+
+@pytest.mark.parametrize("later_s", [0, 600])
+def test_records_that_come_again_at_another_time_are_no_new_ones(monkeypatch: pytest.MonkeyPatch, later_s: int) -> None:
+    line = line_of([GOOD] * 30)
+    again = [replace(each, at=each.at + later_s * 1000, received_at=T0 + 900_000) for each in line[8:]]
+    messages = [line[:10], again]
+
+    def stored(read: Callable[[list[Reading]], Sequence[Reading]]) -> tuple[Any, Any]:
+        monkeypatch.setattr(sink_module, "readings", lambda item: read(messages[item.id]))
+        store = Store()
+        sink = TelemetrySink(store)  # pyright: ignore[reportArgumentType]
+        for n in range(2):
+            sink.handle([SpoolItem(n, "truck-1", "up", T0, b"")])
+        return store.held, sink._tails["truck-1"].fixes
+
+    assert stored(_usual) == stored(_plain)
+    assert len(stored(_usual)[0]) == 30
 
 
 def test_messages_that_come_in_another_order_leave_the_newest_fixes_as_the_tail(
