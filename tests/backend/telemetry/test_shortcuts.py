@@ -170,7 +170,7 @@ GOOD = (1, 1e-4, 1e-4, 9, 0, 0)
 
 
 @settings(max_examples=100, deadline=None)
-@example([(9, 3, 0), *[(1, 0, 0)] * 6, (4, 0, 0)], {}, 0, 7)  # a tail out of messages of one fix
+@example([(9, 3, 0), *[(1, 0, 0)] * 13], {}, 0, 7)  # a tail out of messages of one fix
 @given(
     st.lists(st.tuples(st.integers(0, 9), st.integers(0, 12), st.sampled_from([0, 0, 0, 0, 1, 7])), max_size=9),
     st.dictionaries(st.integers(0, 60), STEPS, max_size=4),
