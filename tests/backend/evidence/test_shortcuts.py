@@ -2,17 +2,20 @@
 
 import random
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from milepost.db import Database
-from milepost.evidence import geofence, repository, vehicles
+from milepost.evidence import geofence, repository, sink, vehicles
 from milepost.evidence.geofence import Point, State
 from milepost.evidence.geometry import M_PER_DEG, Fence, FenceIndex
 from milepost.evidence.states import States
 from milepost.ingest.reading import FixBody, Reading
+from milepost.ingest.run import Run
+from milepost.telemetry.quality import judge
 
 from ..ingest.runs import run_of
 
@@ -163,3 +166,47 @@ def test_states_of_many_targets_are_kept_in_one_go(db: Database) -> None:
         assert repository.load_state(conn, "x", "t1") == [2]
         assert repository.load_state(conn, "x", "new") == 2
         assert repository.load_state(conn, "x", "t2") == {"n": "t2"}
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([1, 1, 1, 0, -3]), st.sampled_from([1e-4, 0.0, 0.02, -31.0]),
+            st.sampled_from([9, 9, 9, 0, None]),
+        ),
+        min_size=1, max_size=6,
+    ),
+    st.sampled_from([None, -1, 0, 1, 3]),
+)  # fmt: skip
+def test_a_usual_run_gives_the_points_of_its_fixes_and_none_of_it_is_late(
+    steps: list[tuple[int, float, int | None]], edge_s: int | None
+) -> None:
+    at, lat, line = T0, 31.0, []
+    for n, (seconds, north, sats) in enumerate(steps):
+        at, lat = at + seconds * 1000, round(lat + north, 6)
+        line.append(
+            Reading("truck-1", 7, n + 1, "fix", at, "gnss", T0 + 5000, FixBody(lat, 0.0, None, 9.0, None, sats))
+        )
+    run, edge = run_of(line), None if edge_s is None else T0 + edge_s * 1000
+    if run is not None and vehicles._is_usual(run, edge):
+        assert edge is None or min(run.at) > edge
+        assert vehicles._points_of_run(run) == [vehicles.point_of(each) for each in line]
+        assert all(judge(None, each) is None for each in line)
+        assert vehicles._in_order(line) == line
+
+
+def test_a_drive_is_a_usual_run_unless_part_of_it_is_late() -> None:
+    line = [reading(n, HOME[0] + n * 1e-5, HOME[1]) for n in range(9)]
+    run = run_of([replace(each, body=FixBody(round(each.body.lat, 6), HOME[1], None, 9.0)) for each in line])  # pyright: ignore[reportAttributeAccessIssue]
+    assert run is not None
+    assert vehicles._is_usual(run, None) and vehicles._is_usual(run, T0 - 1)
+    assert not vehicles._is_usual(run, T0)
+    assert not vehicles._is_usual(list(run), None)
+
+
+def test_a_batch_without_records_is_no_news() -> None:
+    streams: dict = {}
+    empty = Run("truck-1", 7, 5, [], [], [], [], [], [], [], [], [])
+    assert [list(each) for each in sink._fresh(streams, empty)] == [[], []]
+    assert streams == {}
