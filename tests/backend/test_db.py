@@ -54,7 +54,7 @@ def test_a_thread_does_not_even_ask_sqlite_before_its_turn(tmp_path: Path) -> No
     with database.tx() as conn:
         conn.execute(text("CREATE TABLE one (n INTEGER)"))
     begun: list[str] = []
-    event.listen(database.engine, "begin", lambda _: begun.append(threading.current_thread().name))
+    event.listen(database.engine, "begin", lambda _: begun.append(threading.current_thread().name), insert=True)
     holding = Holding(database)
 
     def write(n: int) -> None:

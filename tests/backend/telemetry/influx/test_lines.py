@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from milepost.telemetry.lines import BLOCK, lines_of
@@ -92,6 +92,7 @@ _VALUES = st.fixed_dictionaries({
     st.sampled_from([1, 50, BLOCK - 3, BLOCK - 1, BLOCK]),
     st.sampled_from([None, "speed_mps", "sats", "alt_m"]),
 )
+@example([{"hdop": 0.9}] * 6, BLOCK - 3, None)
 def test_a_run_writes_what_its_readings_do(values: list[dict], first: int, unknown: str | None) -> None:
     """Whole heights, which a tracker has, over the end of a block, and with a value that is not known."""
     if unknown is not None:
