@@ -47,7 +47,7 @@ def _read(device: str, data: bytes, received_at: int, count: int, stream: int, s
             if mask > _USUAL:
                 return None
         if mask & _PLACE:
-            lat_by, lon_by = short[data[p]], 0
+            lat_by = short[data[p]]
             p += 1
             if lat_by is None:
                 lat_by, p = _long(data, p)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from milepost.telemetry.influx_write import LINES_AT_ONCE, LineWriter, Outcome
 from milepost.telemetry.lines import lines_of
-from milepost.telemetry.model import Entry, Run, count_of
+from milepost.telemetry.model import Entry, count_of, size_of
 
 _STEP = 1_000
 _ON_THEIR_WAY = 2
@@ -84,7 +84,7 @@ def _steps(fixes: Sequence[Entry]) -> Iterator[list[Entry]]:
     room = _STEP
     for each in fixes:
         some.append(each)
-        room -= len(each) if isinstance(each, Run) else 1
+        room -= size_of(each)
         if room <= 0:
             yield some
             some, room = [], _STEP

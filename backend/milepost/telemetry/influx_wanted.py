@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 
 from milepost.telemetry.influx_sql import HOUR_MS, Ranges, Stream, ranges_of, united
-from milepost.telemetry.model import Entry, Judged, Reading, Run
+from milepost.telemetry.model import Entry, Judged, Reading, Run, size_of
 
 Each = Judged | Reading  # a bare one is good
 _order = attrgetter("at", "stream", "seq")
@@ -141,7 +141,7 @@ def news_of(some: Some) -> News:
 def nth(entries: Sequence[Entry], number: int) -> Reading:
     """The reading with a number, from 0 on, counted through all runs. Raises IndexError beyond them."""
     for each in entries:
-        size = len(each) if isinstance(each, Run) else 1
+        size = size_of(each)
         if number < size:
             return each[number] if isinstance(each, Run) else reading_of(each)
         number -= size

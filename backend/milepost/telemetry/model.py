@@ -37,6 +37,7 @@ __all__ = [
     "count_of",
     "one_by_one",
     "reading_id",
+    "size_of",
 ]
 
 
@@ -63,9 +64,14 @@ def one_by_one(entries: Iterable[Entry]) -> Iterator[Judged | Reading]:
             yield each
 
 
+def size_of(entry: Entry) -> int:
+    """How many readings it is."""
+    return len(entry) if isinstance(entry, Run) else 1
+
+
 def count_of(entries: Iterable[Entry]) -> int:
     """How many readings they are."""
-    return sum(len(each) if isinstance(each, Run) else 1 for each in entries)
+    return sum(map(size_of, entries))
 
 
 @dataclass(frozen=True, slots=True)
