@@ -17,21 +17,16 @@ from milepost.db import Database
 from milepost.errors import Invalid
 from milepost.ingest.positions import position_of
 from milepost.telemetry import influx_minutes, influx_sql
+from milepost.telemetry.influx_bits import GOOD, QUARANTINED, clocks_of, in_state
 from milepost.telemetry.influx_ends import Ends
 from milepost.telemetry.influx_flight import Flight
+from milepost.telemetry.influx_layout import LayoutReader
 from milepost.telemetry.influx_place import place_of
-from milepost.telemetry.influx_query import QueryReader, span
+from milepost.telemetry.influx_query import span
 from milepost.telemetry.influx_read import Readings, order
 from milepost.telemetry.influx_store import SINK, Storing
 from milepost.telemetry.influx_write import InfluxAway, InfluxMisconfigured, LineWriter
-from milepost.telemetry.lines import (
-    COLUMNS_OF_TRACK,
-    GOOD,
-    KINDS,
-    MOVED,
-    QUARANTINED,
-    clocks_of,
-)
+from milepost.telemetry.lines import COLUMNS_OF_TRACK, KINDS
 from milepost.telemetry.model import Entry, Fixes, Judged, Reading, StoreSize, StreamCounts
 from milepost.times import now_ms
 
@@ -67,7 +62,7 @@ class InfluxTelemetry:
         self._raw_ms, self._minute_ms = raw_days * _DAY_MS, minute_days * _DAY_MS
         self._clock = clock
         self._writer = LineWriter(self.place, write_token)
-        self._reader = QueryReader(self.place, read_token)
+        self._reader = LayoutReader(self.place, read_token)
         self._raw = Readings(self._reader, self.place.bucket)
         self._writing = threading.Lock()
         self._ends = Ends(db)
@@ -108,6 +103,7 @@ class InfluxTelemetry:
     def _watched(self) -> Generator[None]:
         """Remember, and log once, that the server cannot be used, and that it can again."""
         try:
+            self._reader.assure(self.place.bucket)
             yield
         except (InfluxAway, InfluxMisconfigured) as error:
             state = "away" if isinstance(error, InfluxAway) else "misconfigured"
@@ -166,7 +162,7 @@ class InfluxTelemetry:
 
     def fixes(self, device: str, from_ms: int, to_ms: int) -> Fixes:
         """Good fixes of from_ms ≤ at < to_ms as columns. Where the raw ones have expired, one a minute."""
-        condition = f"device = $device AND state = {GOOD} AND {span(from_ms, to_ms)}"
+        condition = f"device = $device AND {in_state(GOOD)} AND {span(from_ms, to_ms)}"
         query = f"SELECT {', '.join(COLUMNS_OF_TRACK)} FROM fix WHERE {condition}"
         table = self._reader.table(self.place.bucket, query, len(COLUMNS_OF_TRACK), device=device)
         cut = min(to_ms, self._clock() - self._raw_ms + _DAY_MS)  # the server drops whole shards, some later than due
@@ -222,7 +218,7 @@ class InfluxTelemetry:
     def size(self) -> StoreSize:
         """Bytes on disk by the server's own figure, of both buckets, and raw fixes in them."""
         disk = self._reader.disk_bytes(self.place.bucket) + self._reader.disk_bytes(self.place.minute_bucket)
-        found = self._reader.series(self.place.bucket, f"SELECT count(state) FROM fix WHERE state < {MOVED}")[0]
+        found = self._reader.series(self.place.bucket, f"SELECT count(bits) FROM fix WHERE {in_state(None)}")[0]
         return StoreSize(disk, found[0].values[0][1] if found else 0)
 
     def refused(self, limit: int = 100) -> list[dict[str, Any]]:

@@ -11,11 +11,12 @@ import numpy as np
 
 from milepost.db import Database
 from milepost.telemetry import influx_sql
+from milepost.telemetry.influx_bits import GOOD, in_state
 from milepost.telemetry.influx_place import Place
 from milepost.telemetry.influx_query import QueryReader, span
 from milepost.telemetry.influx_sql import HOUR_MS
 from milepost.telemetry.influx_write import LineWriter
-from milepost.telemetry.lines import COLUMNS_OF_TRACK, GOOD, MOVED, minute_line, no_minute_line
+from milepost.telemetry.lines import COLUMNS_OF_TRACK, MINUTE, minute_line, no_minute_line
 
 MINUTE_MS = 60_000
 _SETTLED_MS = 900_000  # after the end of an hour: what comes later is thinned once more
@@ -27,8 +28,8 @@ def read(reader: QueryReader, bucket: str, device: str, from_ms: int, to_ms: int
     """Minutes whose fix lies in from_ms ≤ at < to_ms: rows of the time of the fix (ms) and COLUMNS_OF_TRACK."""
     first, behind = from_ms // MINUTE_MS * MINUTE_MS, -(-to_ms // MINUTE_MS) * MINUTE_MS
     query = (
-        f"SELECT {', '.join(COLUMNS_OF_TRACK)}, at_ms FROM minute"
-        f" WHERE device = $device AND state = {GOOD} AND {span(first, behind)}"
+        f"SELECT {', '.join(COLUMNS_OF_TRACK)}, at_ms FROM {MINUTE}"
+        f" WHERE device = $device AND {in_state(GOOD)} AND {span(first, behind)}"
     )
     table = reader.table(bucket, query, len(COLUMNS_OF_TRACK) + 1, device=device)
     table[:, 0] = table[:, -1]
@@ -78,7 +79,7 @@ def _minutes(reader: QueryReader, place: Place, device: str, hour: int, whole: b
     without that a minute that has none any more stays as it is."""
     query = (
         f"SELECT {', '.join(COLUMNS_OF_TRACK)} FROM fix"
-        f" WHERE device = $device AND state = {GOOD} AND {span(hour, hour + HOUR_MS)}"
+        f" WHERE device = $device AND {in_state(GOOD)} AND {span(hour, hour + HOUR_MS)}"
     )
     fixes = reader.table(place.bucket, query, len(COLUMNS_OF_TRACK), device=device)
     minutes, first = np.unique(fixes[:, 0].astype(np.int64) // MINUTE_MS, return_index=True)
@@ -89,7 +90,7 @@ def _minutes(reader: QueryReader, place: Place, device: str, hour: int, whole: b
         return lines
     there = reader.table(
         place.minute_bucket,
-        f"SELECT state FROM minute WHERE device = $device AND state < {MOVED} AND {span(hour, hour + HOUR_MS)}",
+        f"SELECT bits FROM {MINUTE} WHERE device = $device AND {in_state(None)} AND {span(hour, hour + HOUR_MS)}",
         1,
         device=device,
     )

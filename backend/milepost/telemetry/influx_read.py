@@ -6,8 +6,9 @@ by a LIMIT is completed to whole milliseconds first, sorted, and cut here.
 
 from collections.abc import Iterator
 
+from milepost.telemetry.influx_bits import GOOD, QUARANTINED, in_state
 from milepost.telemetry.influx_query import QueryReader, rows_of, span
-from milepost.telemetry.lines import BLOCK, FIX_COLUMNS, GOOD, MOVED, QUARANTINED, RECORD_COLUMNS, judged_of
+from milepost.telemetry.lines import BLOCK, FIX_COLUMNS, RECORD_COLUMNS, judged_of
 from milepost.telemetry.model import Judged
 
 _EVER_MS = 1 << 62
@@ -36,13 +37,13 @@ class Readings:
             left = limit - len(found)
             if left < 1:
                 break
-            piece = self._ask(kind, device, f"{span(start, end)} AND {_state(state)} ORDER BY time LIMIT {left}")
+            piece = self._ask(kind, device, f"{span(start, end)} AND {in_state(state)} ORDER BY time LIMIT {left}")
             found += self._completed(piece, kind, device, left, state)[:left]
         return found
 
     def last(self, device: str, to_ms: int, limit: int, *, state: int | None = None) -> list[Judged]:
         """The last `limit` fixes of at < to_ms, by time."""
-        condition = f"{span(-_EVER_MS, to_ms)} AND {_state(state)}"
+        condition = f"{span(-_EVER_MS, to_ms)} AND {in_state(state)}"
         found = self._ask("fix", device, f"{condition} ORDER BY time DESC LIMIT {limit}")
         return self._completed(found, "fix", device, limit, state)[-limit:]
 
@@ -50,11 +51,12 @@ class Readings:
         """All of from_ms ≤ at < to_ms."""
         if to_ms <= from_ms:
             return []
-        return sorted(self._ask(kind, device, f"{span(from_ms, to_ms)} AND {_state(None)}"), key=order)
+        return sorted(self._ask(kind, device, f"{span(from_ms, to_ms)} AND {in_state(None)}"), key=order)
 
     def points(self, kind: str, device: str, condition: str) -> set[Order]:
         """(at, stream, seq) of the points that a condition of InfluxQL names, but for the moved ones."""
-        query = f'SELECT state, stream, block FROM "{kind}" WHERE device = $device AND state < {MOVED} AND {condition}'
+        where = f"device = $device AND {in_state(None)} AND {condition}"
+        query = f'SELECT bits, stream, block FROM "{kind}" WHERE {where}'
         found = set()
         for series in self._reader.series(self._bucket, query, device=device)[0]:
             for row in rows_of(series):
@@ -91,10 +93,6 @@ def _windows(from_ms: int, to_ms: int, limit: int) -> Iterator[tuple[int, int]]:
         end_ms = to_ms if width_ms > _DAY_MS else min(to_ms, from_ms + width_ms)
         yield from_ms, end_ms
         from_ms, width_ms = end_ms, width_ms * 100
-
-
-def _state(state: int | None) -> str:
-    return f"state < {MOVED}" if state is None else f"state = {state}"
 
 
 def _state_of(judged: Judged) -> int:

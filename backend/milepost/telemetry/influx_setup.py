@@ -13,8 +13,8 @@ from influxdb_client.domain.permission import Permission
 from influxdb_client.domain.permission_resource import PermissionResource
 from influxdb_client.rest import ApiException
 
+from milepost.telemetry.influx_layout import LayoutReader
 from milepost.telemetry.influx_place import Place, place_of
-from milepost.telemetry.influx_query import QueryReader
 
 _DAY_S = 86_400
 WRITES, READS = "milepost writes", "milepost reads"
@@ -121,10 +121,10 @@ def _listed(find: Any, **where: Any) -> list[Any]:
 
 def _check(place: Place, read_token: str) -> None:
     """Ask as the history will: a server without the mapping of buckets for InfluxQL says so here, not in the night."""
-    reader = QueryReader(place, read_token)
+    reader = LayoutReader(place, read_token)
     try:
         for bucket in (place.bucket, place.minute_bucket):
-            reader.series(bucket, "SELECT state FROM fix LIMIT 1")
+            reader.series(bucket, "SELECT bits FROM fix LIMIT 1")
     finally:
         reader.close()
 

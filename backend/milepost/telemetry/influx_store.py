@@ -14,12 +14,13 @@ from sqlalchemy import Connection
 from milepost.db import Database
 from milepost.ingest.positions import position_of, store_position
 from milepost.telemetry import influx_sql
+from milepost.telemetry.influx_bits import GOOD
 from milepost.telemetry.influx_flight import Flight
 from milepost.telemetry.influx_query import span
 from milepost.telemetry.influx_read import Readings
 from milepost.telemetry.influx_sql import HOUR_MS, Ranges, Stream
 from milepost.telemetry.influx_wanted import Each, Wanted, by_stream, news_of, noted, nth, reading_of, reason_of
-from milepost.telemetry.lines import BLOCK, GOOD, lines_of, moved_line
+from milepost.telemetry.lines import BLOCK, lines_of, moved_line
 from milepost.telemetry.model import Entry, Reading, count_of
 
 SINK = "telemetry"

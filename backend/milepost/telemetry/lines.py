@@ -7,8 +7,8 @@ record a second: a stream is a few series within the retention, never one a reco
 
 Types are decided here, once: integers carry `i`, everything else with a number is a float (an InfluxDB refuses a field
 whose type changes for the life of a shard). NaN, infinity and integers beyond 64 bits are never written. An EPC is part
-of a field, never a tag. Optional fields that are unknown are left out, and `bits` says which ones count: fields of a
-point merge when it is written again, and one that is unknown now must not bring back an older value.
+of a field, never a tag. Optional fields that are unknown are left out, and `bits` (influx_bits) says which ones count:
+fields of a point merge when it is written again, and one that is unknown now must not bring back an older value.
 """
 
 import json
@@ -21,8 +21,24 @@ from typing import Any
 
 import numpy as np
 
+from milepost.telemetry.influx_bits import (
+    ALL_KNOWN,
+    ALT,
+    COURSE,
+    GOOD,
+    HDOP,
+    LAT,
+    LON,
+    MOVED,
+    QUARANTINED,
+    SATS,
+    SPEED,
+    bits_of,
+    clock_of,
+    source_of,
+    state_of,
+)
 from milepost.telemetry.model import (
-    CLOCKS,
     Body,
     Entry,
     EventBody,
@@ -36,23 +52,19 @@ from milepost.telemetry.model import (
 )
 
 BLOCK = 1_000_000  # seqs of a stream that share a series; as many as a millisecond has nanoseconds
-GOOD, QUARANTINED, MOVED = 0, 1, 2  # field `state`; MOVED: the same record lies at another time now
 BODIES: Mapping[str, type[Body]] = {"tag": TagBody, "gate": GateBody, "event": EventBody, "health": HealthBody}
 KINDS = ("fix", *BODIES)
+MINUTE = "minute"  # the measurement of the other bucket
 FIX_COLUMNS = (
-    "received_ms", "state", "bits", "lat_e6", "lon_e6", "alt_m", "speed_mps", "course_deg", "sats", "hdop", "quality",
+    "received_ms", "bits", "lat_e6", "lon_e6", "alt_m", "speed_mps", "course_deg", "sats", "hdop", "quality",
     "stream", "block",
 )  # fmt: skip
 # What a long track is made of, all of it numbers.
 COLUMNS_OF_TRACK = ("lat_e6", "lon_e6", "speed_mps", "course_deg", "bits")
-RECORD_COLUMNS = ("received_ms", "state", "bits", "body", "stream", "block")
+RECORD_COLUMNS = ("received_ms", "bits", "body", "stream", "block")
 
-_CLOCK_NUMBER = {name: number for number, name in enumerate(CLOCKS)}
-_LAT, _LON, _ALT, _SPEED, _COURSE, _SATS, _HDOP = (1 << n for n in range(7))
-_ALL = 127
-_CLOCK_SHIFT, _SOURCE_SHIFT = 7, 9
-_CLOCK_MASK = 3
-_BITS_OF_RUN = _ALL | _CLOCK_NUMBER["gnss"] << _CLOCK_SHIFT  # source 0
+_BITS_OF_RUN = bits_of(ALL_KNOWN, "gnss")
+_BITS_OF_MOVED = bits_of(0, "none", state=MOVED)
 _INT64 = 1 << 63
 _REMEMBERED = 65_536  # texts of numbers
 
@@ -88,7 +100,7 @@ _float, _int = _Texts(_float_text), _Texts(_int_text)
 
 
 def lines_of(readings: Iterable[Entry]) -> list[str]:
-    """One line a reading. Raises ValueError for a body that JSON cannot hold."""
+    """One line a reading. Raises ValueError for a body that JSON cannot hold, and for a source that is none."""
     lines: list[str] = []
     head = device = kind = ""
     stream, first, behind = 0, 0, 0  # seqs of the block that `head` is of
@@ -115,7 +127,7 @@ def _lines_of_run(run: Run) -> Sequence[str]:
     head = _head("fix", run.device, run.stream, block)
     try:
         return [
-            f"{head} state=0i,lat_e6={lat}i,lon_e6={lon}i,alt_m={alt},speed_mps={speed},course_deg={course},"
+            f"{head} lat_e6={lat}i,lon_e6={lon}i,alt_m={alt},speed_mps={speed},course_deg={course},"
             f"sats={sats},hdop={hdop},received_ms={received}i,bits={_BITS_OF_RUN}i {at * BLOCK + seq}"
             for seq, at, received, lat, lon, alt, speed, course, sats, hdop in zip(
                 count(first), run.at, run.received_at, run.lat_e6, run.lon_e6,
@@ -130,47 +142,40 @@ def _lines_of_run(run: Run) -> Sequence[str]:
 
 def moved_line(kind: str, device: str, stream: int, seq: int, at: int) -> str:
     """The line that marks the point of a record as moved: it lies at another time from now on."""
-    return f"{_head(kind, device, stream, seq // BLOCK)} state={MOVED}i {at * BLOCK + seq % BLOCK}"
-
-
-def _base_bits(fix: Reading) -> int:
-    """The bits of a fix without those that say which values are known."""
-    body: Any = fix.body
-    return _CLOCK_NUMBER[fix.clock] << _CLOCK_SHIFT | body.source << _SOURCE_SHIFT
+    return f"{_head(kind, device, stream, seq // BLOCK)} bits={_BITS_OF_MOVED}i {at * BLOCK + seq % BLOCK}"
 
 
 def _record_fields(reading: Reading) -> str:
     body = json.dumps(asdict(reading.body), separators=(",", ":"), allow_nan=False)
-    bits = _CLOCK_NUMBER[reading.clock] << _CLOCK_SHIFT
-    return f'state=0i,received_ms={reading.received_at}i,bits={bits}i,body="{_quoted(body)}"'
+    return f'received_ms={reading.received_at}i,bits={bits_of(0, reading.clock)}i,body="{_quoted(body)}"'
 
 
 def _fix_fields(reading: Reading, reason: str | None) -> str:
     body = reading.body
     assert isinstance(body, FixBody)
-    fields = ["state=0i" if reason is None else f'state=1i,quality="{_quoted(reason)}"']
-    bits = _base_bits(reading)
+    fields = [] if reason is None else [f'quality="{_quoted(reason)}"']
+    bits = bits_of(0, reading.clock, body.source, GOOD if reason is None else QUARANTINED)
     # `x - x == 0` is what only finite numbers do: one of NaN or infinity would spoil the line.
     if (lat := body.lat) - lat == 0 and -9e6 < lat < 9e6:
-        bits |= _LAT
+        bits |= LAT
         fields.append(f"lat_e6={round(lat * 1e6)}i")
     if (lon := body.lon) - lon == 0 and -9e6 < lon < 9e6:
-        bits |= _LON
+        bits |= LON
         fields.append(f"lon_e6={round(lon * 1e6)}i")
     if (value := body.alt_m) is not None and value - value == 0:
-        bits |= _ALT
+        bits |= ALT
         fields.append(f"alt_m={float(value) + 0.0}")
     if (value := body.speed_mps) is not None and value - value == 0:
-        bits |= _SPEED
+        bits |= SPEED
         fields.append(f"speed_mps={float(value) + 0.0}")
     if (value := body.course_deg) is not None and value - value == 0:
-        bits |= _COURSE
+        bits |= COURSE
         fields.append(f"course_deg={float(value) + 0.0}")
     if (value := body.sats) is not None and -_INT64 <= value < _INT64:
-        bits |= _SATS
+        bits |= SATS
         fields.append(f"sats={value}i")
     if (value := body.hdop) is not None and value - value == 0:
-        bits |= _HDOP
+        bits |= HDOP
         fields.append(f"hdop={float(value) + 0.0}")
     fields.append(f"received_ms={reading.received_at}i,bits={bits}i")
     return ",".join(fields)
@@ -197,40 +202,35 @@ def judged_of(kind: str, device: str, row: Mapping[str, Any]) -> Judged:
     body = _fix_of(bits, row) if kind == "fix" else BODIES[kind](**json.loads(row["body"]))
     reading = Reading(
         device, int(row["stream"]), int(row["block"]) * BLOCK + low, kind, at,
-        CLOCKS[bits >> _CLOCK_SHIFT & _CLOCK_MASK], row["received_ms"], body,
+        clock_of(bits), row["received_ms"], body,
     )  # fmt: skip
-    return Judged(reading, row["quality"] if row["state"] == QUARANTINED else None)
+    return Judged(reading, row["quality"] if state_of(bits) == QUARANTINED else None)
 
 
 def _fix_of(bits: int, row: Mapping[str, Any]) -> FixBody:
     return FixBody(
-        row["lat_e6"] / 1e6 if bits & _LAT else math.nan,
-        row["lon_e6"] / 1e6 if bits & _LON else math.nan,
-        float(row["alt_m"]) if bits & _ALT else None,
-        float(row["speed_mps"]) if bits & _SPEED else None,
-        float(row["course_deg"]) if bits & _COURSE else None,
-        row["sats"] if bits & _SATS else None,
-        float(row["hdop"]) if bits & _HDOP else None,
-        bits >> _SOURCE_SHIFT,
+        row["lat_e6"] / 1e6 if bits & LAT else math.nan,
+        row["lon_e6"] / 1e6 if bits & LON else math.nan,
+        float(row["alt_m"]) if bits & ALT else None,
+        float(row["speed_mps"]) if bits & SPEED else None,
+        float(row["course_deg"]) if bits & COURSE else None,
+        row["sats"] if bits & SATS else None,
+        float(row["hdop"]) if bits & HDOP else None,
+        source_of(bits),
     )
 
 
-def clocks_of(bits: np.ndarray) -> np.ndarray:
-    """The clock of each value of `bits` (int64), as an index into CLOCKS."""
-    return (bits >> _CLOCK_SHIFT & _CLOCK_MASK).astype(np.uint8)
-
-
 def minute_line(device: str, minute_ms: int, row: np.ndarray) -> str:
-    """The position of a minute, from a row of time (ms) and COLUMNS_OF_TRACK (NaN: unknown)."""
+    """The position of a minute, from a row of time (ms) and COLUMNS_OF_TRACK (NaN: unknown) of a good fix."""
     at, lat_e6, lon_e6, speed_mps, course_deg, bits = row.tolist()
-    fields = f"state={GOOD}i,at_ms={int(at)}i,lat_e6={int(lat_e6)}i,lon_e6={int(lon_e6)}i,bits={int(bits)}i"
+    fields = f"at_ms={int(at)}i,lat_e6={int(lat_e6)}i,lon_e6={int(lon_e6)}i,bits={int(bits)}i"
     if not math.isnan(speed_mps):
         fields += f",speed_mps={speed_mps}"
     if not math.isnan(course_deg):
         fields += f",course_deg={course_deg}"
-    return f"minute,device={_tag(device)} {fields} {minute_ms}000000"
+    return f"{MINUTE},device={_tag(device)} {fields} {minute_ms}000000"
 
 
 def no_minute_line(device: str, minute_ms: int) -> str:
     """Takes the position of a minute away: none of its fixes is good any more."""
-    return f"minute,device={_tag(device)} state={MOVED}i {minute_ms}000000"
+    return f"{MINUTE},device={_tag(device)} bits={_BITS_OF_MOVED}i {minute_ms}000000"

@@ -124,7 +124,7 @@ def _our_run(folder: Path, server: Influxd, messages: int) -> float:
     }
     house = House(folder, settings=settings)
     house.register(_TRUCKS)
-    trucks, counter = _Trucks(messages), _Counter(made, "state")
+    trucks, counter = _Trucks(messages), _Counter(made, "bits")
     try:
         house.start()
         batches = list(fleet.rounds(trucks.drives, messages // _TRUCKS + 1, _FIXES))

@@ -197,8 +197,8 @@ def test_tokens_have_the_least_rights(influxd: Influxd, ready: SetUp) -> None:
     swapped.close()
     blind = QueryReader(ready.place, ready.write_token)
     for ask in (
-        lambda: blind.series(ready.place.bucket, "SELECT state FROM fix"),
-        lambda: blind.table(ready.place.bucket, "SELECT state FROM fix", 1),  # never an empty answer
+        lambda: blind.series(ready.place.bucket, "SELECT bits FROM fix"),
+        lambda: blind.table(ready.place.bucket, "SELECT bits FROM fix", 1),  # never an empty answer
     ):
         with pytest.raises(InfluxMisconfigured):
             ask()

@@ -112,7 +112,7 @@ def test_minutes_stay_when_their_hour_is_touched_after_the_fixes_expired(
 def test_the_hour_that_is_running_is_not_thinned_yet(store: InfluxTelemetry, open_influx: Callable) -> None:
     store.write([fix(1, T0)], 1)
     store.maintain(T0 + HOUR_MS)
-    assert store._reader.series(store.place.minute_bucket, "SELECT state FROM minute") == [[]]
+    assert store._reader.series(store.place.minute_bucket, "SELECT bits FROM minute") == [[]]
     late = open_influx(clock=lambda: T0 + 31 * DAY_MS)
     late.maintain(T0 + 2 * HOUR_MS)
     store.maintain(T0 + HOUR_MS + 30 * DAY_MS)

@@ -59,7 +59,7 @@ def fields_of(line: str) -> dict[str, str]:
 def test_I01_a_field_has_one_type_whatever_the_number(speed_mps: float) -> None:
     fields = fields_of(line_of(fix(1, speed_mps=speed_mps, alt_m=5, hdop=1)))
     assert fields["speed_mps"] == str(float(speed_mps))
-    assert (fields["alt_m"], fields["hdop"], fields["sats"], fields["state"]) == ("5.0", "1.0", "9i", "0i")
+    assert (fields["alt_m"], fields["hdop"], fields["sats"], fields["bits"]) == ("5.0", "1.0", "9i", "511i")
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf, None])
@@ -136,7 +136,7 @@ def test_an_epc_is_never_a_tag() -> None:
 
 
 def test_quotes_backslashes_and_line_ends_stay_inside_their_field() -> None:
-    body = EventBody("log", {"text": 'he said "no"\\\n, state=7i'})
+    body = EventBody("log", {"text": 'he said "no"\\\n, bits=7i'})
     assert line_of(Reading("truck-1", 1, 1, "event", T0, "ntp", T0, body)).count("\n") == 0
 
 
