@@ -177,7 +177,9 @@ def _numbers(values: np.ndarray, orders: Iterable[int] = (0, 1, 2)) -> bytes:
 
 
 def _decoded(rest: memoryview, number: int, names: Sequence[str]) -> dict[str, np.ndarray]:
-    wanted = {*names, _UNKNOWN_COLUMN}
+    wanted = {*names}
+    if not wanted.isdisjoint(_CAN_BE_UNKNOWN):
+        wanted.add(_UNKNOWN_COLUMN)
     found: dict[str, np.ndarray] = {}
     at = 0
     try:
@@ -190,12 +192,11 @@ def _decoded(rest: memoryview, number: int, names: Sequence[str]) -> dict[str, n
                 found[name] = values if name not in FLOATS else _floats(values, scale)
     except (IndexError, ValueError, OverflowError, zlib.error) as error:
         raise Damaged(f"columns of {number} rows: {error}") from error
-    bits = found.pop(_UNKNOWN_COLUMN)
-    if bits.any():
+    bits = found.pop(_UNKNOWN_COLUMN, None)
+    if bits is not None and bits.any():
         for place, name in enumerate(_CAN_BE_UNKNOWN):
-            if name in found:
-                gone = (bits >> place & 1).astype(bool)
-                found[name] = np.where(gone, np.nan if name in FLOATS else UNKNOWN, found[name])
+            if name in found and (gone := bits & (1 << place)).any():
+                found[name][gone != 0] = np.nan if name in FLOATS else UNKNOWN
     return found
 
 
@@ -222,12 +223,20 @@ def _read_numbers(rest: memoryview, at: int, number: int, *, skip: bool) -> tupl
     values = np.zeros(number, np.int64)
     values[:order] = heads[:number]
     if not code & _EMPTY:
-        width = 1 << (code >> 2 & 3)
         plain = zlib.decompress(payload, -15) if code & _DEFLATED else payload
-        planes = np.frombuffer(plain, np.uint8).reshape(width, number - order)
-        values[order:] = np.ascontiguousarray(planes.T).view(_WIDTHS[code >> 2 & 3])[:, 0]
+        values[order:] = _joined(plain, _WIDTHS[code >> 2 & 3], number - order)
     if order == 2:
         np.cumsum(values[1:], out=values[1:])
     if order:
         np.cumsum(values, out=values)
     return values, at
+
+
+def _joined(planes: bytes | memoryview, width: np.dtype, number: int) -> np.ndarray:
+    """Numbers from the planes of their bytes. Plane by plane: turning all at once takes five times as long."""
+    every = np.frombuffer(planes, np.uint8).reshape(width.itemsize, number)
+    numbers = np.empty(number, width)
+    by_byte = numbers.view(np.uint8)
+    for place, plane in enumerate(every):
+        by_byte[place :: width.itemsize] = plane
+    return numbers

@@ -2,7 +2,7 @@
 
 import math
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import isnan
 
 import numpy as np
@@ -134,26 +134,62 @@ def merged(parts: Sequence[np.ndarray]) -> np.ndarray:
     return rows
 
 
-def fixes_of(parts: list[dict[str, np.ndarray]], from_ms: int, to_ms: int, *, in_order: bool) -> Fixes:
-    """Columns TRACK of good fixes of from_ms ≤ at < to_ms as one answer; `in_order`: the parts are by time."""
-    columns = {name: np.concatenate([part[name] for part in parts] or [np.empty(0, ROW[name])]) for name in TRACK}
-    at = columns["at"].astype(np.int64, copy=False)
-    if not in_order:  # minutes and raw fixes of one day may lie one among the other
+class Gathered:
+    """Good fixes, gathered part by part right into the columns of the answer.
+
+    A month at 1 Hz is 2.6 million of them: to touch the memory of every further copy costs as much as decoding them.
+    """
+
+    def __init__(self, most: int) -> None:
+        """`most`: so many fixes at most will be added; memory that they do not need is never touched."""
+        self._all = Fixes(
+            at=np.empty(most, np.int64),
+            lat=np.empty(most, np.float64),
+            lon=np.empty(most, np.float64),
+            speed_mps=np.empty(most, np.float32),
+            course_deg=np.empty(most, np.float32),
+            clock=np.empty(most, np.uint8),
+        )
+        self._count = 0
+        self._in_order = True
+
+    def add(self, part: Mapping[str, np.ndarray]) -> None:
+        """Columns TRACK of some fixes, these by time; parts may come in any order."""
+        place = slice(self._count, self._count + len(part["at"]))
+        whole = self._all
+        whole.at[place] = part["at"]
+        _degrees(part["lat_e6"], whole.lat[place])
+        _degrees(part["lon_e6"], whole.lon[place])
+        whole.speed_mps[place] = part["speed_mps"]
+        whole.course_deg[place] = part["course_deg"]
+        whole.clock[place] = part["clock"]
+        if 0 < place.start < place.stop:
+            self._in_order &= bool(whole.at[place.start - 1] <= whole.at[place.start])
+        self._count = place.stop
+
+    def within(self, from_ms: int, to_ms: int) -> Fixes:
+        """Those of from_ms ≤ at < to_ms by time."""
+        at = self._all.at[: self._count]
+        if self._in_order:
+            low, high = np.searchsorted(at, (from_ms, to_ms))
+            return self._taken(slice(low, high))
+        # Minutes and raw fixes of one day may lie one among the other.
         order = np.argsort(at, kind="stable")
-        at, columns = at[order], {name: column[order] for name, column in columns.items()}
-    low, high = np.searchsorted(at, (from_ms, to_ms))
-    cut = {name: column[low:high] for name, column in columns.items()}
-    return Fixes(
-        at=at[low:high],
-        lat=_degrees(cut["lat_e6"]),
-        lon=_degrees(cut["lon_e6"]),
-        speed_mps=cut["speed_mps"].astype(np.float32),
-        course_deg=cut["course_deg"].astype(np.float32),
-        clock=cut["clock"].astype(np.uint8),
-    )
+        low, high = np.searchsorted(at, (from_ms, to_ms), sorter=order)
+        return self._taken(order[low:high])
+
+    def _taken(self, which: slice | np.ndarray) -> Fixes:
+        whole = self._all
+        return Fixes(
+            whole.at[which],
+            whole.lat[which],
+            whole.lon[which],
+            whole.speed_mps[which],
+            whole.course_deg[which],
+            whole.clock[which],
+        )
 
 
-def _degrees(e6: np.ndarray) -> np.ndarray:
-    degrees = e6 / 1e6
+def _degrees(e6: np.ndarray, degrees: np.ndarray) -> None:
+    np.divide(e6, 1e6, out=degrees)
     degrees[e6 == UNKNOWN] = np.nan
-    return degrees

@@ -9,6 +9,7 @@ import logging
 import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +31,7 @@ from milepost.telemetry.model import (
     TagBody,
     one_by_one,
 )
-from milepost.telemetry.rows import TRACK, fixes_of, judged_of, keys_of, merged, pack, rows_of
+from milepost.telemetry.rows import TRACK, Gathered, judged_of, keys_of, merged, pack, rows_of
 from milepost.telemetry.sqlite_file import HOUR_MS, State, StoreFile
 from milepost.telemetry.sqlite_upkeep import DAY_MS, Upkeep
 
@@ -232,21 +233,25 @@ class SqliteTelemetry:
     def fixes(self, device: str, from_ms: int, to_ms: int) -> Fixes:
         """Good fixes of from_ms ≤ at < to_ms as columns; where the raw ones have expired, the first of each minute."""
         conn, number = self._file.conn(), self._file.number(device)
-        parts: list[dict[str, np.ndarray]] = []
-        days = conn.execute(
+        minutes = conn.execute(
             "SELECT body FROM minute WHERE device = ? AND day BETWEEN ? AND ? ORDER BY day",
             (number, from_ms // DAY_MS, to_ms // DAY_MS),
-        ).fetchall()
-        parts += [chunks.columns_of(body, TRACK) for (body,) in days]
-        for _, bodies in self._file.hours(conn, number, from_ms // HOUR_MS, to_ms // HOUR_MS):
+        )
+        days = [chunks.columns_of(body, TRACK) for (body,) in minutes]
+        # Compressed as they lie there, they are few bytes, and tell how many fixes they are before one is decoded.
+        hours = [bodies for _, bodies in self._file.hours(conn, number, from_ms // HOUR_MS, to_ms // HOUR_MS)]
+        found = Gathered(sum(len(day["at"]) for day in days) + sum(chunks.count(body) for body in chain(*hours)))
+        for day in days:
+            found.add(day)
+        for bodies in hours:
             if len(bodies) == 1 and chunks.is_folded(bodies[0]):
                 columns = chunks.columns_of(bodies[0], (*TRACK, "reason"))
             else:
                 rows = merged([chunks.unfold(body) for body in bodies])
                 columns = {name: rows[name] for name in (*TRACK, "reason")}
             good = columns.pop("reason") == 0
-            parts.append(columns if good.all() else {name: column[good] for name, column in columns.items()})
-        return fixes_of(parts, from_ms, to_ms, in_order=not days)
+            found.add(columns if good.all() else {name: column[good] for name, column in columns.items()})
+        return found.within(from_ms, to_ms)
 
     def quarantined(self, device: str, from_ms: int, to_ms: int, limit: int = 1_000) -> list[Judged]:
         """Quarantined fixes of from_ms ≤ at < to_ms by time, the first `limit`; hours without any cost little."""

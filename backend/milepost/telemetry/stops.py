@@ -1,12 +1,13 @@
 """Where a vehicle stood and drove, from the columns of its way: the rule of `legs` without a walk over every fix."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from milepost.telemetry.legs import TRUCK, Leg, Rule, State, flush, run
-from milepost.telemetry.ways import Way
+from milepost.telemetry.legs import TRUCK, Fix, Leg, Rule, State, flush, run
+from milepost.telemetry.ways import Way, blocks
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +51,24 @@ def legs(way: Way, now_ms: int | None = None, rule: Rule = TRUCK) -> list[Leg]:
 
 def advance(state: State, way: Way, rule: Rule = TRUCK) -> tuple[State, list[Leg]]:
     """`legs.run` over a way: the state behind it and the legs that are over by it."""
-    if not len(way):
-        return state, []
-    counts = np.zeros(len(way), bool)  # those that `run` would look at; nobody else need become a Python object
+    over: list[Leg] = []
+    for part in blocks(len(way)):
+        state, ended = run(state, _counting(way, part, rule), rule)
+        over += ended
+    return state, over
+
+
+def _counting(way: Way, part: slice, rule: Rule) -> Iterator[Fix]:
+    """Of a part of a way the fixes that `run` would look at; nobody else need become a Python object."""
+    every_at, every_mps = way.at[part], way.speed_mps[part]
+    counts = np.zeros(len(every_at), bool)
     counts[0] = counts[-1] = True
-    slots = way.at // rule.slot_ms
+    slots = every_at // rule.slot_ms
     counts[1:] |= slots[1:] != slots[:-1]
-    slow = ~(way.speed_mps >= rule.standing_mps)  # NaN is unknown, and says nothing against standing
+    slow = ~(every_mps >= rule.standing_mps)  # NaN is unknown, and says nothing against standing
     turns = slow[1:] != slow[:-1]
     counts[1:] |= turns
-    counts[:-1] |= turns | (np.diff(way.at) > rule.quiet_ms)
-    at, lat, lon, speed = (column[counts].tolist() for column in (way.at, way.lat, way.lon, way.speed_mps))
-    known = (None if math.isnan(mps) else mps for mps in speed)
-    return run(state, zip(at, lat, lon, known, strict=True), rule)
+    counts[:-1] |= turns | (np.diff(every_at) > rule.quiet_ms)
+    at, lat, lon, speed = (column[part][counts].tolist() for column in (way.at, way.lat, way.lon, way.speed_mps))
+    known = [None if math.isnan(mps) else mps for mps in speed]
+    return zip(at, lat, lon, known, strict=True)

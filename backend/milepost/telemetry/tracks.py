@@ -46,7 +46,7 @@ def track_of(store: TelemetryStore, spans: Sequence[Span], max_points: int) -> T
     if len(ends) + 2 * len(stood) <= max_points // 2:
         ends += [i for stop in stood for i in (stop.first, stop.last)]
     if len(way) > max_points:
-        kept, tolerance_m = thinned(*ways.metric(way.lat, way.lon), ends, max_points)
+        kept, tolerance_m = thinned(ways.Plane(way.lat, way.lon), ends, max_points)
     else:
         kept, tolerance_m = np.arange(len(way)), 0.0
     edges = np.searchsorted(kept, [first for first, _ in parts[1:]]) if parts else []

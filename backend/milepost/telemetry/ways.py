@@ -1,7 +1,7 @@
 """The way of a vehicle or a device as columns: fixes of one or several devices, its pieces and its gaps."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -11,6 +11,7 @@ from milepost.telemetry.model import TelemetryStore
 
 GAP_MS = 300_000  # a silence longer than this is shown as a gap, and no line is drawn across it
 M_PER_DEGREE = math.radians(1) * 6_371_008.8  # of latitude, on the mean sphere
+_BLOCK = 32_768  # fixes: 256 kB of a column of 8 bytes
 _COLUMNS = ("at", "lat", "lon", "speed_mps", "course_deg", "clock", "device")
 
 Span = tuple[str, int, int]  # device, from_ms, to_ms: which device to read from when
@@ -61,39 +62,61 @@ def _joined(columns: list[np.ndarray], kind: type) -> np.ndarray:
     return np.concatenate(columns) if columns else np.array([], kind)
 
 
+def blocks(count: int) -> Iterator[slice]:
+    """A column of `count` values in stretches that fit the cache, so that what is made of them on the way does too."""
+    return (slice(first, first + _BLOCK) for first in range(0, count, _BLOCK))
+
+
 def pieces(way: Way) -> list[tuple[int, int]]:
     """[first, end) of every unbroken piece: cut at silences over 5 minutes, and where the line would cross the
     antimeridian (RFC 7946 §3.1.9)."""
     if not len(way):
         return []
-    broken = (np.diff(way.at) > GAP_MS) | (np.abs(np.diff(way.lon)) > 180)
-    edges = [0, *(np.flatnonzero(broken) + 1).tolist(), len(way)]
-    return list(pairwise(edges))
+    cuts = np.union1d(_leaps(way.at, GAP_MS), _leaps(way.lon, 180))
+    return list(pairwise([0, *(cuts + 1).tolist(), len(way)]))
 
 
 def gaps(way: Way) -> list[tuple[int, int]]:
     """(from, to) in UTC ms of every silence over 5 minutes: last fix before, first fix after."""
-    behind = np.flatnonzero(np.diff(way.at) > GAP_MS)
-    return [(int(way.at[i]), int(way.at[i + 1])) for i in behind]
+    return [(int(way.at[i]), int(way.at[i + 1])) for i in _leaps(way.at, GAP_MS)]
 
 
-def metric(lat: np.ndarray, lon: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Degrees as metres on a plane (sinusoidal projection about the middle longitude, unwrapped at the antimeridian).
+def _leaps(column: np.ndarray, over: float) -> np.ndarray:
+    """Indices of values from which the next one lies farther than `over`."""
+    found = [
+        np.flatnonzero(np.abs(np.diff(column[part.start : part.stop + 1])) > over) + part.start
+        for part in blocks(len(column))
+    ]
+    return np.concatenate(found) if found else np.array([], np.int64)
+
+
+class Plane:
+    """A way in metres on a plane (sinusoidal projection about the middle longitude, unwrapped at the antimeridian).
 
     True to area, and true to length within 5 % over the 20° that a truck may cross in a span; degrees would stretch
-    east and west by 1/cos(latitude).
+    east and west by 1/cos(latitude). Nothing is projected before it is asked for.
     """
-    if not len(lat):
-        return np.array([], np.float64), np.array([], np.float64)
-    turned = unwrapped(lon)
-    middle = (float(turned.min()) + float(turned.max())) / 2
-    return (turned - middle) * np.cos(np.radians(lat)) * M_PER_DEGREE, lat * M_PER_DEGREE
+
+    def __init__(self, lat: np.ndarray, lon: np.ndarray) -> None:
+        """`lat`, `lon`: degrees WGS-84 of one fix at least, by time."""
+        self._lat, self._lon = lat, unwrapped(lon)
+        self._middle = (float(self._lon.min()) + float(self._lon.max())) / 2
+
+    def __len__(self) -> int:
+        return len(self._lat)
+
+    def __getitem__(self, which: np.ndarray) -> np.ndarray:
+        """Rows of x (east) and y (north) in m, for the indices of some fixes."""
+        lat = self._lat[which]
+        east = (self._lon[which] - self._middle) * np.cos(np.radians(lat))
+        return np.column_stack([east, lat]) * M_PER_DEGREE
 
 
 def unwrapped(lon: np.ndarray) -> np.ndarray:
     """Longitudes without the jump at the antimeridian: they may leave ±180°."""
-    steps = np.diff(lon)
-    if not np.any(np.abs(steps) > 180):
+    jumps = _leaps(lon, 180)
+    if not len(jumps):
         return lon
-    turns = np.cumsum(np.where(steps > 180, -360.0, np.where(steps < -180, 360.0, 0.0)))
-    return lon + np.concatenate([[0.0], turns])
+    turns = np.zeros(len(lon))
+    turns[jumps + 1] = np.where(lon[jumps + 1] > lon[jumps], -360.0, 360.0)
+    return lon + np.cumsum(turns)

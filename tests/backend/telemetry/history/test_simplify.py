@@ -7,8 +7,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from milepost.telemetry import simplify
 from milepost.telemetry.simplify import thinned
-from milepost.telemetry.ways import metric
+from milepost.telemetry.ways import Plane
+
+
+class Drawn:
+    """Points of a drawing, in metres."""
+
+    def __init__(self, x: np.ndarray, y: np.ndarray) -> None:
+        self.points = np.column_stack([x, y])
+
+    def __len__(self) -> int:
+        return len(self.points)
+
+    def __getitem__(self, which: np.ndarray) -> np.ndarray:
+        return self.points[which]
 
 
 def distances_m(x: np.ndarray, y: np.ndarray, kept: np.ndarray) -> np.ndarray:
@@ -37,7 +51,7 @@ def test_any_way_is_thinned_within_the_tolerance_told(seed: int, n: int, most: i
     y = np.cumsum(20 * np.sin(heading)) + luck.normal(0, noise_m, n)
     cuts = sorted(luck.choice(np.arange(1, n), size=min(3, n - 1), replace=False).tolist())
     ends = sorted({0, n - 1, *cuts, *(cut - 1 for cut in cuts)})
-    kept, tolerance_m = thinned(x, y, ends, most)
+    kept, tolerance_m = thinned(Drawn(x, y), ends, most)
     assert np.all(np.diff(kept) > 0)
     assert set(ends) <= set(kept.tolist())
     assert len(kept) <= max(most, len(ends))
@@ -50,22 +64,22 @@ def test_a_decaying_zigzag_of_sixty_thousand_points_does_not_end_the_process() -
     x = np.arange(n, dtype=np.float64)
     y = np.where(np.arange(n) % 2 == 0, 1.0, -1.0) * (n - x) * 2
     found: list[int] = []
-    thread = threading.Thread(target=lambda: found.append(len(thinned(x, y, [0, n - 1], 2_000)[0])))
+    thread = threading.Thread(target=lambda: found.append(len(thinned(Drawn(x, y), [0, n - 1], 2_000)[0])))
     thread.start()
     thread.join()
     assert 2 <= found[0] <= 2_000
 
 
 def test_few_points_and_points_in_one_place_are_no_trouble() -> None:
-    assert thinned(np.zeros(1), np.zeros(1), [0], 2)[0].tolist() == [0]
-    kept, tolerance_m = thinned(np.zeros(5_000), np.zeros(5_000), [0, 4_999], 10)
+    assert thinned(Drawn(np.zeros(1), np.zeros(1)), [0], 2)[0].tolist() == [0]
+    kept, tolerance_m = thinned(Drawn(np.zeros(5_000), np.zeros(5_000)), [0, 4_999], 10)
     assert (kept.tolist(), tolerance_m < 1.1) == ([0, 4_999], True)
 
 
 def test_a_half_hour_of_standing_stays_where_it_was_in_time() -> None:
     """Ends of stops are ends: without them a line through the place would move the truck during its stop."""
     x = np.concatenate([np.arange(1_000) * 10.0, np.full(1_800, 9_990.0), 9_990.0 + np.arange(1_000) * 10.0])
-    kept, _ = thinned(x, np.zeros_like(x), [0, 999, 2_800, len(x) - 1], 10)
+    kept, _ = thinned(Drawn(x, np.zeros_like(x)), [0, 999, 2_800, len(x) - 1], 10)
     assert {999, 2_800} <= set(kept.tolist())
 
 
@@ -74,6 +88,6 @@ def test_metres_are_metres_at_any_latitude_and_over_the_antimeridian(lat: float)
     east = 1 / 111_195 / np.cos(np.radians(lat))  # degrees of a metre
     for lon in (121.4, 180 - 50 * east):
         lons = (lon + np.arange(0, 200) * east + 180) % 360 - 180
-        x, y = metric(np.full(200, lat), lons)
+        x, y = Plane(np.full(200, lat), lons)[np.arange(200)].T
         assert np.allclose(np.diff(x), 1, atol=0.01)
         assert np.allclose(np.diff(y), 0)

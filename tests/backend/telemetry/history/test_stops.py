@@ -29,7 +29,8 @@ def way(
 def drive_stand_drive(stand_s: int, *, wander_m: float = 0.0) -> Way:
     luck = np.random.default_rng(stand_s)
     there = [10.0 * n for n in range(600)]
-    stood = [6_000 + luck.normal(0, wander_m) for _ in range(stand_s)]
+    farthest_m = TRUCK.radius_m / 2  # two fixes of one place lie within the radius of each other
+    stood = (6_000 + luck.normal(0, wander_m, stand_s).clip(-farthest_m, farthest_m)).tolist()
     away = [6_000 + 10.0 * n for n in range(1, 600)]
     return way(there + stood + away, speeds=[10.0] * 600 + [0.0] * stand_s + [10.0] * 599)
 
