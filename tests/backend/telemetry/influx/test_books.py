@@ -71,7 +71,7 @@ def test_the_last_known_place_falls_back_when_it_is_quarantined_afterwards(store
 
 def test_one_position_a_minute_the_first_good_one(store: InfluxTelemetry, open_influx: Callable) -> None:
     store.write([fix(n, T0 + 20_000 + n * 10_000, lat=30 + n / 1000) for n in range(30)], 1)
-    store.write([Judged(fix(40, T0 + 61_000, lat=0.0), "spike")], 2)
+    store.write([Judged(fix(40, T0 + 61_000, lat=0.0), "spike"), Judged(fix(41, T0 + 19_000, lat=0.0), "spike")], 2)
     store.maintain(T0 + 2 * HOUR_MS)
     late = open_influx(clock=lambda: T0 + 31 * DAY_MS)
     store.maintain(T0 + HOUR_MS + 30 * DAY_MS)
