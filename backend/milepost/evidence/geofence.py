@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from milepost.evidence.geometry import Fence, FenceIndex, way_at_most_m
+from milepost.evidence.line import Line
 from milepost.evidence.steady import Point, Steady, steadied
 
 __all__ = ["Point", "Sighting", "State", "run", "step", "track_around"]
@@ -29,7 +30,7 @@ MOVE_MPS = 2.0
 STAND_M = 20.0  # without a speed: within so little of where it was first slow
 MAX_GAP_MS = 300_000  # over a longer silence a crossing is not interpolated
 MAX_PASS_GAP_MS = 120_000  # nor is a way straight enough to say that a fence was crossed
-_PIECE = 32  # fixes that are looked at together: few enough that their box is small
+_PIECE = 64  # fixes that are looked at together: few enough that their box is small
 _ORDER = {"left": 0, "entered": 1, "stopped": 2, "passed": 3}
 
 
@@ -104,29 +105,27 @@ class State:
 
 def run(state: State, points: Iterable[Point], fences: FenceIndex) -> tuple[State, list[Sighting]]:
     """Feed fixes in order of time; returns the state behind them and what was seen, in order."""
-    points = list(points)
-    if not points:
+    line = points if isinstance(points, Line) else Line(points)
+    if not line:
         return state, []
     steady = state.steady.copy()
-    placed = steadied(steady, points)
-    last = points[-1]
-    if not placed:
-        return replace(state, last=last, steady=steady), []
     seen: list[Sighting] = []
-    for begin in range(0, len(placed), _PIECE):
-        piece = placed[begin : begin + _PIECE]
-        if not state.stays and _is_away(state.way, piece, fences):
-            state = State(way=piece[-1])
+    for begin in range(0, len(line), _PIECE):
+        piece = line[begin : begin + _PIECE]
+        placed = piece if steady.moves_on(piece.speed_mps) else Line(steadied(steady, piece))
+        if placed and not state.stays and _is_away(state.way, placed, fences):
+            state = State(way=placed[-1])
             continue
-        for point in piece:
+        for point in placed:
             state, new = _step(state, point, fences)
             seen += new
-    return replace(state, last=last, steady=steady), seen
+    return State(line[-1], state.stays, state.way, steady), seen
 
 
-def _is_away(way: Point | None, piece: Sequence[Point], fences: FenceIndex) -> bool:
-    track = piece if way is None else [way, *piece]
-    return fences.away([point.lat for point in track], [point.lon for point in track])
+def _is_away(way: Point | None, piece: Line, fences: FenceIndex) -> bool:
+    if way is None:
+        return fences.away(piece.lat, piece.lon)
+    return fences.away([way.lat, *piece.lat], [way.lon, *piece.lon])
 
 
 def step(state: State, point: Point, fences: FenceIndex) -> tuple[State, list[Sighting]]:

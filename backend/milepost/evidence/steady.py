@@ -7,9 +7,9 @@ a crossing is found where it was. Requirement F3; a receiver's jump of 200 m may
 persistence tells.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast
 
 from milepost.ingest.reading import record
 from milepost.telemetry.legs import metres
@@ -59,7 +59,15 @@ class Steady:
 
     def copy(self) -> "Steady":
         """Another one that may be fed without changing this."""
-        return replace(self, held=list(self.held), waiting=list(self.waiting))
+        return Steady(
+            self.lat, self.lon, self.since, self.n, self.sure, list(self.held), self.fresh, list(self.waiting)
+        )
+
+    def moves_on(self, speeds_mps: Sequence[float | None]) -> bool:
+        """Whether fixes that say these speeds pass as they are, and change nothing here: it moves, and goes on."""
+        if self.lat is not None or self.fresh or None in speeds_mps:
+            return False
+        return min(cast("Sequence[float]", speeds_mps)) >= MOVING_MPS
 
     def as_json(self) -> dict[str, Any]:
         """Plain JSON values."""

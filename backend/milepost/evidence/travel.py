@@ -5,12 +5,13 @@ difference. What the open window of fixes shows may still be withdrawn; what the
 """
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import Connection
 
 from milepost.evidence import repository
+from milepost.evidence.line import Line
 from milepost.evidence.steady import Point
 from milepost.fleet.track import spans_of_vehicle
 from milepost.telemetry import legs
@@ -24,17 +25,15 @@ _LEG = uuid.UUID("5d5f2b0f-5c0f-5f7e-8d3b-6c0a0d0b7e44")
 Stored = dict[str, Any]
 
 
-def observe(
-    conn: Connection, vehicle: str, stored: Stored | None, leaving: Sequence[Point], window: Sequence[Point]
-) -> Stored:
+def observe(conn: Connection, vehicle: str, stored: Stored | None, leaving: Line, window: Line) -> Stored:
     """Take the fixes that leave the open window, then those in it; tell what has ended by them.
 
     `stored`: what the last call returned, None at first. Returns what to remember.
     """
     base = State.from_json(stored["base"]) if stored else State()
     told: set[str] = set(stored["told"]) if stored else set()
-    base, over = legs.run(base, _fixes(leaving))
-    behind = legs.run(base, _fixes(window))[1]
+    base, over = legs.run(base, leaving.fixes())
+    behind = legs.run(base, window.fixes())[1]
     rows = {row["id"]: row for row in rows_of(vehicle, over + behind)}
     for key in sorted(rows.keys() - told):
         repository.put_travel(conn, rows[key])
@@ -46,7 +45,7 @@ def observe(
 def current(stored: Stored | None, window: Iterable[Point], now_ms: int) -> Leg | None:
     """What a vehicle is doing, as far as its last fix says: its open leg; None when nothing was ever seen of it."""
     base = State.from_json(stored["base"]) if stored else State()
-    state, _ = legs.run(base, _fixes(window))
+    state, _ = legs.run(base, Line(window).fixes())
     found = legs.flush(state, now_ms)
     return found[-1] if found else None
 
@@ -101,7 +100,3 @@ class Past:
         for row in self._rows:
             repository.put_travel(conn, row)
         return {"base": self.state.as_json(), "told": sorted(open_ones - wanted)}
-
-
-def _fixes(points: Iterable[Point]) -> list[legs.Fix]:
-    return [(point.at, point.lat, point.lon, point.speed_mps) for point in points]

@@ -8,7 +8,6 @@ is older still only counts as late here; `replay` goes back to the telemetry sto
 import uuid
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import repeat
 from operator import lt
 from typing import Any, TypeGuard
 
@@ -17,6 +16,7 @@ from sqlalchemy import Connection
 from milepost.evidence import geofence, log, repository, service, travel
 from milepost.evidence.geofence import Point, Sighting, State, track_around
 from milepost.evidence.geometry import FenceIndex
+from milepost.evidence.line import Line
 from milepost.evidence.model import CERTAIN, Author, Fact, fact_id, grade
 from milepost.evidence.states import States
 from milepost.evidence.window import merged
@@ -64,8 +64,9 @@ def observe(
     old = [Point(*row) for row in stored.get("points", ())]
     told: dict[str, int] = dict(stored.get("told", ()))
     edge = base.last.at if base.last else None
+    new: Sequence[Point] | Run
     if _is_usual(readings, edge):
-        new, given, late = _points_of_run(readings), {}, []
+        new, given, late = readings, {}, []
     else:
         given = {reading_id(reading): reading for reading in _in_order(readings)}
         if not all(map(is_numbered, {reading.stream for reading in given.values()})):
@@ -73,19 +74,17 @@ def observe(
             old = [point for point in old if point.id not in given]
         late = [] if edge is None else [reading.at for reading in given.values() if reading.at <= edge]
         new = _points(given, edge if late else None)
-    if new and all(map(lt, times := [point.at for point in (*old[-1:], *new)], times[1:])):  # nearly always
-        points, first = old + new, len(old)
-    else:
-        points = merged(old, new, key=_place)
-        first = bisect_right(old, min(map(_place, new)), key=_place) if new else len(old)
+    points, first = _in_line(old, new)
     bad = _bad(points, base.last, given, stored.get("bad"), first)
     # What leaves the window comes first, and is the base from then on.
     cut = max(0, len(points) - (KEEP_WAITING if waiting else KEEP))
-    good = [point for point in points if point.id not in bad] if bad else points
-    leaving = [point for point in points[:cut] if point.id not in bad] if bad else points[:cut]
+    good = Line(point for point in points if point.id not in bad) if bad else points
+    left = cut - sum(point.id in bad for point in points[:cut]) if bad else cut
+    leaving, window = good[:left], good[left:]
     base, seen = geofence.run(base, leaving, fences)
-    seen += geofence.run(base, good[len(leaving) :], fences)[1]
-    facts = [fact_of(vehicle, sighting, good) for sighting in seen if sighting.kind != "passed"]
+    seen += geofence.run(base, window, fences)[1]
+    around = list(good) if seen else []
+    facts = [fact_of(vehicle, sighting, around) for sighting in seen if sighting.kind != "passed"]
     passes = {pass_id(vehicle, sighting): sighting for sighting in seen if sighting.kind == "passed"}
     appended = _tell(conn, vehicle, facts, told, stored.get("times", {}), now=now)
     _tell_passes(conn, vehicle, passes, told)
@@ -93,9 +92,9 @@ def observe(
     last = base.last.at if base.last else -1
     state = {
         "base": base.as_json(),
-        "legs": travel.observe(conn, vehicle, stored.get("legs"), leaving, good[len(leaving) :]),
+        "legs": travel.observe(conn, vehicle, stored.get("legs"), leaving, window),
         "points": [_row(point) for point in points[cut:]],
-        "bad": sorted(bad.intersection(point.id for point in points[cut:])),
+        "bad": sorted(bad.intersection(point.id for point in points[cut:])) if bad else [],
         "told": {key: at for key, at in told.items() if at > last},
         # When they happened: where a vehicle stood becomes clearer, and with it when it crossed the line.
         "times": {fact.id: fact.at for fact in facts if told[fact.id] > last},
@@ -112,11 +111,16 @@ def _is_usual(readings: Sequence[Reading], edge: int | None) -> TypeGuard[Run]:
     return (edge is None or readings.at[0] > edge) and surely_good_run(None, readings)
 
 
-def _points_of_run(run: Run) -> list[Point]:
-    stream = f"{run.device}/{run.stream}/"  # as reading_id has it
-    ids = [f"{stream}{seq}" for seq in range(run.first, run.last + 1)]
-    lats, lons = [lat / 1e6 for lat in run.lat_e6], [lon / 1e6 for lon in run.lon_e6]
-    return list(map(Point, run.at, ids, lats, lons, run.speed_mps, repeat("gnss"), run.received_at))
+def _in_line(old: list[Point], new: Sequence[Point] | Run) -> tuple[Line, int]:
+    """All of them in order, and the place of the first new one."""
+    if isinstance(new, Run):
+        if not old or old[-1].at < new.at[0]:  # nearly always
+            return Line(old, new), len(old)
+        new = list(Line((), new))
+    if new and all(map(lt, times := [point.at for point in (*old[-1:], *new)], times[1:])):
+        return Line(old + list(new)), len(old)
+    first = bisect_right(old, min(map(_place, new)), key=_place) if new else len(old)
+    return Line(merged(old, new, key=_place)), first
 
 
 def _points(given: Mapping[str, Reading], edge: int | None) -> list[Point]:
@@ -241,7 +245,7 @@ def _tell_passes(conn: Connection, vehicle: str, passes: dict[str, Sighting], to
 
 
 def _bad(
-    points: Sequence[Point], before: Point | None, given: Mapping[str, Reading], known: Iterable[str] | None, first: int
+    points: Line, before: Point | None, given: Mapping[str, Reading], known: Iterable[str] | None, first: int
 ) -> set[str]:
     """Ids of the fixes that the quality check refuses, each judged against the good one before and the one behind it.
 
@@ -251,16 +255,17 @@ def _bad(
     begin = 0 if known is None else max(0, first - 1)
     bad = {point.id for point in points[:begin]}.intersection(known) if known else set()
     good = next((point for point in reversed(points[:begin]) if point.id not in bad), before)
-    if surely_good(good, points[begin:]):  # none is bad by itself, or it would not be among the points
+    if surely_good(good, points[begin:].seams()):  # none is bad by itself, or it would not be among the points
         return bad
     previous = _as_reading(good) if good else None
-    readings = [given.get(point.id) or _as_reading(point) for point in points[begin:]]
+    judged = list(points[begin:])
+    readings = [given.get(point.id) or _as_reading(point) for point in judged]
     for place, reading in enumerate(readings):
         behind = readings[place + 1] if place + 1 < len(readings) else None
         if judge(previous, reading, behind) is None:
             previous = reading
         else:
-            bad.add(points[begin + place].id)
+            bad.add(judged[place].id)
     return bad
 
 

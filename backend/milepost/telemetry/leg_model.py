@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, field, replace
+from operator import attrgetter
 from typing import Any
 
 from milepost.ingest.reading import record
@@ -103,8 +104,11 @@ class State:
 
     def copy(self) -> "State":
         """Another one that may be fed without changing this."""
-        stand = replace(self.stand) if self.stand else None
-        return replace(self, stand=stand, stay=replace(self.stay) if self.stay else None, recent=list(self.recent))
+        same = State(*_values(self))  # dataclasses.replace takes four times as long
+        same.stand = replace(self.stand) if self.stand else None
+        same.stay = replace(self.stay) if self.stay else None
+        same.recent = list(self.recent)
+        return same
 
     def as_json(self) -> dict[str, Any]:
         """Plain JSON values, tuples among them."""
@@ -128,6 +132,9 @@ class State:
             given["stay"].home = (lat, lon)
         given["recent"] = [tuple(step) for step in given["recent"]]
         return State(**given)
+
+
+_values = attrgetter(*State.__slots__)
 
 
 def metres(lat: float, lon: float, to_lat: float, to_lon: float) -> float:

@@ -25,19 +25,19 @@ def run(state: State, fixes: Iterable[Fix], rule: Rule = TRUCK) -> tuple[State, 
     """Feed good fixes in order of time, all later than those before; returns the state behind them and the legs that
     are over by them, in order."""
     machine = _Machine(state.copy(), rule)
-    slot, before = state.slot, state.before
+    before = state.before
+    behind_ms = (state.slot + 1) * rule.slot_ms  # of the slot that has its fix
     slot_ms, quiet_ms, standing_mps = rule.slot_ms, rule.quiet_ms, rule.standing_mps
     slow = before is not None and (before[3] is None or before[3] < standing_mps)
     for fix in fixes:
         was, slow = slow, fix[3] is None or fix[3] < standing_mps
-        this = fix[0] // slot_ms
-        if this != slot or slow != was:
-            slot = this
+        if fix[0] >= behind_ms or slow != was:
+            behind_ms = (fix[0] // slot_ms + 1) * slot_ms
             if before is not None and (slow != was or fix[0] - before[0] > quiet_ms):
                 machine.feed_once(before)
             machine.feed(fix)
         before = fix
-    machine.state.slot, machine.state.before = slot, before
+    machine.state.slot, machine.state.before = behind_ms // slot_ms - 1, before
     return machine.state, machine.legs
 
 

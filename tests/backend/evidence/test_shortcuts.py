@@ -12,7 +12,9 @@ from milepost.db import Database
 from milepost.evidence import geofence, repository, sink, vehicles
 from milepost.evidence.geofence import Point, State
 from milepost.evidence.geometry import M_PER_DEG, Fence, FenceIndex
+from milepost.evidence.line import Line
 from milepost.evidence.states import States
+from milepost.evidence.steady import Steady
 from milepost.ingest.reading import FixBody, Reading
 from milepost.ingest.run import Run
 from milepost.telemetry.quality import judge
@@ -39,6 +41,21 @@ def walk(seed: int, steps: int) -> list[Reading]:
         jump = rng.choice((0.2, -0.2)) if rng.random() < 0.08 else 0.0
         found.append(reading(n, round(lat + jump + ferry, 6), round(lon, 6), rng.choice((0.0, 0.5, 12.0))))
     return found
+
+
+def drive(seed: int, steps: int) -> list[Reading]:
+    """Ways at one speed to and fro among the fences and past them, and stands between."""
+    rng = random.Random(seed)
+    lat, lon, found = *HOME, []
+    while len(found) < steps:
+        far = rng.choice((4e-3, 2e-2))
+        north, east = (HOME[n] + rng.uniform(-far, far) - here for n, here in enumerate((lat, lon)))
+        legs = max(1, round(max(abs(north), abs(east)) / 2e-4))
+        for _ in range(legs):
+            lat, lon = round(lat + north / legs, 6), round(lon + east / legs, 6)
+            found.append(reading(len(found), lat, lon, None if rng.random() < 0.003 else 22.0))
+        found += [reading(len(found) + n, lat, lon, rng.choice((0.0, 0.6))) for n in range(rng.choice((0, 8, 90)))]
+    return found[:steps]
 
 
 def fences(seed: int) -> FenceIndex:
@@ -99,8 +116,15 @@ def test_no_way_is_longer_than_is_said(start: tuple[float, float], north: float,
     assert geofence.way_at_most_m((0.0, 0.0), (1.0, 0.0)) >= M_PER_DEG
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_a_judgement_that_stands_is_the_one_made_anew(db: Database, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("seed", "way", "sizes"),
+    [*((seed, walk(seed, 120), (1, 1, 3, 30)) for seed in range(4)),
+     *((seed, drive(seed, 900), (1, 20, 90, 200)) for seed in range(4))],
+    ids=[*("walk",) * 4, *("drive",) * 4],
+)  # fmt: skip
+def test_a_judgement_that_stands_is_the_one_made_anew(
+    db: Database, seed: int, way: list[Reading], sizes: Sequence[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Fixes one by one, in groups, some late: the window and its facts are those of judging all of it every time."""
     passes: list[object] = []  # the sites of this test are in no table that a pass could refer to
     monkeypatch.setattr(repository, "add_pass", lambda _, row: passes.append(tuple(row.items())))
@@ -108,9 +132,9 @@ def test_a_judgement_that_stands_is_the_one_made_anew(db: Database, seed: int, m
     rng = random.Random(seed)
     near = fences(seed)
     groups: list[list[Reading]] = []
-    rest = walk(seed, 120)
+    rest = way
     while rest:
-        groups.append(rest[: (size := rng.choice((1, 1, 3, 30)))])
+        groups.append(rest[: (size := rng.choice(sizes))])
         rest = rest[size:]
     for place in range(0, len(groups) - 1, 3):
         groups[place], groups[place + 1] = groups[place + 1], groups[place]
@@ -125,6 +149,8 @@ def test_a_judgement_that_stands_is_the_one_made_anew(db: Database, seed: int, m
                 states.keep()
                 window = repository.load_state(conn, vehicles.DETECTOR, "v")
                 assert window is not None
+                last, there = window["base"]["last"], [row[0] for row in window["points"]]
+                assert last is None or all(last["at"] < at for at in there)
                 found.append(
                     ([(each.id, each.kind, each.at, each.rev) for each in facts], late, dict(window), passes[:])
                 )
@@ -137,7 +163,10 @@ def test_a_judgement_that_stands_is_the_one_made_anew(db: Database, seed: int, m
     standing = told(lambda _: None)
     assert standing == told(lambda window: window.pop("bad"))
     assert standing == told(lambda _: None, lambda group: run_of(group) or group)
-    assert any(window["bad"] for _, _, window, _ in standing)  # type: ignore[misc]
+    monkeypatch.setattr(Steady, "moves_on", lambda *_: False)
+    monkeypatch.setattr(FenceIndex, "away", lambda *_: False)
+    assert standing == told(lambda _: None)
+    assert any(window["bad" if sizes[-1] == 30 else "told"] for _, _, window, _ in standing)  # type: ignore[misc]
 
 
 def test_a_point_is_kept_in_the_order_of_its_fields() -> None:
@@ -191,7 +220,7 @@ def test_a_usual_run_gives_the_points_of_its_fixes_and_none_of_it_is_late(
     run, edge = run_of(line), None if edge_s is None else T0 + edge_s * 1000
     if run is not None and vehicles._is_usual(run, edge):
         assert edge is None or min(run.at) > edge
-        assert vehicles._points_of_run(run) == [vehicles.point_of(each) for each in line]
+        assert list(Line((), run)) == [vehicles.point_of(each) for each in line]
         assert all(judge(None, each) is None for each in line)
         assert vehicles._in_order(line) == line
 

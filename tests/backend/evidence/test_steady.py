@@ -85,3 +85,20 @@ def test_any_fixes_come_out_in_order_once_and_alike_however_they_are_handed_over
     assert first + steadied(state, points[cut:]) == out
     assert state == whole
     assert len(state.held) <= 6
+
+
+def test_feeding_a_copy_leaves_what_it_was_copied_from():
+    for speed in (0.0, None):
+        state = Steady()
+        steadied(state, [at(n, 0, speed) for n in range(60)])
+        steadied(state, [at(60, 300, 9.0 if speed == 0.0 else None)])
+        before = asdict(state)
+        steadied(state.copy(), [at(60 + n, 300 + 9 * n, 9.0 if speed == 0.0 else None) for n in range(1, 9)])
+        assert before["held"]
+        assert asdict(state) == before
+    begin = Steady()
+    steadied(begin, [at(0, 0, None)])
+    before = asdict(begin)
+    steadied(begin.copy(), [at(9, 0, None)])
+    assert before["waiting"]
+    assert asdict(begin) == before
