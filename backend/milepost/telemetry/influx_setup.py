@@ -120,11 +120,12 @@ def _listed(find: Any, **where: Any) -> list[Any]:
 
 
 def _check(place: Place, read_token: str) -> None:
-    """Ask as the history will: a server without the mapping of buckets for InfluxQL says so here, not in the night."""
+    """Ask as the service will: a server without the mapping of buckets for InfluxQL, or a bucket of an earlier build,
+    says so here, not in the night."""
     reader = LayoutReader(place, read_token)
     try:
         for bucket in (place.bucket, place.minute_bucket):
-            reader.series(bucket, "SELECT bits FROM fix LIMIT 1")
+            reader.assure(bucket)
     finally:
         reader.close()
 
