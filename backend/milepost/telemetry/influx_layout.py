@@ -33,8 +33,8 @@ class LayoutReader(QueryReader):
     def assure(self, bucket: str) -> None:
         """Raise InfluxMisconfigured, with what to do, when points of an earlier build lie in a bucket.
 
-        The server knows the names of fields by heart: 4 ms with 28 days of 10,000 trucks in the bucket, where one point of
-        `fix`, whichever, took 2 s (measured).
+        The server knows the names of fields by heart: 4 ms with 28 days of 10,000 trucks in the bucket, where asking
+        for one point of `fix`, whichever, took 2 s (measured).
         """
         if bucket in self._sure:
             return
