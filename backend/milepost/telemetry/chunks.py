@@ -12,7 +12,7 @@ and the first difference. A payload holds the lowest bytes of all numbers, then 
 
 import struct
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -193,10 +193,11 @@ def _decoded(rest: memoryview, number: int, names: Sequence[str]) -> dict[str, n
     except (IndexError, ValueError, OverflowError, zlib.error) as error:
         raise Damaged(f"columns of {number} rows: {error}") from error
     bits = found.pop(_UNKNOWN_COLUMN, None)
-    if bits is not None and bits.any():
+    if bits is not None:
+        some = int(np.bitwise_or.reduce(bits))
         for place, name in enumerate(_CAN_BE_UNKNOWN):
-            if name in found and (gone := bits & (1 << place)).any():
-                found[name][gone != 0] = np.nan if name in FLOATS else UNKNOWN
+            if some & 1 << place and name in found:
+                found[name][bits & 1 << place != 0] = np.nan if name in FLOATS else UNKNOWN
     return found
 
 
@@ -206,30 +207,33 @@ def _floats(values: np.ndarray, scale: int) -> np.ndarray:
 
 def _read_numbers(rest: memoryview, at: int, number: int, *, skip: bool) -> tuple[np.ndarray | None, int]:
     code, at = rest[at], at + 1
-    order = code & 3
-    heads: list[int] = []
+    order, heads = code & 3, at
     for _ in range(order):
-        size = rest[at]
-        heads.append(int.from_bytes(rest[at + 1 : at + 1 + size], "little", signed=True))
-        at += 1 + size
-    payload = memoryview(b"")
+        at += 1 + rest[at]
     if not code & _EMPTY:
-        size = int.from_bytes(rest[at : at + 3], "little")
-        payload, at = rest[at + 3 : at + 3 + size], at + 3 + size
-        if len(payload) < size:
-            raise ValueError("it ends too early")
+        at += 3
+    end = at if code & _EMPTY else at + int.from_bytes(rest[at - 3 : at], "little")
+    if end > len(rest):
+        raise ValueError("it ends too early")
     if skip:
-        return None, at
+        return None, end
     values = np.zeros(number, np.int64)
-    values[:order] = heads[:number]
+    values[:order] = list(_heads(rest, heads, order))[:number]
     if not code & _EMPTY:
-        plain = zlib.decompress(payload, -15) if code & _DEFLATED else payload
+        plain = zlib.decompress(rest[at:end], -15) if code & _DEFLATED else rest[at:end]
         values[order:] = _joined(plain, _WIDTHS[code >> 2 & 3], number - order)
     if order == 2:
         np.cumsum(values[1:], out=values[1:])
     if order:
         np.cumsum(values, out=values)
-    return values, at
+    return values, end
+
+
+def _heads(rest: memoryview, at: int, order: int) -> Iterator[int]:
+    for _ in range(order):
+        behind = at + 1 + rest[at]
+        yield int.from_bytes(rest[at + 1 : behind], "little", signed=True)
+        at = behind
 
 
 def _joined(planes: bytes | memoryview, width: np.dtype, number: int) -> np.ndarray:

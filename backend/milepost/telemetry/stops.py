@@ -69,6 +69,7 @@ def _counting(way: Way, part: slice, rule: Rule) -> Iterator[Fix]:
     turns = slow[1:] != slow[:-1]
     counts[1:] |= turns
     counts[:-1] |= turns | (np.diff(every_at) > rule.quiet_ms)
-    at, lat, lon, speed = (column[part][counts].tolist() for column in (way.at, way.lat, way.lon, way.speed_mps))
+    which = np.flatnonzero(counts) + part.start
+    at, lat, lon, speed = (column[which].tolist() for column in (way.at, way.lat, way.lon, way.speed_mps))
     known = [None if math.isnan(mps) else mps for mps in speed]
     return zip(at, lat, lon, known, strict=True)

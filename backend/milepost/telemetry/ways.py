@@ -108,8 +108,10 @@ class Plane:
     def __getitem__(self, which: np.ndarray) -> np.ndarray:
         """Rows of x (east) and y (north) in m, for the indices of some fixes."""
         lat = self._lat[which]
-        east = (self._lon[which] - self._middle) * np.cos(np.radians(lat))
-        return np.column_stack([east, lat]) * M_PER_DEGREE
+        places = np.empty((len(lat), 2))
+        np.multiply((self._lon[which] - self._middle) * np.cos(np.radians(lat)), M_PER_DEGREE, out=places[:, 0])
+        np.multiply(lat, M_PER_DEGREE, out=places[:, 1])
+        return places
 
 
 def unwrapped(lon: np.ndarray) -> np.ndarray:
