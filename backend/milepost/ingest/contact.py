@@ -65,8 +65,11 @@ class StateSink:
 
     def _record(self, item: SpoolItem, change: dict[str, Any]) -> None:
         latest = item.received_ms + _FUTURE_MS
-        if said := [at for at in times(readings(item)) if at <= latest]:
-            change["last_record_at"] = max(change.get("last_record_at", 0), *said)
+        said = times(readings(item))
+        if said and max(said) > latest:
+            said = [at for at in said if at <= latest]
+        if said:
+            change["last_record_at"] = max(change.get("last_record_at", 0), max(said))
         if item.channel != UP:  # of another maker: it has just spoken, and numbers nothing
             change["online"] = True
             change["gone_at"] = None

@@ -3,6 +3,7 @@
 import json
 import math
 import threading
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -78,7 +79,8 @@ class _Recent:
 
     def __init__(self, most_records: int) -> None:
         self._most = most_records
-        self._held: dict[SpoolItem, _Look] = {}
+        # Of a plain dict the oldest is found by stepping over all that were taken out before it.
+        self._held: OrderedDict[SpoolItem, _Look] = OrderedDict()
         self._records = 0
         self._lock = threading.Lock()
 
@@ -93,7 +95,7 @@ class _Recent:
                 found = self._held[item] = _looked_at(item)
                 self._records += len(found.readings) + 1
             while self._records > self._most:
-                self._records -= len(self._held.pop(next(iter(self._held))).readings) + 1
+                self._records -= len(self._held.popitem(last=False)[1].readings) + 1
         return found
 
 

@@ -6,7 +6,6 @@ stays in the store with its reason, visible in the history.
 
 import math
 from collections.abc import Iterable
-from operator import sub
 from typing import Any, Protocol
 
 from milepost.ingest.reading import FixBody, Reading
@@ -94,7 +93,7 @@ def surely_good_run(before: Reading | None, run: Run) -> bool:
     if not run:
         return True
     at, lat_e6, lon_e6 = run.at, run.lat_e6, run.lon_e6
-    if 0 in run.sats or at[0] < _OLDEST_MS or max(map(sub, at, run.received_at)) > _FUTURE_MS or not run.rises():
+    if 0 in run.sats or at[0] < _OLDEST_MS or not run.rises() or at[-1] - min(run.received_at) > _FUTURE_MS:
         return False
     if min(lat_e6) < _ISLAND_E6 and max(lat_e6) > -_ISLAND_E6:
         return False  # near the equator: each is looked at
