@@ -60,6 +60,7 @@ _METRICS = {  # docs/wire.md, Health
 }
 # Records placed after the fact come back through the spool in this form, so that every sink gets them like any other.
 PLACED = b"P1"
+ITEM_RECORDS = 4  # an item takes as much memory as so many records, beside those that it holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +94,13 @@ class _Recent:
             found = self._held.get(item)
             if found is None:
                 found = self._held[item] = _looked_at(item)
-                self._records += len(found.readings) + 1
+                self._records += len(found.readings) + ITEM_RECORDS
             while self._records > self._most:
-                self._records -= len(self._held.popitem(last=False)[1].readings) + 1
+                self._records -= len(self._held.popitem(last=False)[1].readings) + ITEM_RECORDS
         return found
 
 
-_recent = _Recent(100_000)  # about 35 MB
+_recent = _Recent(200_000)  # about 45 MB
 
 
 def batch_of(payload: bytes) -> wire.Batch:

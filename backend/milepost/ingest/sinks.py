@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from milepost.ingest import dead_letters, tracing
 from milepost.ingest.apart import SinkApart
-from milepost.ingest.decode import count_of
+from milepost.ingest.decode import ITEM_RECORDS, count_of
 from milepost.ingest.model import Sink, SpoolItem
 from milepost.ingest.spool import Spool
 from milepost.tally import Tally
@@ -22,8 +22,8 @@ _AT_ONCE, _BYTES_AT_ONCE = 1024, 192_000
 _AT_ONCE_APART, _BYTES_AT_ONCE_APART = 4096, 1_536_000
 _TICK_S = 1.0
 _GIVE_WAY_S = 1.0
-_LEAD = 45_000  # records: with a hand-over on both sides the memory of decoded ones (100,000) still holds them
-_REACH = 120_000  # who is farther behind finds nothing in that memory, whoever waits
+_LEAD = 120_000  # records: with the next hand-over the memory of decoded ones (200,000) still holds them
+_REACH = 220_000  # who is farther behind finds nothing in that memory, whoever waits
 _WAIT_FOR_OTHERS_S = 0.1
 _WAIT_FOR_RECORD_S = 120e-6  # and for each record: whoever waits still takes 8,000 a second
 _LIVELY_S = 2.0  # one hand-over to a store on another host takes a second
@@ -144,7 +144,7 @@ class SinkRunner:
         a quarter of the work, and six sinks do it.
         """
         deadline = time.monotonic() + _WAIT_FOR_OTHERS_S + self._took_records * _WAIT_FOR_RECORD_S
-        per_item = self._took_records / self._took_items + 1
+        per_item = self._took_records / self._took_items + ITEM_RECORDS
         while (now := time.monotonic()) < deadline and not self._stop.is_set():
             if not any(each.is_near_behind(self.position, per_item, now) for each in self.others):
                 return

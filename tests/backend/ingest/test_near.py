@@ -17,7 +17,7 @@ from milepost_device import wire
 
 from .conftest import T0, batch, until
 
-BATCHES, FIXES = 2_000, 60
+BATCHES, FIXES = 5_000, 60
 
 
 class Reader:
@@ -56,9 +56,9 @@ def run(spool: Spool, *readers: Reader) -> list[SinkRunner]:
 def test_a_backlog_is_decoded_once_for_a_fast_and_a_slow_sink(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
     looks: Counter[int] = Counter()
     look = decode._looked_at
-    monkeypatch.setattr(decode, "_recent", decode._Recent(100_000))  # less than the backlog
+    monkeypatch.setattr(decode, "_recent", decode._Recent(200_000))  # less than the backlog
     monkeypatch.setattr(decode, "_looked_at", lambda item: looks.update([item.id]) or look(item))
-    runners = run(spool, Reader("fast"), Reader("slow", lambda: time.sleep(0.6)))
+    runners = run(spool, Reader("fast"), Reader("slow", lambda: time.sleep(0.4)))
     try:
         until(lambda: all(each.taken == BATCHES for each in runners), 60)
     finally:
@@ -90,7 +90,7 @@ def test_nobody_waits_for_one_that_fails_or_is_out_of_reach(tmp_path: Path) -> N
     runner = SinkRunner(Reader("it"), Spool(tmp_path / "spool.db"))
     now = runner.moved_at = time.monotonic()
     runner.position = 10_000
-    lead, reach = sinks._LEAD // 50, sinks._REACH // 50  # items of 49 records and one for itself
+    lead, reach = sinks._LEAD // 50, sinks._REACH // 50  # items that take up as much as fifty records
     assert [runner.is_near_behind(10_000 + each, 50, now) for each in (-1, 0, lead, lead + 1, reach, reach + 1)] == [
         False, False, False, True, True, False,
     ]  # fmt: skip
