@@ -29,6 +29,7 @@ _FIX = ("lat", "lon", "alt_m", "speed_mps", "course_deg", "sats", "hdop", "sourc
 _BODIES: dict[str, type[Body]] = {"tag": TagBody, "gate": GateBody, "event": EventBody, "health": HealthBody}
 _PAGE = 20_000
 _LARGEST = 2**30 - 1  # of numbers on the wire (docs/wire.md)
+_MOST_SOURCE = 255  # docs/wire.md, Fix
 _MOST_DEG = 1_073.0  # 2^30 millionths of a degree
 
 Row = dict[str, Any]
@@ -75,6 +76,8 @@ def from_row(row: Mapping[str, Any]) -> Judged:
             raise ValueError("stream or seq lies outside of what devices count to")
         if isinstance(body, FixBody) and max(abs(body.lat), abs(body.lon)) > _MOST_DEG:
             raise ValueError(f"no receiver says {body.lat}, {body.lon}")
+        if isinstance(body, FixBody) and not 0 <= body.source <= _MOST_SOURCE:
+            raise ValueError(f"source {body.source} lies outside 0 … {_MOST_SOURCE}")
         return Judged(Reading(**{name: row[name] for name in names}, body=body), row["quality"])
     except (KeyError, TypeError, ValueError) as error:
         where = "/".join(str(row.get(name)) for name in ("device", "stream", "seq"))

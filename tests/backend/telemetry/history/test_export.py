@@ -21,6 +21,7 @@ from milepost.ingest import completeness_rows as rows
 from milepost.ingest.completeness import HOUR_MS, Hour, Stream
 from milepost.settings import Settings
 from milepost.telemetry.export_verb import export
+from milepost.telemetry.flat import from_row, to_row
 from milepost.telemetry.flat_files import readings_of_parquet
 from milepost.telemetry.model import EventBody, GateBody, HealthBody, Judged, Reading, TagBody
 from milepost.telemetry.restore_verb import import_
@@ -266,3 +267,15 @@ def test_a_damaged_byte_of_an_export_is_refused_or_changes_nothing(
         except Invalid:
             refused += 1
     assert refused > 30
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("source", 256), ("source", -1), ("source", None), ("lat", 2_000.0), ("clock", "sundial"), ("stream", 0),
+     ("seq", -1), ("seq", None), ("at", None), ("kind", "rumour")],
+)  # fmt: skip
+def test_a_row_that_somebody_has_edited_into_nonsense_is_refused_by_its_name(name: str, value: object) -> None:
+    row = to_row(everything("gps-1")[-1])
+    assert from_row(row) == everything("gps-1")[-1]
+    with pytest.raises(Invalid, match="reading gps-1/"):
+        from_row({**row, name: value})
