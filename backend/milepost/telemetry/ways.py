@@ -12,7 +12,15 @@ from milepost.telemetry.model import TelemetryStore
 GAP_MS = 300_000  # a silence longer than this is shown as a gap, and no line is drawn across it
 M_PER_DEGREE = math.radians(1) * 6_371_008.8  # of latitude, on the mean sphere
 _BLOCK = 32_768  # fixes: 256 kB of a column of 8 bytes
-_COLUMNS = ("at", "lat", "lon", "speed_mps", "course_deg", "clock", "device")
+_KINDS = {
+    "at": np.int64,
+    "lat": np.float64,
+    "lon": np.float64,
+    "speed_mps": np.float32,
+    "course_deg": np.float32,
+    "clock": np.uint8,
+    "device": np.uint16,
+}
 
 Span = tuple[str, int, int]  # device, from_ms, to_ms: which device to read from when
 
@@ -40,20 +48,14 @@ def load(store: TelemetryStore, spans: Sequence[Span]) -> Way:
     parts = [(devices.index(device), store.fixes(device, start, end)) for device, start, end in spans]
     parts = [(number, part) for number, part in parts if len(part.at)]
     parts.sort(key=lambda each: int(each[1].at[0]))
-    way = Way(
-        at=_joined([part.at for _, part in parts], np.int64),
-        lat=_joined([part.lat for _, part in parts], np.float64),
-        lon=_joined([part.lon for _, part in parts], np.float64),
-        speed_mps=_joined([part.speed_mps for _, part in parts], np.float32),
-        course_deg=_joined([part.course_deg for _, part in parts], np.float32),
-        clock=_joined([part.clock for _, part in parts], np.uint8),
-        device=_joined([np.full(len(part.at), number, np.uint16) for number, part in parts], np.uint16),
-        devices=devices,
-    )
-    if len(parts) < 2 or not np.any(np.diff(way.at) < 0):
+    columns = {name: [getattr(part, name) for _, part in parts] for name in _KINDS if name != "device"}
+    columns["device"] = [np.full(len(part.at), number, np.uint16) for number, part in parts]
+    parts.clear()  # so that the parts of a column go as soon as it is joined
+    way = Way(**{name: _joined(columns.pop(name), kind) for name, kind in _KINDS.items()}, devices=devices)
+    if not np.any(way.at[1:] < way.at[:-1]):
         return way
     order = np.argsort(way.at, kind="stable")
-    return replace(way, **{name: getattr(way, name)[order] for name in _COLUMNS})
+    return replace(way, **{name: getattr(way, name)[order] for name in _KINDS})
 
 
 def _joined(columns: list[np.ndarray], kind: type) -> np.ndarray:

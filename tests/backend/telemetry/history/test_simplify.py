@@ -58,6 +58,21 @@ def test_any_way_is_thinned_within_the_tolerance_told(seed: int, n: int, most: i
     assert distances_m(x, y, kept).max() <= tolerance_m + 1e-6
 
 
+@given(seed=st.integers(0, 10_000), n=st.integers(50, 400), placed=st.integers(17, 100))
+def test_how_many_points_are_placed_at_once_changes_nothing(seed: int, n: int, placed: int) -> None:
+    luck = np.random.default_rng(seed)
+    way = Drawn(np.cumsum(luck.normal(0, 20, n)), np.cumsum(luck.normal(0, 20, n)))
+    ends = sorted({0, n - 1, *luck.choice(n, 5, replace=False).tolist()})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(simplify, "_AT_ONCE", 16)
+        whole = [thinned(way, ends, most) for most in (6, 20, 40)]
+        patch.setattr(simplify, "_PLACED", placed)
+        in_pieces = [thinned(way, ends, most) for most in (6, 20, 40)]
+    for (one, within_m), (other, other_m) in zip(whole, in_pieces, strict=True):
+        assert one.tolist() == other.tolist()
+        assert within_m == other_m
+
+
 def test_a_decaying_zigzag_of_sixty_thousand_points_does_not_end_the_process() -> None:
     """The library recurses per point there; unbounded it overflows the stack of a thread."""
     n = 60_000

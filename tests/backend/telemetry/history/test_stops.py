@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from milepost.telemetry import ways
 from milepost.telemetry.legs import TRUCK, legs_of
 from milepost.telemetry.sqlite import SqliteTelemetry
 from milepost.telemetry.stops import legs, stops
@@ -43,8 +44,8 @@ def test_any_stand_of_three_minutes_or_more_is_one_stop_with_its_time(stand_s: i
     assert not found.lasting
 
 
-@given(seed=st.integers(0, 500))
-def test_the_columns_of_a_way_give_the_legs_that_its_fixes_give_one_by_one(seed: int) -> None:
+@given(seed=st.integers(0, 500), block=st.sampled_from([97, 1_000, 32_768]))
+def test_the_columns_of_a_way_give_the_legs_that_its_fixes_give_one_by_one(seed: int, block: int) -> None:
     luck = np.random.default_rng(seed)
     steps = np.repeat(luck.choice([0.0, 0.4, 2.0, 15.0], 20), luck.integers(20, 400, 20))
     times = (
@@ -54,7 +55,9 @@ def test_the_columns_of_a_way_give_the_legs_that_its_fixes_give_one_by_one(seed:
     given_way = way(np.cumsum(steps).tolist(), at=times, speeds=speeds)
     known = [None if seed % 3 == 0 else step for step in speeds]
     one_by_one = list(zip(times, given_way.lat.tolist(), given_way.lon.tolist(), known, strict=True))
-    assert legs(given_way) == legs_of(one_by_one)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ways, "_BLOCK", block)
+        assert legs(given_way) == legs_of(one_by_one)
 
 
 @pytest.mark.parametrize("stand_s", [0, 30, 179])
