@@ -69,7 +69,7 @@ class StateSink:
         if said and max(said) > latest:
             said = [at for at in said if at <= latest]
         if said:
-            change["last_record_at"] = max(change.get("last_record_at", 0), max(said))
+            change["last_record_at"] = max(change.get("last_record_at", 0), *said)
         if item.channel != UP:  # of another maker: it has just spoken, and numbers nothing
             change["online"] = True
             change["gone_at"] = None

@@ -5,13 +5,21 @@ was the last takes the columns; whoever does not know of runs finds a sequence o
 """
 
 from collections.abc import Iterator, Sequence
-from itertools import chain
+from itertools import chain, pairwise
 from operator import attrgetter, lt
-from typing import overload
+from typing import NamedTuple, overload
 
 from milepost.ingest.reading import FixBody, Reading
 
 _COLUMNS = ("received_at", "at", "lat_e6", "lon_e6", "alt_m", "speed_mps", "course_deg", "sats", "hdop")
+
+
+class Steps(NamedTuple):
+    """What lies between each fix of a run and the next. Whoever reads a run knows it nearly for nothing, and several
+    ask."""
+
+    rises: bool  # each is later than the one before it
+    widest_e6: int  # none is wider, its way along a meridian and its way along a parallel together, in 1e-6 degrees
 
 
 class Run(Sequence[Reading]):
@@ -22,8 +30,8 @@ class Run(Sequence[Reading]):
     """
 
     __slots__ = (
-        "_made", "alt_m", "at", "course_deg", "device", "first", "hdop", "lat_e6", "lon_e6", "received_at", "sats",
-        "speed_mps", "stream",
+        "_made", "_steps", "alt_m", "at", "course_deg", "device", "first", "hdop", "lat_e6", "lon_e6", "received_at",
+        "sats", "speed_mps", "stream",
     )  # fmt: skip
 
     def __init__(
@@ -40,21 +48,28 @@ class Run(Sequence[Reading]):
         course_deg: Sequence[float | None],
         sats: Sequence[int | None],
         hdop: Sequence[float | None],
+        steps: Steps | None = None,
     ) -> None:
-        """`first`: seq of the first fix; `received_at`, `at`: UTC ms; the others as in FixBody. All have one length."""
+        """`first`: seq of the first fix; `received_at`, `at`: UTC ms; the others as in FixBody. All have one length.
+        `steps`: where they are known."""
         self.device, self.stream, self.first, self.received_at = device, stream, first, received_at
         self.at, self.lat_e6, self.lon_e6, self.alt_m = at, lat_e6, lon_e6, alt_m
         self.speed_mps, self.course_deg, self.sats, self.hdop = speed_mps, course_deg, sats, hdop
         self._made: list[Reading] | None = None
+        self._steps = steps
 
     @property
     def last(self) -> int:
         """Seq of the last fix; first - 1 of an empty run."""
         return self.first + len(self.at) - 1
 
-    def rises(self) -> bool:
-        """Whether each fix is later than the one before it."""
-        return all(map(lt, self.at, self.at[1:]))
+    @property
+    def steps(self) -> Steps:
+        """What lies between its fixes."""
+        if self._steps is None:
+            ways = map(_way_e6, self.lat_e6, self.lon_e6, self.lat_e6[1:], self.lon_e6[1:])
+            self._steps = Steps(all(map(lt, self.at, self.at[1:])), max(ways, default=0))
+        return self._steps
 
     def __len__(self) -> int:
         return len(self.at)
@@ -94,7 +109,19 @@ def joined(pieces: Sequence[Sequence[Reading]]) -> Sequence[Reading]:
     if len(runs) < len(pieces) or not all(map(_follows, runs[1:], runs)):
         return [each for piece in pieces for each in piece]
     columns = (list(chain.from_iterable(map(attrgetter(name), runs))) for name in _COLUMNS)
-    return Run(runs[0].device, runs[0].stream, runs[0].first, *columns)
+    return Run(runs[0].device, runs[0].stream, runs[0].first, *columns, steps=_steps_of([run for run in runs if run]))
+
+
+def _steps_of(runs: Sequence[Run]) -> Steps:
+    """Those within the runs, and those from one to the next. None of them is empty."""
+    seams = list(pairwise(runs))
+    rises = all(run.steps.rises for run in runs) and all(one.at[-1] < other.at[0] for one, other in seams)
+    ways = [_way_e6(one.lat_e6[-1], one.lon_e6[-1], other.lat_e6[0], other.lon_e6[0]) for one, other in seams]
+    return Steps(rises, max([*ways, *(run.steps.widest_e6 for run in runs)], default=0))
+
+
+def _way_e6(lat_e6: int, lon_e6: int, to_lat_e6: int, to_lon_e6: int) -> int:
+    return abs(to_lat_e6 - lat_e6) + abs(to_lon_e6 - lon_e6)
 
 
 def _follows(run: Run, before: Run) -> bool:

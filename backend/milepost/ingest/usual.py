@@ -8,7 +8,7 @@ decides. Tests hold both against each other on any batch, whole or broken.
 
 from typing import Any
 
-from milepost.ingest.run import Run
+from milepost.ingest.run import Run, Steps
 from milepost_device.wire import EPOCH, KIND_FIX, VERSION, WireError, header
 
 _BEGIN, _CRC = 22, 4  # docs/wire.md, Batch
@@ -34,7 +34,8 @@ def _read(device: str, data: bytes, received_at: int, count: int, stream: int, s
     rows: list[tuple[Any, ...]] = []
     short = _SHORT
     p = _BEGIN
-    t = ms = lat = lon = dt = dms = dlat = dlon = before = speeds = 0
+    t = ms = lat = lon = dt = dms = dlat = dlon = before = speeds = north = south = east = west = 0
+    rises = True
     alt = speed = course = sats = hdop = None
     metres_s, degrees, dilution = None, None, None
     for number in range(count):
@@ -144,6 +145,7 @@ def _read(device: str, data: bytes, received_at: int, count: int, stream: int, s
                 dt, dms = t - last_t, ms - last_ms
                 if dms < 0:
                     dt, dms = dt - 1, dms + 1000
+                rises = rises and (dt > 0 or (dt == 0 and dms > 0))
             # The step of the place, stretched to the time of this one.
             now = dt * 10 + dms // 100 if 0 <= dt <= 60 else 0
             if now > 600:
@@ -175,10 +177,21 @@ def _read(device: str, data: bytes, received_at: int, count: int, stream: int, s
             return None
         if not number:
             dlat = dlon = 0
+        if dlat > north:
+            north = dlat
+        elif dlat < south:
+            south = dlat
+        if dlon > east:
+            east = dlon
+        elif dlon < west:
+            west = dlon
         rows.append(((EPOCH + t) * 1000 + ms, lat, lon, alt, metres_s, degrees, sats, dilution))
     if p != len(data) - _CRC:
         return None
-    return Run(device, stream, seq, (received_at,) * count, *(zip(*rows, strict=True) if rows else _NONE))
+    columns = zip(*rows, strict=True) if rows else _NONE
+    rises = rises and (count < 2 or rows[0][0] < rows[1][0])  # which may have said nothing of its time
+    steps = Steps(rises, max(north, -south) + max(east, -west))
+    return Run(device, stream, seq, (received_at,) * count, *columns, steps=steps)
 
 
 def _signed(data: bytes, p: int) -> tuple[int, int]:

@@ -126,7 +126,7 @@ class Intake:
         """What good fixes mean that one vehicle sent in their order, and later than what is known of it: the last one
         counts. Nearly all messages are so; None for any other."""
         before = self._latest.get(run.device)
-        if not run or (before is not None and run.at[0] <= before.at) or not run.rises():
+        if not run or (before is not None and run.at[0] <= before.at) or not run.steps.rises:
             return None
         target = self._targets.target_of(run.device, run.at[0], run.at[-1])
         if target is None or target[0] != "vehicle" or not surely_good_run(before, run):

@@ -125,7 +125,7 @@ def news_of(some: Some) -> News:
     single = list(some.singles.values())
     fixes = [each for each in single if reading_of(each).kind == "fix"]
     good = [reading_of(each) for each in fixes if reason_of(each) is None]
-    good += [run[-1] if run.rises() else max(run, key=_order) for run in some.runs]
+    good += [run[-1] if run.steps.rises else max(run, key=_order) for run in some.runs]
     hours = {reading_of(each).at // HOUR_MS for each in fixes}
     for run in some.runs:
         first, last = min(run.at) // HOUR_MS, max(run.at) // HOUR_MS

@@ -14,7 +14,7 @@ from milepost.ingest.model import STATE, UP
 from milepost.ingest.spool import Message, Spool
 from milepost.ingest.tables import device_contact
 
-from .conftest import T0, drive, until
+from .conftest import T0, batch, drive, fix, until
 
 AT = (T0 + 1_577_836_800) * 1000 + 60_000
 ON, WILL = b'{"online": true, "boot": 4}', b'{"online":false}'
@@ -47,6 +47,16 @@ def test_who_comes_back_is_not_gone_and_may_go_again(db: Database, tmp_path: Pat
     assert (row["online"], row["gone_at"]) == (False, AT + 12_000)
     row = contact_after(db, tmp_path, [(UP, 20_000, drive(6, 5))])
     assert (row["last_heard_at"], row["gone_at"]) == (AT + 20_000, AT + 12_000)  # who asks compares the two
+
+
+def test_the_newest_record_is_none_of_a_clock_that_runs_ahead(db: Database, tmp_path: Path) -> None:
+    ahead = batch([fix(1), fix(1_000), fix(2), fix(2_000)])
+    row = contact_after(db, tmp_path, [(UP, 0, ahead)])
+    assert row["last_record_at"] == AT - 60_000 + 2_000
+    row = contact_after(db, tmp_path, [(UP, 0, batch([fix(3_000), fix(4_000)], first=5))])
+    assert row["last_record_at"] == AT - 60_000 + 2_000
+    row = contact_after(db, tmp_path, [(UP, 0, batch([fix(300), fix(200)], first=7))])
+    assert row["last_record_at"] == AT - 60_000 + 300_000
 
 
 @pytest.mark.timeout(60)

@@ -35,7 +35,8 @@ def test_a_run_is_a_sequence_of_its_readings(steps: list[int], data: st.DataObje
         assert run[some] == plain[some]
         assert (len(run), run.first, run.last) == (end, 100, 99 + end)
         assert times(run) == times(plain) == [each.at for each in plain]
-        assert run.rises() == all(one.at < other.at for one, other in pairwise(plain))
+        assert run.steps.rises == all(one.at < other.at for one, other in pairwise(plain))
+        assert run.steps.widest_e6 == (10 if end > 1 else 0)
         assert list(run) == plain
 
 
@@ -56,6 +57,26 @@ def test_what_follows_without_a_hole_is_joined_to_one_run(sizes: list[int], miss
     assert isinstance(whole, Run) == (not has_hole and not has_list)
 
 
+@given(
+    st.lists(st.lists(st.tuples(st.integers(-1, 3), st.integers(-9, 9), st.integers(-9, 9)), max_size=4), min_size=1)
+)
+def test_the_steps_of_what_is_joined_are_those_within_and_between(pieces: list[list[tuple[int, int, int]]]) -> None:
+    runs, first, at, lat, lon = [], 1, T0, 0, 0
+    for piece in pieces:
+        places = [(at := at + ms, lat := lat + north, lon := lon + east) for ms, north, east in piece]
+        ats, lats, lons = ([place[n] for place in places] for n in range(3))
+        none = [None] * len(piece)
+        runs.append(Run("truck-1", 7, first, [T0] * len(piece), ats, lats, lons, none, none, none, none, none))
+        first += len(piece)
+    whole = joined(runs)
+    assert isinstance(whole, Run)
+    none = [None] * len(whole)
+    plain = Run("truck-1", 7, 1, whole.received_at, whole.at, whole.lat_e6, whole.lon_e6, none, none, none, none, none)
+    assert whole.steps == plain.steps
+    steps = [each for piece in pieces for each in piece][1:]
+    assert plain.steps == (all(ms > 0 for ms, _, _ in steps), max((abs(n) + abs(e) for _, n, e in steps), default=0))
+
+
 def test_runs_of_two_streams_are_not_joined() -> None:
     one = run_of(readings([1, 1]))
     other = Run("truck-1", 8, 102, [T0], [T0], [1], [1], [4], [9.5], [2.0], [9], [0.9])
@@ -74,4 +95,4 @@ def test_one_reading_is_made_alone_and_all_of_them_once() -> None:
 
 def test_a_run_of_nothing_is_nothing() -> None:
     run = Run("truck-1", 7, 5, [], [], [], [], [], [], [], [], [])
-    assert (len(run), list(run), run.last, run.rises(), bool(run)) == (0, [], 4, True, False)
+    assert (len(run), list(run), run.last, run.steps.rises, bool(run)) == (0, [], 4, True, False)

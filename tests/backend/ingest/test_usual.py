@@ -3,6 +3,7 @@
 import struct
 from binascii import crc32
 from collections.abc import Sequence
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -38,6 +39,10 @@ def same(payload: bytes) -> bool:
     if short is not None:
         with pytest.MonkeyPatch.context() as patch:
             assert (list(short), True) == by_codec(payload, patch)
+        north, east = (
+            max((abs(b - a) for a, b in pairwise(column)), default=0) for column in (short.lat_e6, short.lon_e6)
+        )
+        assert short.steps == (all(a < b for a, b in pairwise(short.at)), north + east)
     return short is not None
 
 
@@ -49,7 +54,7 @@ def drives(draw: st.DrawFn) -> list[wire.Fix]:
     t, speed = T0 + draw(st.integers(0, 1_000)), draw(st.integers(0, 300))
     found = []
     for _ in range(draw(st.integers(0, 8))):
-        t += draw(st.sampled_from([1, 1, 1, 2, 30, 61, 4_000, -5]))
+        t += draw(st.sampled_from([1, 1, 1, 2, 30, 61, 4_000, 0, -5]))
         lat = min(90_000_000, max(-90_000_000, lat + draw(st.sampled_from([0, 80, -77, 300, -40_000, 2_000_000]))))
         lon = min(180_000_000, max(-180_000_000, lon + draw(st.sampled_from([0, 0, 81, -75, 40_000, -3_000_000]))))
         speed = min(20_000, max(0, speed + draw(st.sampled_from([0, 1, -9, 8, 100, -4_000, 19_000]))))
@@ -74,6 +79,20 @@ def drives(draw: st.DrawFn) -> list[wire.Fix]:
 @given(drives())
 def test_any_drive_gives_what_the_codec_gives(fixes: list[wire.Fix]) -> None:
     same(packed(fixes))
+
+
+@pytest.mark.parametrize(
+    "later_ms",
+    [(1000, 1000), (0, 1000), (1000, 0), (1000, 1000, 0), (0, 0), (900, 1000), (-400, 900), (1000, 100, 100, -100)],
+)
+@pytest.mark.parametrize("step", [(80, 60), (-80, 60), (80, -60), (-80, -60), (0, 9), (0, 0)])
+def test_the_steps_of_a_drive_are_known_as_it_is_read(later_ms: tuple[int, ...], step: tuple[int, int]) -> None:
+    ms, lat, lon, fixes = 500, 31_000_000, 121_000_000, []
+    for n, later in enumerate((0, *later_ms)):
+        ms, lat, lon = ms + later, lat + n * step[0], lon + n * step[1]
+        fixes.append(wire.Fix(t=T0 + ms // 1000, ms=ms % 1000, lat_e6=lat, lon_e6=lon, alt_m=4, speed_dmps=9,
+                              course_2deg=1, sats=9, hdop_d=9))  # fmt: skip
+    assert same(packed(fixes))
 
 
 @given(drives(), st.data())
