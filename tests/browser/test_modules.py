@@ -102,6 +102,18 @@ def test_a_reset_forgets_and_frames_are_applied_in_place(page: Page) -> None:
     ) == [3, 30, 2, 1, -1, 9]
 
 
+def test_an_event_that_another_process_tells_again_is_no_news(page: Page) -> None:
+    assert run(
+        page,
+        """
+      const fleet = new store.FleetStore(1), events = (...ids) => ({e: ids.map(id => ({kind: 'alert', id}))});
+      const news = frame => fleet.news(frame).map(event => event.id ?? null);
+      const first = [news(events(1, 3)), news(events(1, 2, 3)), news(events(2)), news(events(undefined, undefined))];
+      for (let id = 10; id < 1100; id++) news(events(id));
+      return [...first, fleet.heard.size, news(events(1099, 1))];""",
+    ) == [[1, 3], [2], [], [None, None], 1000, [1]]
+
+
 def test_a_trail_is_split_where_nobody_saw_the_vehicle(page: Page) -> None:
     result = run(page, """
       const points = [[0, 121, 31], [20000, 121.01, 31], [300000, 121.2, 31], [320000, 121.21, 31]];

@@ -200,12 +200,14 @@ class Fleet:
 class Viewer:
     """A board in a browser: one socket, opened again at any worker that answers, from where it was.
 
-    `doubled` holds ids of events that came a second time outside a whole new state.
+    `doubled` holds ids of events that one worker told twice: in a whole new state and the frames behind it none comes
+    again. (Another worker may tell some that the one before has told: it reads them when it comes to it.)
     """
 
     def __init__(self, workers: list[Worker], token: str) -> None:
         self.events: dict[int, dict[str, Any]] = {}
         self.doubled: list[int] = []
+        self._told: set[int] = set()  # since the last whole state
         self.rows: dict[str, list[Any]] = {}
         self.resets = 0
         self._workers = workers
@@ -237,13 +239,15 @@ class Viewer:
         whole = frame.get("reset") or self._seq < 0
         if whole:
             self.rows.clear()
+            self._told.clear()
             self.resets += 1
         self._seq = frame["seq"]
         for row in frame["v"]:
             self.rows[row[0]] = row
         for event in frame["e"]:
-            if event["id"] in self.events and not whole:
+            if event["id"] in self._told:
                 self.doubled.append(event["id"])
+            self._told.add(event["id"])
             self.events[event["id"]] = event
 
     def close(self) -> None:

@@ -52,7 +52,7 @@ function onFrame(frame) {
   const strange = store.apply(frame);
   if (frame.reset || strange) void describe();
   if (frame.e.some((event) => event.kind !== "tag" && event.kind !== "gate")) later(describe);
-  for (const event of frame.e) if (event.kind === "alert" && event.state !== "closed") say(event);
+  for (const event of store.news(frame)) if (event.kind === "alert" && event.state !== "closed") say(event);
   if (list.chosen >= 0 && frame.v.some((row) => row[0] === store.ids[list.chosen])) follow();
 }
 

@@ -10,6 +10,7 @@ export const CONTACTS = ["live", "stale", "offline"];
 export const STOPPED = 0, IDLING = 1, MOVING = 2;
 export const LIVE = 0, STALE = 1, OFFLINE = 2;
 const STALE_MS = 60_000, OFFLINE_MS = 600_000;
+const HEARD = 1000; // ten times as many as come again
 
 /**
  * What the service knows about a vehicle beside its position.
@@ -25,7 +26,7 @@ export class FleetStore {
     /** @type {(Meta | null)[]} */ this.meta = [];
     /** @type {Map<string, number>} */ this.slots = new Map();
     /** @type {Map<string, Meta>} */ this.known = new Map();
-    /** @type {Record<string, any>[]} */ this.events = [];
+    /** @type {Set<number>} */ this.heard = new Set(); // ids of events
     /** @type {Set<(what: "frame" | "meta" | "contact") => void>} */ this.listeners = new Set();
     this.#grow(capacity);
   }
@@ -45,11 +46,23 @@ export class FleetStore {
     if (frame.reset) this.#clear();
     let strange = false;
     for (const row of frame.v) strange = this.#put(row) || strange;
-    this.events.push(...frame.e);
-    if (this.events.length > 500) this.events.splice(0, this.events.length - 500);
     this.seq = frame.seq;
     if (frame.reset || frame.v.length || frame.e.length) this.#tell("frame");
     return strange;
+  }
+
+  /**
+   * The events of a frame that none before it had: a new start, and another process of the service, tell some again.
+   * @param {{e: Record<string, any>[]}} frame
+   */
+  news(frame) {
+    const fresh = frame.e.filter(({ id }) => id === undefined || !this.heard.has(id));
+    for (const { id } of fresh) if (id !== undefined) this.heard.add(id);
+    for (const id of this.heard) {
+      if (this.heard.size <= HEARD) break;
+      this.heard.delete(id);
+    }
+    return fresh;
   }
 
   /** What is known about the vehicles; replaces what was known before. @param {Meta[]} list */
@@ -132,7 +145,7 @@ export class FleetStore {
 
   #clear() {
     this.size = 0;
-    this.ids.length = this.meta.length = this.events.length = 0;
+    this.ids.length = this.meta.length = 0;
     this.slots.clear();
   }
 
