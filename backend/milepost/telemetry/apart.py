@@ -17,7 +17,7 @@ from milepost.telemetry.model import TelemetryStore
 from milepost.telemetry.sink import TelemetrySink
 from milepost.telemetry.stores import open_store
 
-_PART_BYTES = 384_000  # some 50,000 fixes: two parts of it lie in the memory of decoded items (100,000)
+_PART_BYTES = 600_000  # some 90,000 fixes: two parts of it lie in the memory of decoded items (200,000)
 
 
 def is_apart(settings: Settings) -> bool:
