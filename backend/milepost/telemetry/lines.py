@@ -22,19 +22,23 @@ from typing import Any
 import numpy as np
 
 from milepost.telemetry.influx_bits import (
-    ALL_KNOWN,
     ALT,
     COURSE,
     GOOD,
     HDOP,
+    HDOP_APART,
     LAT,
     LON,
     MOVED,
     QUARANTINED,
     SATS,
+    SATS_APART,
     SPEED,
     bits_of,
     clock_of,
+    hdop_of,
+    receiver_bits,
+    sats_of,
     source_of,
     state_of,
 )
@@ -63,7 +67,7 @@ FIX_COLUMNS = (
 COLUMNS_OF_TRACK = ("lat_e6", "lon_e6", "speed_mps", "course_deg", "bits")
 RECORD_COLUMNS = ("received_ms", "bits", "body", "stream", "block")
 
-_BITS_OF_RUN = bits_of(ALL_KNOWN, "gnss")
+_BITS_OF_RUN = bits_of(LAT | LON | ALT | SPEED | COURSE, "gnss")
 _BITS_OF_MOVED = bits_of(0, "none", state=MOVED)
 _INT64 = 1 << 63
 _REMEMBERED = 65_536  # texts of numbers
@@ -92,11 +96,13 @@ def _float_text(value: Any) -> str | None:
     return str(value + 0.0) if is_number else None
 
 
-def _int_text(value: Any) -> str | None:
-    return f"{value}i" if type(value) is int and -_INT64 <= value < _INT64 else None
+def _bits_text(sats_and_hdop: tuple[int | None, float | None]) -> str | None:
+    bits = receiver_bits(*sats_and_hdop)
+    usual = bits & (SATS | HDOP | SATS_APART | HDOP_APART) == SATS | HDOP
+    return f"{_BITS_OF_RUN | bits}i" if usual else None
 
 
-_float, _int = _Texts(_float_text), _Texts(_int_text)
+_float, _bits = _Texts(_float_text), _Texts(_bits_text)
 
 
 def lines_of(readings: Iterable[Entry]) -> list[str]:
@@ -128,15 +134,15 @@ def _lines_of_run(run: Run) -> Sequence[str]:
     try:
         return [
             f"{head} lat_e6={lat}i,lon_e6={lon}i,alt_m={alt},speed_mps={speed},course_deg={course},"
-            f"sats={sats},hdop={hdop},received_ms={received}i,bits={_BITS_OF_RUN}i {at * BLOCK + seq}"
-            for seq, at, received, lat, lon, alt, speed, course, sats, hdop in zip(
+            f"received_ms={received}i,bits={bits} {at * BLOCK + seq}"
+            for seq, at, received, lat, lon, alt, speed, course, bits in zip(
                 count(first), run.at, run.received_at, run.lat_e6, run.lon_e6,
                 map(_float.__getitem__, run.alt_m), map(_float.__getitem__, run.speed_mps),
-                map(_float.__getitem__, run.course_deg), map(_int.__getitem__, run.sats),
-                map(_float.__getitem__, run.hdop), strict=False,
+                map(_float.__getitem__, run.course_deg),
+                map(_bits.__getitem__, zip(run.sats, run.hdop, strict=True)), strict=False,
             )
         ]  # fmt: skip
-    except KeyError:  # a value is unknown
+    except KeyError:  # a value is unknown, or lies where no receiver of a device has it
         return lines_of(list(run))
 
 
@@ -171,12 +177,13 @@ def _fix_fields(reading: Reading, reason: str | None) -> str:
     if (value := body.course_deg) is not None and value - value == 0:
         bits |= COURSE
         fields.append(f"course_deg={float(value) + 0.0}")
-    if (value := body.sats) is not None and -_INT64 <= value < _INT64:
-        bits |= SATS
-        fields.append(f"sats={value}i")
-    if (value := body.hdop) is not None and value - value == 0:
-        bits |= HDOP
-        fields.append(f"hdop={float(value) + 0.0}")
+    sats = value if (value := body.sats) is not None and -_INT64 <= value < _INT64 else None
+    hdop = float(value) + 0.0 if (value := body.hdop) is not None and value - value == 0 else None
+    bits |= receiver_bits(sats, hdop)
+    if bits & SATS_APART:
+        fields.append(f"sats={sats}i")
+    if bits & HDOP_APART:
+        fields.append(f"hdop={hdop}")
     fields.append(f"received_ms={reading.received_at}i,bits={bits}i")
     return ",".join(fields)
 
@@ -214,8 +221,8 @@ def _fix_of(bits: int, row: Mapping[str, Any]) -> FixBody:
         float(row["alt_m"]) if bits & ALT else None,
         float(row["speed_mps"]) if bits & SPEED else None,
         float(row["course_deg"]) if bits & COURSE else None,
-        row["sats"] if bits & SATS else None,
-        float(row["hdop"]) if bits & HDOP else None,
+        sats_of(bits, row["sats"]),
+        None if (hdop := hdop_of(bits, row["hdop"])) is None else float(hdop),
         source_of(bits),
     )
 

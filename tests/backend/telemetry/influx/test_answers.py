@@ -142,7 +142,7 @@ def test_refused_lines_can_be_tried_again_once_the_cause_is_gone(
 ) -> None:
     place = ready.place
     # Somebody else's program has written a field of ours with another type.
-    foreign = f"fix,device=x sats=1.5 {time.time_ns()}"
+    foreign = f"fix,device=x lat_e6=1.5 {time.time_ns()}"
     ask = {"org": place.org, "bucket": place.bucket}
     admin = httpx.Client(base_url=influxd.base_url, headers={"Authorization": f"Token {ADMIN}"})
     admin.post("/api/v2/write", params=ask, content=foreign).raise_for_status()

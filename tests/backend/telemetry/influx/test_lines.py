@@ -6,6 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from milepost.telemetry.influx_bits import ALL_KNOWN, HDOP_APART, SATS_APART, bits_of
 from milepost.telemetry.lines import BLOCK, lines_of
 from milepost.telemetry.model import EventBody, FixBody, GateBody, Judged, Reading, Run, TagBody
 
@@ -57,9 +58,10 @@ def fields_of(line: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("speed_mps", [0, 13.5, 0.0, 1e20, True])
 def test_I01_a_field_has_one_type_whatever_the_number(speed_mps: float) -> None:
-    fields = fields_of(line_of(fix(1, speed_mps=speed_mps, alt_m=5, hdop=1)))
+    fields = fields_of(line_of(fix(1, speed_mps=speed_mps, alt_m=5, hdop=200, sats=256)))
     assert fields["speed_mps"] == str(float(speed_mps))
-    assert (fields["alt_m"], fields["hdop"], fields["sats"], fields["bits"]) == ("5.0", "1.0", "9i", "511i")
+    apart = bits_of(ALL_KNOWN, "gnss") | SATS_APART | HDOP_APART
+    assert (fields["alt_m"], fields["hdop"], fields["sats"], fields["bits"]) == ("5.0", "200.0", "256i", f"{apart}i")
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf, None])
@@ -81,8 +83,8 @@ def test_I03_an_integer_beyond_64_bits_is_left_out() -> None:
 
 _VALUES = st.fixed_dictionaries({
     "alt_m": st.integers(-12_000, 60_000) | st.none(), "speed_mps": st.integers(0, 20_000).map(lambda n: n / 10),
-    "course_deg": st.integers(0, 179).map(lambda n: n * 2.0), "sats": st.integers(0, 255) | st.just(9),
-    "hdop": st.integers(0, 999).map(lambda n: n / 10),
+    "course_deg": st.integers(0, 179).map(lambda n: n * 2.0), "sats": st.integers(0, 256) | st.just(9),
+    "hdop": st.integers(0, 1024).map(lambda n: n / 10) | st.sampled_from([None, 0.95, 102.35]),
     "lat": st.integers(-90_000_000, 90_000_000).map(lambda n: n / 1e6),
 })  # fmt: skip
 
@@ -119,7 +121,7 @@ def test_a_run_is_written_without_looking_at_each_reading(monkeypatch: pytest.Mo
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf, None, 1e300, 1 << 70])
 def test_I03_an_odd_value_spoils_no_line(name: str, bad: float | None) -> None:
     if bad is not None or name not in ("lat", "lon"):
-        usual, odd = map(fields_of, lines_of([fix(1, hdop=0.9), fix(1, **{"hdop": 0.9, name: bad})]))
+        usual, odd = map(fields_of, lines_of([fix(1, hdop=0.95), fix(1, **{"hdop": 0.95, name: bad})]))
         known = math.isfinite(bad or 0.0) and bad is not None and not (name in ("lat", "lon") or name == "sats")
         key = f"{name}_e6" if name in ("lat", "lon") else name
         assert (key in odd) == known

@@ -69,9 +69,9 @@ def test_the_service_runs_from_the_example(influxd: Influxd, tmp_path: Path) -> 
         deadline = time.monotonic() + 20
         stored = 0
         while stored < 30 and time.monotonic() < deadline:
-            found = reader.series("example", "SELECT count(bits) FROM fix WHERE device = 'truck-1' AND bits < 131072")[
-                0
-            ]
+            found = reader.series(
+                "example", "SELECT count(bits) FROM fix WHERE device = 'truck-1' AND bits < 137438953472"
+            )[0]
             stored = found[0].values[0][1] if found else 0
             time.sleep(0.1)
         assert stored == 30, (tmp_path / "log").read_text()[-2000:]
