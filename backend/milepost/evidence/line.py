@@ -44,12 +44,7 @@ class Line(Sequence[Point]):
         if isinstance(place, slice):
             return self._piece(place)
         place = range(len(self))[place]
-        at = self._first + place - len(self._points)
-        run = self._run
-        if at < 0 or run is None:
-            return self._points[at]
-        key = f"{run.device}/{run.stream}/{run.first + at}"  # as reading_id has it
-        return Point(run.at[at], key, self.lat[place], self.lon[place], run.speed_mps[at], "gnss", run.received_at[at])
+        return self._made(place, place + 1)[0]
 
     def fixes(self) -> Iterable[Fix]:
         """Each as the rule of legs takes it."""
@@ -78,7 +73,7 @@ class Line(Sequence[Point]):
         if run is None or first >= behind:
             return there
         some = slice(self._first + first - len(self._points), self._first + behind - len(self._points))
-        stream = f"{run.device}/{run.stream}/"
+        stream = f"{run.device}/{run.stream}/"  # as reading_id has it
         ids = [f"{stream}{run.first + n}" for n in range(len(run))[some]]
         lat, lon, speed_mps = (column[first:behind] for column in (self.lat, self.lon, self.speed_mps))
         return [*there, *map(Point, run.at[some], ids, lat, lon, speed_mps, repeat("gnss"), run.received_at[some])]
